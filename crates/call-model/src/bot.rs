@@ -1,0 +1,69 @@
+//! What passes between a call and a bot that is reached by WebSocket rather than SIP, and what any bot is told.
+
+use crate::fact::FactKind;
+use crate::ids::CallId;
+use crate::secret::{Redacted, Secret};
+use core::time::Duration;
+
+/// From the call to the connection of its bot.
+#[derive(Clone, PartialEq, Debug)]
+pub enum BotCommand {
+    /// Connect and start the stream.
+    Dial {
+        /// `ws://` or `wss://`, from the configuration.
+        url: String,
+        /// Who is calling.
+        from: Redacted,
+        /// What they dialled.
+        to: Redacted,
+        /// Session-ID (RFC 7989), 32 hexadecimal characters: the call's name outside.
+        session_id: String,
+        /// The call, for the control URL.
+        call: CallId,
+        /// What the bot must present there.
+        control_token: Secret,
+    },
+    /// A key the caller pressed.
+    Digit(char),
+    /// News about the handoff.
+    Tell(BotUpdate),
+    /// Say goodbye and close.
+    Close,
+}
+
+/// What a bot is told about the handoff.
+#[derive(Clone, PartialEq, Debug)]
+pub enum BotUpdate {
+    /// A human is being fetched.
+    HandoffStarted {
+        /// Why, the kind.
+        trigger: &'static str,
+        /// Estimated waiting time, when known.
+        wait: Option<Duration>,
+    },
+    /// A human took the call; the bot may go.
+    HandoffAccepted,
+    /// It did not work and the caller is the bot's again.
+    HandoffFailed {
+        /// An outcome token, such as `no_answer`.
+        outcome: &'static str,
+        /// In words the bot can say.
+        why: String,
+    },
+}
+
+/// From the bot's connection to the call.
+#[derive(Clone, PartialEq, Debug)]
+pub enum BotEvent {
+    /// Connected and started.
+    Up,
+    /// Something the bot reported over its control channel.
+    Fact(FactKind),
+    /// The bot closed the stream in good order.
+    Finished,
+    /// The connection failed or died.
+    Down {
+        /// For the operator and the human.
+        why: String,
+    },
+}

@@ -1,0 +1,102 @@
+//! The states of a transfer and the closed list of how a handoff may end.
+
+use core::fmt;
+
+/// Where the caller's call stands. The names are the same in code, traces, API and docs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TransferState {
+    /// The bot has the caller.
+    WithBot,
+    /// The bot (or music) has the caller while a desk rings.
+    Consulting,
+    /// A desk answered and has yet to prove that it is a human.
+    Accepting,
+    /// Caller and human hear each other.
+    Joined,
+    /// Joined, and a REFER is out to take us from the path.
+    Releasing,
+    /// Caller and human talk without us.
+    Released,
+    /// The human, or the bot, has gone and the caller has not.
+    Recovering,
+}
+
+impl fmt::Display for TransferState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// How far a handoff had come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum HandoffStage {
+    Route,
+    Consult,
+    Accept,
+    Join,
+    Release,
+}
+
+impl fmt::Display for HandoffStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Route => "route",
+            Self::Consult => "consult",
+            Self::Accept => "accept",
+            Self::Join => "join",
+            Self::Release => "release",
+        })
+    }
+}
+
+/// The one outcome each handoff ends with: the same words in API, ledger, metrics and trace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum HandoffOutcome {
+    /// Joined, and we stayed in the path by configuration or because release was refused.
+    Joined,
+    /// Joined, then released: we left the path.
+    Released,
+    /// Nobody was there to ring.
+    NoTarget,
+    /// Rang out.
+    NoAnswer,
+    /// Busy (486, 600).
+    Busy,
+    /// Declined by the human (603, page).
+    Declined,
+    /// Answered, but nobody proved to be human in time.
+    NotAccepted,
+    /// The desk's side failed (other 4xx-6xx, transport).
+    Failed,
+    /// The caller hung up before the join.
+    CallerGone,
+}
+
+impl HandoffOutcome {
+    /// The token used on every surface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Released => "released",
+            Self::NoTarget => "no_target",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Declined => "declined",
+            Self::NotAccepted => "not_accepted",
+            Self::Failed => "failed",
+            Self::CallerGone => "caller_gone",
+        }
+    }
+
+    /// Whether trying the same target again later may help.
+    pub const fn retryable(self) -> bool {
+        matches!(self, Self::NoTarget | Self::NoAnswer | Self::Busy | Self::NotAccepted | Self::Failed)
+    }
+}
+
+impl fmt::Display for HandoffOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

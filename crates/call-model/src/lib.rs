@@ -1,0 +1,29 @@
+//! The words every Warmline crate shares: time, ids, legs, media parameters, facts, decisions, the handoff package,
+//! end causes and trace events.
+//!
+//! Plain values without behaviour worth a lock, a clock or a socket, and without `serde`: the shapes that leave the
+//! process are owned by `http-api`, `ledger` and the gateway's config, and are converted by hand.
+
+pub mod bot;
+pub mod cause;
+pub mod fact;
+pub mod ids;
+pub mod leg;
+pub mod media;
+pub mod package;
+pub mod pop;
+pub mod secret;
+pub mod time;
+pub mod trace;
+
+pub use bot::{BotCommand, BotEvent, BotUpdate};
+pub use cause::{EndCause, EndReason, Party};
+pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
+pub use ids::{CallId, HandoffId, IdSource, LegId, Role};
+pub use leg::{HandoffOutcome, HandoffStage, TransferState};
+pub use media::{Codec, Direction, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector};
+pub use package::HandoffPackage;
+pub use pop::{DeskAction, DeskId, PopUpdate};
+pub use secret::{Redacted, Secret};
+pub use time::{Instant, WallAnchor};
+pub use trace::{TraceEvent, TraceKind};

@@ -1,0 +1,250 @@
+//! Media parameters, and what the switchboard and the media path say to each other.
+//!
+//! RTP never passes the switchboard: it sends [`MediaCommand`]s and receives [`MediaEvent`]s.
+
+use crate::ids::{LegId, Role};
+use crate::time::Instant;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// An audio codec Warmline carries. 8000 Hz, one channel, 160 octets per 20 ms.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Codec {
+    /// G.711 mu-law (RFC 3551 §4.5.14).
+    Pcmu,
+    /// G.711 A-law (RFC 3551 §4.5.14).
+    Pcma,
+}
+
+impl Codec {
+    /// The static payload type (RFC 3551 §6).
+    pub const fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// The encoding name of `a=rtpmap`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+}
+
+/// Which way audio may flow, seen from us (RFC 3264 §5.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// We send; the peer listens.
+    SendOnly,
+    /// We listen; the peer sends. We send no RTP.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// Whether we may send RTP.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether we expect RTP.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+}
+
+/// Our side of one leg's audio: what goes into our SDP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LocalMedia {
+    /// The address peers are told to send RTP to. RTCP goes to the next port.
+    pub rtp: SocketAddr,
+    /// Codecs in order of preference; never empty.
+    pub codecs: Vec<Codec>,
+    /// The payload type for telephone-event (RFC 4733) when we are the one to choose.
+    pub telephone_event: u8,
+    /// What we ask for.
+    pub direction: Direction,
+}
+
+/// The agreed parameters toward one peer, after offer and answer (RFC 3264).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RemoteMedia {
+    /// Where the peer's SDP says to send RTP.
+    pub rtp: SocketAddr,
+    /// Where it says to send RTCP: the next port, `a=rtcp` (RFC 3605), or `rtp` with rtcp-mux (RFC 5761).
+    pub rtcp: SocketAddr,
+    /// The one codec we send and expect.
+    pub codec: Codec,
+    /// Telephone-event payload type, when agreed.
+    pub telephone_event: Option<u8>,
+    /// What is allowed now, from our point of view.
+    pub direction: Direction,
+}
+
+/// A named piece of audio the gateway itself plays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Prompt {
+    /// To the caller when the bot died: "one moment, I am getting a person for you".
+    BotLost,
+    /// To the caller when no human could be reached and no bot is left.
+    NobodyAvailable,
+    /// To the human, whisper: press 1 to take the call.
+    PressOne,
+    /// To the human who answered after the caller had gone.
+    CallerGone,
+}
+
+/// What feeds a leg now: exactly one of these at any time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Selector {
+    /// Another leg of the same call.
+    Leg(LegId),
+    /// A prompt, once; then comfort silence until told otherwise. [`MediaEvent::Played`] follows.
+    Prompt(Prompt),
+    /// Hold music, in a loop.
+    Music,
+    /// Silence packets at the codec's pace.
+    Silence,
+}
+
+/// From the switchboard to the media thread that owns the call.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MediaCommand {
+    /// Start an RTP leg on a local port (RTCP on the next one).
+    Open {
+        /// The leg.
+        leg: LegId,
+        /// Its part; only a caller's audio may be tapped.
+        role: Role,
+        /// Local UDP port, even.
+        port: u16,
+        /// Networks the leg's RTP may come from besides the address in the SDP, as (address, prefix length).
+        allowed: Vec<(IpAddr, u8)>,
+    },
+    /// Start a leg whose audio comes and goes as mu-law frames over a bot's WebSocket.
+    OpenStream {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The parameters agreed with the peer; each call reopens the latching window.
+    Remote {
+        /// The leg.
+        leg: LegId,
+        /// The parameters.
+        media: RemoteMedia,
+    },
+    /// What `leg` hears from now on.
+    Feed {
+        /// The listener.
+        leg: LegId,
+        /// The source.
+        from: Selector,
+    },
+    /// Copy this leg's incoming audio to the listener, or stop. Ignored unless the leg is a caller's.
+    Tap {
+        /// The leg.
+        leg: LegId,
+        /// On or off.
+        on: bool,
+    },
+    /// The leg is over. Its final [`MediaEvent::Quality`] follows.
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+impl MediaCommand {
+    /// The leg it is about.
+    pub fn leg(&self) -> LegId {
+        match self {
+            Self::Open { leg, .. }
+            | Self::OpenStream { leg }
+            | Self::Remote { leg, .. }
+            | Self::Feed { leg, .. }
+            | Self::Tap { leg, .. }
+            | Self::Close { leg } => *leg,
+        }
+    }
+}
+
+/// From the media path to the switchboard.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MediaEvent {
+    /// First valid RTP of the leg, and where it came from.
+    Flowing {
+        /// The leg.
+        leg: LegId,
+        /// The source address now latched.
+        from: SocketAddr,
+    },
+    /// Nothing for a while although something was expected.
+    Silent {
+        /// The leg.
+        leg: LegId,
+        /// How long it has been.
+        lasted: Duration,
+    },
+    /// A key press ended (telephone-event, RFC 4733), reported once.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0-9`, `*`, `#`, `A-D`.
+        digit: char,
+        /// How long the key was held.
+        held: Duration,
+    },
+    /// A prompt was played to its end.
+    Played {
+        /// The listener.
+        leg: LegId,
+        /// What was played.
+        prompt: Prompt,
+    },
+    /// Statistics: every few seconds, and once at the end with `last`.
+    Quality {
+        /// The leg.
+        leg: LegId,
+        /// The numbers.
+        stats: LegStats,
+        /// The leg is closed; its port may be drained.
+        last: bool,
+    },
+    /// The leg cannot carry media (a port that does not bind, say).
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// For operators.
+        why: String,
+    },
+}
+
+/// What one leg sent and received so far.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct LegStats {
+    /// RTP packets received and accepted.
+    pub received: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Expected but not received (RFC 3550 §6.4.1, cumulative).
+    pub lost: u64,
+    /// Interarrival jitter, milliseconds (RFC 3550 §A.8).
+    pub jitter_ms: f32,
+    /// Round trip by RTCP (RFC 3550 §6.4.1), milliseconds; none until a report block came.
+    pub round_trip_ms: Option<f32>,
+    /// Loss the peer reported for our stream, 0..1.
+    pub remote_loss: Option<f32>,
+    /// Packets refused: wrong source, not RTP, wrong payload type.
+    pub refused: u64,
+    /// Longest pause between two packets we sent while we were allowed to send, milliseconds.
+    pub longest_gap_ms: f32,
+    /// When the last valid packet came.
+    pub last_received: Option<Instant>,
+}

@@ -1,0 +1,97 @@
+//! What a human receives with a caller.
+
+use crate::fact::{Because, Speaker, Trigger, Urgency, VoiceScore};
+use crate::ids::{CallId, HandoffId};
+use crate::secret::Redacted;
+use crate::time::Instant;
+
+/// Everything a human needs to carry on as if they had listened. Grows while the desk rings.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HandoffPackage {
+    /// The public name of the handoff.
+    pub id: HandoffId,
+    /// The call.
+    pub call: CallId,
+    /// Session-ID (RFC 7989): the call's name outside.
+    pub session_id: String,
+    /// Counts up with every amendment, from 1.
+    pub version: u32,
+    /// When the call began, milliseconds since 1970.
+    pub call_started_unix_ms: u64,
+    /// When the handoff began.
+    pub started: Instant,
+    /// Who is calling.
+    pub caller: Redacted,
+    /// The caller's display name, when the trunk gave one.
+    pub caller_name: Option<Redacted>,
+    /// What they dialled.
+    pub called: Redacted,
+    /// Why a human is needed, the kind.
+    pub trigger: Trigger,
+    /// The rule that decided.
+    pub rule: String,
+    /// The facts behind it.
+    pub because: Vec<Because>,
+    /// How quickly somebody should take it.
+    pub urgency: Urgency,
+    /// The bot's summary, or one made from what is known.
+    pub summary: String,
+    /// What the caller wants, when known.
+    pub intent: Option<String>,
+    /// Values heard, by name.
+    pub entities: Vec<(String, String)>,
+    /// What the bot tried.
+    pub actions: Vec<Attempt>,
+    /// What to do next.
+    pub next_steps: Vec<String>,
+    /// What was said.
+    pub transcript: Vec<Utterance>,
+    /// How the caller sounded over time.
+    pub trajectory: Vec<(Instant, VoiceScore)>,
+}
+
+impl HandoffPackage {
+    /// How much of what a human would want is there, 0..=100.
+    ///
+    /// Of eight parts: caller, summary by the bot, intent, entities, actions, next steps, transcript, voice.
+    pub fn completeness(&self) -> u8 {
+        let parts = [
+            !self.caller.reveal().is_empty(),
+            !self.summary.is_empty(),
+            self.intent.is_some(),
+            !self.entities.is_empty(),
+            !self.actions.is_empty(),
+            !self.next_steps.is_empty(),
+            !self.transcript.is_empty(),
+            !self.trajectory.is_empty(),
+        ];
+        let there = parts.iter().filter(|part| **part).count();
+        (there * 100 / parts.len()) as u8
+    }
+}
+
+/// Something the bot tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub name: String,
+    /// Whether it worked.
+    pub succeeded: bool,
+    /// The result in words.
+    pub result: String,
+}
+
+/// Something said.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Utterance {
+    /// When.
+    pub at: Instant,
+    /// Who.
+    pub speaker: Speaker,
+    /// The words.
+    pub text: String,
+    /// Confidence, 0..1.
+    pub confidence: Option<f32>,
+}

@@ -1,0 +1,152 @@
+//! What happened, as data: feeds ladders, `warmline tail` and the ledger. Separate from logs.
+
+use crate::cause::{EndCause, Party};
+use crate::fact::{Decision, Fact};
+use crate::ids::{CallId, HandoffId, LegId, Role};
+use crate::leg::{HandoffOutcome, HandoffStage, TransferState};
+use crate::media::{LegStats, Selector};
+use crate::pop::DeskId;
+use crate::secret::Redacted;
+use crate::time::Instant;
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TraceEvent {
+    /// When.
+    pub at: Instant,
+    /// In which call, unless it belongs to none.
+    pub call: Option<CallId>,
+    /// What.
+    pub kind: TraceKind,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum TraceKind {
+    /// A call began.
+    Began {
+        /// Who calls.
+        from: Redacted,
+        /// What they dialled.
+        to: Redacted,
+        /// The trunk's name.
+        trunk: String,
+        /// Session-ID (RFC 7989).
+        session_id: String,
+    },
+    /// A SIP message passed.
+    Sip {
+        /// The leg, when known.
+        leg: Option<LegId>,
+        /// The part of the peer.
+        role: Option<Role>,
+        /// Whether we sent it.
+        sent: bool,
+        /// `INVITE` or `200 OK`, with what a reader wants: `INVITE (hold)`, `NOTIFY 200`.
+        what: String,
+        /// `Call-ID` of the dialog.
+        sip_call_id: String,
+        /// A retransmission.
+        again: bool,
+    },
+    /// The transfer moved on.
+    State {
+        /// From.
+        from: TransferState,
+        /// To.
+        to: TransferState,
+    },
+    /// A leg hears something else from now on.
+    Fed {
+        /// The listener.
+        leg: LegId,
+        /// Its part.
+        role: Role,
+        /// The source.
+        from: Selector,
+        /// The source's part, if it is a leg.
+        source: Option<Role>,
+    },
+    /// Something was observed.
+    Fact(Fact),
+    /// A human is needed.
+    Decided(Decision),
+    /// A desk was chosen.
+    Routed {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Which desk.
+        desk: DeskId,
+        /// Why this one.
+        because: String,
+    },
+    /// The screen pop changed.
+    Pop {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Whose.
+        desk: DeskId,
+        /// `offered`, `acknowledged`, `amended`, `accepted`, `declined`, `joined`, `retracted`, `unacknowledged`.
+        what: &'static str,
+    },
+    /// Progress of taking ourselves out of the path.
+    Release {
+        /// In words: `NOTIFY 200`, `REFER refused`.
+        what: String,
+        /// SIP status, when there is one.
+        status: Option<u16>,
+    },
+    /// RTP first flowed from a leg.
+    Flowing {
+        /// The leg.
+        leg: LegId,
+        /// Its part.
+        role: Role,
+    },
+    /// Statistics of a leg.
+    Quality {
+        /// The leg.
+        leg: LegId,
+        /// Its part.
+        role: Role,
+        /// The numbers.
+        stats: LegStats,
+    },
+    /// A handoff is over, with its one outcome.
+    HandoffEnded {
+        /// Which.
+        handoff: HandoffId,
+        /// How.
+        outcome: HandoffOutcome,
+        /// How far it had come.
+        stage: HandoffStage,
+        /// The SIP status that decided, when there was one.
+        sip: Option<u16>,
+    },
+    /// A leg ended.
+    LegEnded {
+        /// The leg.
+        leg: LegId,
+        /// Its part.
+        role: Role,
+        /// Why.
+        cause: EndCause,
+    },
+    /// The call is over.
+    Ended {
+        /// Why.
+        cause: EndCause,
+    },
+    /// Something was thrown away on purpose: an unknown source, a malformed packet.
+    Dropped {
+        /// What and why.
+        what: String,
+    },
+    /// Anything else worth a line.
+    Note {
+        /// About whom.
+        about: Party,
+        /// The line.
+        text: String,
+    },
+}
