@@ -1,2 +1,65 @@
-//! One-command checks.
-fn main() {}
+//! One-command checks: `cargo xtask test` is what the README names and what CI runs.
+
+mod peers;
+mod run;
+
+use anyhow::{Result, bail};
+use run::{cargo, heading};
+
+const HELP: &str = "\
+cargo xtask test      everything: checks, hermetic tests, then real peers (installed when missing)
+cargo xtask check     formatting, lints and documentation only
+cargo xtask hermetic  tests that need nothing but this repository
+cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium
+cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory";
+
+fn main() -> Result<()> {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    match task.as_str() {
+        "test" => {
+            let installing = peers::install_in_background();
+            check()?;
+            hermetic()?;
+            real_peers(installing.wait())
+        }
+        "check" => check(),
+        "hermetic" => hermetic(),
+        "peers" => real_peers(peers::install_in_background().wait()),
+        "load" => cargo(&["run", "--release", "--package", "load"], &[]),
+        "" | "help" | "-h" | "--help" => {
+            run::say(HELP);
+            Ok(())
+        }
+        other => bail!("unknown task `{other}`\n\n{HELP}"),
+    }
+}
+
+fn check() -> Result<()> {
+    heading("formatting");
+    cargo(&["fmt", "--all", "--check"], &[])?;
+    heading("lints");
+    cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+}
+
+fn hermetic() -> Result<()> {
+    heading("hermetic tests");
+    cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &[])
+}
+
+fn real_peers(found: peers::Peers) -> Result<()> {
+    heading("real peers");
+    for line in found.report() {
+        run::say(&line);
+    }
+    let missing = found.missing();
+    if !missing.is_empty() && std::env::var_os("CI").is_some() {
+        bail!("CI is set and these peers are missing: {}", missing.join(", "));
+    }
+    let skip = missing.join(",");
+    let python = found.python.map(|path| path.display().to_string()).unwrap_or_default();
+    cargo(&["build", "--release", "--package", "gateway"], &[])?;
+    cargo(
+        &["test", "--release", "--package", "interop", "--no-fail-fast", "--", "--test-threads=1"],
+        &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)],
+    )
+}

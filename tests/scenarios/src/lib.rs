@@ -1,1 +1,1 @@
-//! scenarios
+//! Whole calls on the virtual clock, with golden ladders, and the proof that the pure crates stay pure.

@@ -1,0 +1,35 @@
+//! Running other programs, with what they print left visible.
+
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+/// Prints a line for the person who waits.
+#[allow(clippy::print_stdout, reason = "this is the command line")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Announces a part of a long task.
+pub(crate) fn heading(what: &str) {
+    say(&format!("\n== {what}"));
+}
+
+/// Runs cargo in this workspace; its exit status is ours.
+pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .status()
+        .with_context(|| format!("cannot run cargo {}", arguments.join(" ")))?;
+    if !status.success() {
+        bail!("cargo {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
+
+/// Whether `program` can be found.
+pub(crate) fn exists(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|paths| std::env::split_paths(&paths).any(|folder| folder.join(program).is_file()))
+}
