@@ -1,1 +1,16 @@
-//! call-core
+//! The heart of Warmline: calls, their legs, the transfer saga, the screen pop and the port pool, as pure values.
+//!
+//! [`Switchboard`] holds all calls and the SIP endpoint. It opens no socket and reads no clock: feed it what arrived
+//! with `handle_*`, drain `poll_output`, then sleep until `poll_timeout`. A call speaks legs, never SIP methods; only
+//! `switchboard.rs` maps SIP dialogs to legs. RTP never passes here: see [`call_model::MediaCommand`].
+
+pub mod config;
+mod peers;
+mod switchboard;
+
+pub use config::{
+    AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
+    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+};
+pub use peers::{Peers, contains};
+pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TimerName};

@@ -1,0 +1,288 @@
+//! What the switchboard is told at start. Plain values: the gateway reads and validates the operator's file and
+//! converts it into these.
+
+use call_model::Codec;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use escalation::Rules;
+use sip_proto::Transport;
+use std::sync::Arc;
+
+/// Everything the switchboard needs to know about its world.
+#[derive(Clone, Debug)]
+pub struct SwitchboardConfig {
+    /// Peers we exchange calls with.
+    pub trunks: Vec<Trunk>,
+    /// The bots, by name.
+    pub bots: Vec<Bot>,
+    /// The desks, by name; the order is the order of preference where routing has no other reason.
+    pub desks: Vec<Desk>,
+    /// What is done with a call, by what was dialled: the first match wins.
+    pub routes: Vec<Route>,
+    /// Our own SIP addresses, as peers reach them.
+    pub sip: SipAddresses,
+    /// The address in our SDP.
+    pub media_ip: IpAddr,
+    /// Local RTP ports, first and last inclusive; a leg takes an even port and the next one.
+    pub rtp_ports: (u16, u16),
+    /// How long things may take.
+    pub timers: Timers,
+    /// When a human is needed.
+    pub rules: Arc<Rules>,
+    /// Where the desk's software can fetch a package: the handoff id is appended. Goes into `X-Handoff-Url` and
+    /// `Call-Info`.
+    pub package_url_base: Option<String>,
+    /// Calls at once; more are refused with 503.
+    pub call_limit: usize,
+    /// `User-Agent` and `Server`.
+    pub user_agent: String,
+}
+
+/// Local SIP addresses per transport. Absent: that transport is not used for outgoing requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SipAddresses {
+    /// UDP.
+    pub udp: Option<SocketAddr>,
+    /// TCP.
+    pub tcp: Option<SocketAddr>,
+}
+
+impl SipAddresses {
+    /// Our address for a transport.
+    pub fn of(&self, transport: Transport) -> Option<SocketAddr> {
+        match transport {
+            Transport::Udp => self.udp,
+            Transport::Tcp => self.tcp,
+        }
+    }
+}
+
+/// A network: address and prefix length.
+pub type Network = (IpAddr, u8);
+
+/// A configured carrier or SBC peer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trunk {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where its SIP may come from.
+    pub addresses: Vec<Network>,
+    /// Whether we take ourselves out of the path after a handoff.
+    pub release: Release,
+    /// Where its RTP may come from besides the address in its SDP.
+    pub allowed_media: Vec<Network>,
+    /// Codecs we accept from it, in our order of preference.
+    pub codecs: Vec<Codec>,
+}
+
+/// Whether we leave the path after the join (REFER with Replaces, RFC 5589).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Release {
+    /// When the trunk advertises REFER and Replaces.
+    #[default]
+    Auto,
+    /// Never.
+    Stay,
+    /// Always try.
+    Refer,
+}
+
+/// An AI voice agent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bot {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How it is reached.
+    pub reach: BotReach,
+    /// Codecs it may be offered (SIP bots).
+    pub codecs: Vec<Codec>,
+    /// What happens when it ends its leg in good order.
+    pub on_close: OnBotClose,
+    /// What happens when it refuses or cannot be reached before the caller was answered.
+    pub on_refusal: OnBotRefusal,
+    /// Where its RTP may come from besides the address in its SDP.
+    pub allowed_media: Vec<Network>,
+}
+
+/// How a bot is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BotReach {
+    /// INVITE.
+    Sip {
+        /// Request URI; `{user}` stands for the user that was dialled.
+        uri: String,
+        /// Transport.
+        transport: Transport,
+        /// Where the request is sent.
+        address: SocketAddr,
+    },
+    /// A WebSocket of the Media Streams kind that we dial.
+    Stream {
+        /// `ws://` or `wss://`.
+        url: String,
+    },
+}
+
+/// What happens when the bot ends its leg in good order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnBotClose {
+    /// The bot is finished, so is the call.
+    #[default]
+    HangUp,
+    /// The caller goes to a human.
+    Handoff,
+}
+
+/// What happens when the bot cannot take a call that has not been answered yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnBotRefusal {
+    /// The caller gets a failure response.
+    #[default]
+    Refuse,
+    /// The caller is answered and goes to a human.
+    Handoff,
+}
+
+/// One human's seat, or a queue of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Desk {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Request URI, sent byte-exact; `{user}` stands for the user that was dialled.
+    pub uri: String,
+    /// Transport.
+    pub transport: Transport,
+    /// Where the request is sent.
+    pub address: SocketAddr,
+    /// The proof that a human answered.
+    pub accept: AcceptGate,
+    /// Codecs it may be offered.
+    pub codecs: Vec<Codec>,
+    /// What it is good at; routing compares them with what a call needs.
+    pub skills: Vec<String>,
+    /// Handoffs it takes at once.
+    pub capacity: u16,
+    /// Lower is tried first.
+    pub priority: u16,
+    /// Whether the consult INVITE also carries the facts as a JSON part (RFC 5621). Off unless known to be accepted.
+    pub multipart: bool,
+    /// Where its RTP may come from besides the address in its SDP.
+    pub allowed_media: Vec<Network>,
+}
+
+/// The proof that a human, not a voicemail, answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AcceptGate {
+    /// DTMF 1, or the button on the desk page.
+    #[default]
+    KeyOrPage,
+    /// Answering is accepting (queues).
+    Auto,
+}
+
+/// What is done with a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// What was dialled.
+    pub dialled: Pattern,
+    /// Who gets it.
+    pub to: RouteTo,
+    /// Whether the caller's voice is listened to while the bot has the call.
+    pub listen: bool,
+    /// What the caller hears while a desk rings.
+    pub while_consulting: WhileConsulting,
+}
+
+/// A condition on the user part of the request URI.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pattern {
+    /// Exactly this.
+    Exact(String),
+    /// Begins so.
+    Prefix(String),
+    /// Anything.
+    Any,
+}
+
+impl Pattern {
+    /// Whether `user` meets the condition.
+    pub fn matches(&self, user: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == user,
+            Self::Prefix(prefix) => user.starts_with(prefix.as_str()),
+            Self::Any => true,
+        }
+    }
+}
+
+/// Who gets a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RouteTo {
+    /// The bot of that name.
+    Bot(String),
+    /// Straight to the desk of that name, without bot or gate.
+    Desk(String),
+}
+
+/// What the caller hears while a desk rings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhileConsulting {
+    /// The bot keeps talking.
+    #[default]
+    Bot,
+    /// Hold music.
+    Music,
+}
+
+/// How long things may take. The defaults are those of the design.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timers {
+    /// A desk rings at most so long. Default 25 s.
+    pub ring_timeout: Duration,
+    /// A desk that answered has so long to prove that it is human. Default 10 s.
+    pub accept_timeout: Duration,
+    /// The consult INVITE waits so long for the desk page to show the pop. Default 20 ms.
+    pub pop_wait: Duration,
+    /// We stay joined at least so long before leaving the path. Default 3 s.
+    pub release_after: Duration,
+    /// A REFER that was accepted has so long to succeed. Default 30 s.
+    pub refer_result_timeout: Duration,
+    /// A bot has so long to answer. Default 10 s.
+    pub bot_timeout: Duration,
+    /// How long a released port rests before it is used again, so that late packets of the old call die. Default 5 s.
+    pub port_drain: Duration,
+    /// At most one amended pop per this time and desk. Default 250 ms.
+    pub amend_every: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            ring_timeout: Duration::from_secs(25),
+            accept_timeout: Duration::from_secs(10),
+            pop_wait: Duration::from_millis(20),
+            release_after: Duration::from_secs(3),
+            refer_result_timeout: Duration::from_secs(30),
+            bot_timeout: Duration::from_secs(10),
+            port_drain: Duration::from_secs(5),
+            amend_every: Duration::from_millis(250),
+        }
+    }
+}
+
+impl SwitchboardConfig {
+    /// The first route that matches the dialled user.
+    pub fn route(&self, dialled: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.dialled.matches(dialled))
+    }
+
+    /// The bot of that name.
+    pub fn bot(&self, name: &str) -> Option<&Bot> {
+        self.bots.iter().find(|bot| bot.name == name)
+    }
+
+    /// The desk of that name.
+    pub fn desk(&self, name: &str) -> Option<&Desk> {
+        self.desks.iter().find(|desk| desk.name == name)
+    }
+}

@@ -1,0 +1,86 @@
+//! Who may talk to us at all: configured addresses, asked before a single byte is parsed.
+
+use crate::config::{BotReach, Network, SwitchboardConfig};
+use core::net::IpAddr;
+
+/// The addresses of all configured peers, and the parts they play.
+#[derive(Clone, Debug, Default)]
+pub struct Peers {
+    trunks: Vec<(Network, usize)>,
+    others: Vec<IpAddr>,
+}
+
+impl Peers {
+    /// Collects trunks, SIP bots and desks.
+    pub fn from_config(config: &SwitchboardConfig) -> Self {
+        let trunks = config
+            .trunks
+            .iter()
+            .enumerate()
+            .flat_map(|(index, trunk)| trunk.addresses.iter().map(move |network| (*network, index)))
+            .collect();
+        let bots = config.bots.iter().filter_map(|bot| match &bot.reach {
+            BotReach::Sip { address, .. } => Some(address.ip().to_canonical()),
+            BotReach::Stream { .. } => None,
+        });
+        let desks = config.desks.iter().map(|desk| desk.address.ip().to_canonical());
+        let mut others: Vec<IpAddr> = bots.chain(desks).collect();
+        others.sort_unstable();
+        others.dedup();
+        Self { trunks, others }
+    }
+
+    /// Whether anything from this address is worth parsing.
+    pub fn knows(&self, ip: IpAddr) -> bool {
+        self.others.binary_search(&ip.to_canonical()).is_ok() || self.trunk(ip).is_some()
+    }
+
+    /// The trunk (its place in the configuration) this address belongs to. The longest prefix wins.
+    pub fn trunk(&self, ip: IpAddr) -> Option<usize> {
+        let matching = self.trunks.iter().filter(|(network, _)| contains(*network, ip));
+        matching.max_by_key(|((_, prefix), index)| (*prefix, core::cmp::Reverse(*index))).map(|(_, index)| *index)
+    }
+}
+
+impl From<&SwitchboardConfig> for Peers {
+    fn from(config: &SwitchboardConfig) -> Self {
+        Self::from_config(config)
+    }
+}
+
+/// Whether the network holds the address. IPv4 in IPv6 clothing (`::ffff:a.b.c.d`) counts as IPv4.
+pub fn contains((network, prefix): Network, ip: IpAddr) -> bool {
+    match (network.to_canonical(), ip.to_canonical()) {
+        (IpAddr::V4(network), IpAddr::V4(ip)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+            network.to_bits() & mask == ip.to_bits() & mask
+        }
+        (IpAddr::V6(network), IpAddr::V6(ip)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+            network.to_bits() & mask == ip.to_bits() & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("a test address")
+    }
+
+    #[test]
+    fn networks_hold_what_their_prefix_says() {
+        assert!(contains((ip("192.0.2.0"), 24), ip("192.0.2.255")));
+        assert!(!contains((ip("192.0.2.0"), 24), ip("192.0.3.0")));
+        assert!(contains((ip("192.0.2.7"), 32), ip("192.0.2.7")));
+        assert!(!contains((ip("192.0.2.7"), 32), ip("192.0.2.6")));
+        assert!(contains((ip("0.0.0.0"), 0), ip("203.0.113.9")));
+        assert!(contains((ip("192.0.2.0"), 24), ip("::ffff:192.0.2.1")));
+        assert!(contains((ip("2001:db8::"), 32), ip("2001:db8:1::9")));
+        assert!(!contains((ip("2001:db8::"), 32), ip("2001:db9::1")));
+        assert!(!contains((ip("0.0.0.0"), 0), ip("::1")));
+    }
+}
