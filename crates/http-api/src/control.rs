@@ -1,0 +1,51 @@
+//! What the gateway implements so that the API can act on calls.
+
+use call_model::{CallId, DeskAction, DeskId, FactKind, Secret};
+
+/// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
+pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
+
+/// The gateway, seen from the API. No method may block: those that need the switchboard send it a message and return
+/// the receiving end of the answer; the API waits for it with a deadline.
+pub trait Control: Send + Sync + 'static {
+    /// A human did something on the page of `desk`. The API has checked the desk's token.
+    fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
+
+    /// Turns the body of `POST /v1/calls/{call}/control` into facts: `bot_proto::control::parse`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the body.
+    fn parse_control(&self, body: &[u8]) -> Result<Vec<FactKind>, String>;
+
+    /// Facts reported by the bot of `call`; `token` is what it presented and has *not* been checked.
+    fn control(&self, call: CallId, token: Secret, facts: Vec<FactKind>) -> Reply<Result<(), Refused>>;
+
+    /// Whether new calls are welcome.
+    fn readiness(&self) -> Readiness;
+}
+
+/// Why the switchboard did not do it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// No such call (any more). 404.
+    UnknownCall,
+    /// No such handoff (any more). 404.
+    UnknownHandoff,
+    /// The handoff is on another desk. 404, so that ids cannot be probed.
+    OtherDesk,
+    /// The token is not this call's. 401.
+    BadToken,
+    /// Too late or too early, in words: `the caller hung up`. 409.
+    NotNow(String),
+    /// The content is not acceptable, in words. 422.
+    Invalid(String),
+}
+
+/// Whether new calls are welcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Readiness {
+    /// Yes.
+    Ready,
+    /// No, and why, in words: `draining`, `no trunk answers OPTIONS`.
+    NotReady(String),
+}

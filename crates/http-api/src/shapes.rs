@@ -1,0 +1,1 @@
+//! The serialised shapes: what leaves the process as JSON.
