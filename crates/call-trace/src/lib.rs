@@ -1,1 +1,12 @@
-//! call-trace
+//! Draws and keeps trace events: one line for logs and `warmline tail`, a ladder for people, a ring per call.
+//!
+//! The same renderer serves operators, documentation and golden tests: the same events give the same text. Shapes for
+//! JSON are owned by `http-api`.
+
+mod ladder;
+mod line;
+mod recorder;
+
+pub use ladder::{Ladder, Style};
+pub use line::{describe, render_line};
+pub use recorder::{Limits, Recorder};

@@ -1,0 +1,343 @@
+use call_model::{Decision, DeskId, HandoffId, Instant, Trigger, Urgency};
+use core::fmt;
+
+/// One human's seat as configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Desk {
+    /// Its name.
+    pub id: DeskId,
+    /// What it is good at: trigger tokens (`distress`, `compliance`) or names that a route asks for. Empty: anything.
+    pub skills: Vec<String>,
+}
+
+impl Desk {
+    /// A desk that takes anything.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { id: DeskId(name.into()), skills: Vec::new() }
+    }
+}
+
+/// Whether the human is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Presence {
+    /// Nobody said; a SIP phone without a page. May be rung, after those known to be there.
+    #[default]
+    Unknown,
+    /// A page is open and ready.
+    Available,
+    /// The human said not now. Never rung.
+    Away,
+}
+
+/// What a caller needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Why a human is needed, the kind.
+    pub trigger: Trigger,
+    /// How quickly.
+    pub urgency: Urgency,
+    /// A skill the route asks for, if any.
+    pub skill: Option<String>,
+}
+
+impl From<&Decision> for Wanted {
+    fn from(decision: &Decision) -> Self {
+        Self { trigger: decision.trigger, urgency: decision.urgency, skill: None }
+    }
+}
+
+impl From<Trigger> for Wanted {
+    fn from(trigger: Trigger) -> Self {
+        Self { trigger, urgency: Urgency::Normal, skill: None }
+    }
+}
+
+/// The desk to ring, and why this one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// Which.
+    pub desk: DeskId,
+    /// Such as `page open, free for 42 s, first of 2 in order`.
+    pub because: String,
+}
+
+/// Why a desk was not reserved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotReserved {
+    /// No desk of that name is configured.
+    Unknown(DeskId),
+    /// Another caller has it.
+    Taken {
+        /// The desk.
+        desk: DeskId,
+        /// Whose it is.
+        by: HandoffId,
+    },
+}
+
+impl fmt::Display for NotReserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(desk) => write!(f, "no desk named {desk} is configured"),
+            Self::Taken { desk, by } => write!(f, "desk {desk} is taken by handoff {by}"),
+        }
+    }
+}
+
+impl core::error::Error for NotReserved {}
+
+/// All desks, in configured order.
+#[derive(Clone, Debug, Default)]
+pub struct Desks {
+    seats: Vec<Seat>,
+}
+
+#[derive(Clone, Debug)]
+struct Seat {
+    desk: Desk,
+    presence: Presence,
+    /// Since when the presence is what it is.
+    since: Option<Instant>,
+    taken: Option<HandoffId>,
+    /// When the last caller left it.
+    freed: Option<Instant>,
+}
+
+impl Desks {
+    /// The desks, most wanted first. Of several with the same name the first counts.
+    pub fn new(desks: impl IntoIterator<Item = Desk>) -> Self {
+        let mut seats: Vec<Seat> = Vec::new();
+        for desk in desks {
+            if seats.iter().all(|seat| seat.desk.id != desk.id) {
+                seats.push(Seat { desk, presence: Presence::default(), since: None, taken: None, freed: None });
+            }
+        }
+        Self { seats }
+    }
+
+    /// The human came, went, or is no longer known of. False: no such desk.
+    pub fn set_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
+        let Some(seat) = self.seat_mut(desk) else { return false };
+        if seat.presence != presence {
+            seat.presence = presence;
+            seat.since = Some(now);
+        }
+        true
+    }
+
+    /// The best free desk that is not in `exclude` (those that were tried for this caller already).
+    ///
+    /// Rank: has the skill asked for, then is known to be there, then configured order. Does not reserve.
+    pub fn choose(&self, wanted: &Wanted, exclude: &[DeskId], now: Instant) -> Option<Choice> {
+        let free = || self.seats.iter().filter(|seat| seat.is_open(wanted) && !exclude.contains(&seat.desk.id));
+        let best = free().min_by_key(|seat| seat.rank(wanted))?;
+        let because = best.because(wanted, free().count(), exclude.len(), now);
+        Some(Choice { desk: best.desk.id.clone(), because })
+    }
+
+    /// Why [`Desks::choose`] finds none, in words for the operator: one clause per desk.
+    pub fn why_none(&self, wanted: &Wanted, exclude: &[DeskId]) -> String {
+        if self.seats.is_empty() {
+            return "no desks are configured".to_owned();
+        }
+        let clauses: Vec<String> = self.seats.iter().map(|seat| seat.why_not(wanted, exclude)).collect();
+        clauses.join(", ")
+    }
+
+    /// Takes a desk for one handoff. Taking it again for the same handoff is fine.
+    pub fn reserve(&mut self, desk: &DeskId, handoff: HandoffId) -> Result<(), NotReserved> {
+        let Some(seat) = self.seat_mut(desk) else { return Err(NotReserved::Unknown(desk.clone())) };
+        match seat.taken {
+            Some(by) if by != handoff => Err(NotReserved::Taken { desk: desk.clone(), by }),
+            _ => {
+                seat.taken = Some(handoff);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives a desk back. False, and nothing changes, unless this handoff has it: a late release of an old handoff
+    /// cannot free the desk under a new caller.
+    pub fn release(&mut self, desk: &DeskId, handoff: HandoffId, now: Instant) -> bool {
+        match self.seat_mut(desk) {
+            Some(seat) if seat.taken == Some(handoff) => {
+                seat.taken = None;
+                seat.freed = Some(now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whose a desk is at the moment.
+    pub fn taken_by(&self, desk: &DeskId) -> Option<HandoffId> {
+        self.seats.iter().find(|seat| seat.desk.id == *desk)?.taken
+    }
+
+    /// All desks in order, with presence and whose they are.
+    pub fn iter(&self) -> impl Iterator<Item = (&DeskId, Presence, Option<HandoffId>)> {
+        self.seats.iter().map(|seat| (&seat.desk.id, seat.presence, seat.taken))
+    }
+
+    fn seat_mut(&mut self, desk: &DeskId) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.desk.id == *desk)
+    }
+}
+
+impl Seat {
+    fn is_open(&self, wanted: &Wanted) -> bool {
+        self.taken.is_none() && self.presence != Presence::Away && self.fits(wanted)
+    }
+
+    /// A skill the route asks for is a must; the trigger's name among the skills is only a preference.
+    fn fits(&self, wanted: &Wanted) -> bool {
+        let Some(skill) = &wanted.skill else { return true };
+        self.desk.skills.is_empty() || self.desk.skills.contains(skill)
+    }
+
+    fn specialises(&self, wanted: &Wanted) -> bool {
+        let asked = wanted.skill.as_deref();
+        self.desk.skills.iter().any(|skill| skill == wanted.trigger.as_str() || Some(skill.as_str()) == asked)
+    }
+
+    /// Smaller is better; ties go to configured order.
+    fn rank(&self, wanted: &Wanted) -> (bool, bool) {
+        (!self.specialises(wanted), self.presence != Presence::Available)
+    }
+
+    fn because(&self, wanted: &Wanted, open: usize, tried: usize, now: Instant) -> String {
+        let mut parts = Vec::new();
+        if self.specialises(wanted) {
+            let skill = wanted.skill.as_deref().filter(|skill| self.desk.skills.iter().any(|have| have == skill));
+            parts.push(format!("takes {}", skill.unwrap_or(wanted.trigger.as_str())));
+        }
+        parts.push(match (self.presence, self.since) {
+            (Presence::Available, Some(since)) => format!("present for {} s", now.since(since).as_secs()),
+            _ => "presence not known".to_owned(),
+        });
+        if let Some(freed) = self.freed {
+            parts.push(format!("free for {} s", now.since(freed).as_secs()));
+        }
+        parts.push(if open == 1 { "the only one free".to_owned() } else { format!("first of {open} free") });
+        if tried > 0 {
+            parts.push(format!("{tried} tried before"));
+        }
+        parts.join(", ")
+    }
+
+    fn why_not(&self, wanted: &Wanted, exclude: &[DeskId]) -> String {
+        let why = match self.taken {
+            _ if exclude.contains(&self.desk.id) => "was tried".to_owned(),
+            Some(_) => "has a caller".to_owned(),
+            None if self.presence == Presence::Away => "is away".to_owned(),
+            None if !self.fits(wanted) => format!("does not take {}", wanted.skill.as_deref().unwrap_or_default()),
+            None => "is free".to_owned(),
+        };
+        format!("{} {why}", self.desk.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(60_000);
+
+    #[test]
+    fn the_first_free_desk_in_configured_order_is_chosen() {
+        let desks = desks(["anna", "ben"]);
+        let choice = desks.choose(&asked(), &[], NOW);
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("anna", "presence not known, first of 2 free"));
+    }
+
+    #[test]
+    fn a_desk_that_is_there_comes_before_one_nobody_knows_about() {
+        let mut desks = desks(["anna", "ben"]);
+        desks.set_presence(&id("ben"), Presence::Available, Instant::from_millis(18_000));
+        let choice = desks.choose(&asked(), &[], NOW);
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", "present for 42 s, first of 2 free"));
+    }
+
+    #[test]
+    fn one_desk_is_never_offered_two_callers() {
+        let mut desks = desks(["anna"]);
+        assert_eq!(desks.reserve(&id("anna"), HandoffId(1)), Ok(()));
+        assert_eq!(desks.reserve(&id("anna"), HandoffId(1)), Ok(()));
+        assert_eq!(
+            desks.reserve(&id("anna"), HandoffId(2)),
+            Err(NotReserved::Taken { desk: id("anna"), by: HandoffId(1) })
+        );
+        assert_eq!(desks.choose(&asked(), &[], NOW), None);
+        assert_eq!(desks.why_none(&asked(), &[]), "anna has a caller");
+    }
+
+    #[test]
+    fn a_late_release_does_not_free_the_desk_under_the_next_caller() {
+        let mut desks = desks(["anna"]);
+        assert_eq!(desks.reserve(&id("anna"), HandoffId(1)), Ok(()));
+        assert!(desks.release(&id("anna"), HandoffId(1), NOW));
+        assert_eq!(desks.reserve(&id("anna"), HandoffId(2)), Ok(()));
+        assert!(!desks.release(&id("anna"), HandoffId(1), NOW));
+        assert_eq!(desks.taken_by(&id("anna")), Some(HandoffId(2)));
+    }
+
+    #[test]
+    fn those_tried_already_and_those_away_are_passed_over() {
+        let mut desks = desks(["anna", "ben", "cleo"]);
+        desks.set_presence(&id("ben"), Presence::Away, NOW);
+        let choice = desks.choose(&asked(), &[id("anna")], NOW);
+        assert_eq!(
+            choice.map(|c| (c.desk.0, c.because)),
+            some("cleo", "presence not known, the only one free, 1 tried before")
+        );
+        let tried = [id("anna"), id("cleo")];
+        assert_eq!(desks.choose(&asked(), &tried, NOW), None);
+        assert_eq!(desks.why_none(&asked(), &tried), "anna was tried, ben is away, cleo was tried");
+    }
+
+    #[test]
+    fn a_desk_that_takes_the_trigger_is_preferred_and_a_skill_of_the_route_is_a_must() {
+        let anna = Desk { id: id("anna"), skills: vec!["billing".to_owned()] };
+        let ben = Desk { id: id("ben"), skills: vec!["distress".to_owned()] };
+        let desks = Desks::new([anna, ben]);
+        let upset = desks.choose(&Trigger::Distress.into(), &[], NOW);
+        assert_eq!(
+            upset.map(|c| (c.desk.0, c.because)),
+            some("ben", "takes distress, presence not known, first of 2 free")
+        );
+        let billing = Wanted { skill: Some("billing".to_owned()), ..Wanted::from(Trigger::Distress) };
+        let chosen = desks.choose(&billing, &[], NOW);
+        assert_eq!(
+            chosen.map(|c| (c.desk.0, c.because)),
+            some("anna", "takes billing, presence not known, the only one free")
+        );
+        let tax = Wanted { skill: Some("tax".to_owned()), ..asked() };
+        assert_eq!(desks.choose(&tax, &[], NOW), None);
+        assert_eq!(desks.why_none(&tax, &[]), "anna does not take tax, ben does not take tax");
+    }
+
+    #[test]
+    fn an_unknown_desk_is_refused_by_name() {
+        let mut desks = desks(["anna"]);
+        assert!(!desks.set_presence(&id("zoe"), Presence::Available, NOW));
+        let refused = desks.reserve(&id("zoe"), HandoffId(1)).map_err(|e| e.to_string());
+        assert_eq!(refused, Err("no desk named zoe is configured".to_owned()));
+        assert_eq!(Desks::default().why_none(&asked(), &[]), "no desks are configured");
+    }
+
+    fn desks<const N: usize>(names: [&str; N]) -> Desks {
+        Desks::new(names.map(Desk::new))
+    }
+
+    fn id(name: &str) -> DeskId {
+        DeskId(name.to_owned())
+    }
+
+    fn asked() -> Wanted {
+        Trigger::Asked.into()
+    }
+
+    fn some(desk: &str, because: &str) -> Option<(String, String)> {
+        Some((desk.to_owned(), because.to_owned()))
+    }
+}
