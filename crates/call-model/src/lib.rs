@@ -13,6 +13,7 @@ pub mod media;
 pub mod package;
 pub mod pop;
 pub mod secret;
+pub mod tap;
 pub mod time;
 pub mod trace;
 
@@ -25,5 +26,6 @@ pub use media::{Codec, Direction, LegStats, LocalMedia, MediaCommand, MediaEvent
 pub use package::HandoffPackage;
 pub use pop::{DeskAction, DeskId, PopUpdate};
 pub use secret::{Redacted, Secret};
+pub use tap::TapFrame;
 pub use time::{Instant, WallAnchor};
 pub use trace::{TraceEvent, TraceKind};
