@@ -1,1 +1,24 @@
-//! sip-proto
+//! SIP behaviour as pure state: the four transaction machines, dialogs, offer/answer and the REFER subscription behind
+//! one [`Endpoint`], which speaks [`DialogEvent`].
+//!
+//! It knows no socket, clock, thread or global randomness: it is handed parsed messages and the time, and hands back
+//! [`Output`]s. It does not know what a call is, either; `call-core` maps dialogs to legs.
+//!
+//! After every `handle_*` and every command, drain [`Endpoint::poll_output`], then read [`Endpoint::poll_timeout`].
+
+mod config;
+mod endpoint;
+mod event;
+mod flow;
+mod offer_answer;
+mod timer;
+
+pub use config::EndpointConfig;
+pub use endpoint::Endpoint;
+pub use event::{
+    AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, ReferStage,
+    RequestId, SeenNote, SentNote,
+};
+pub use flow::{Flow, Transport};
+pub use offer_answer::Offer;
+pub use timer::TimerName;
