@@ -1,1 +1,15 @@
-//! rtp-proto
+//! The media path as a pure value: [`MediaEngine`] holds the legs that live on one media thread, decides who hears whom,
+//! and rewrites packets so that each peer receives one continuous stream for the life of its leg.
+//!
+//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711 and latching. It does not know SIP, sockets,
+//! threads or the clock: the gateway and the simulator hand it packets and the time.
+#![forbid(unsafe_code)]
+
+mod api;
+mod engine;
+
+pub use api::{
+    EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TAP_CAPACITY, TapFrame,
+    TapSink, TimerName,
+};
+pub use engine::MediaEngine;

@@ -1,0 +1,298 @@
+//! What the engine takes and gives: configuration, outputs, packets, the tap.
+
+use call_model::{Instant, LegId, MediaEvent, Prompt};
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+/// Audio octets of one 20 ms frame at 8000 Hz.
+pub const FRAME: usize = 160;
+
+/// Longest packet the engine itself sends: room for 60 ms of G.711, and for a compound RTCP packet.
+pub const PACKET_CAPACITY: usize = 512;
+
+/// Octets of audio a [`TapFrame`] can hold: 30 ms. Longer packets are tapped as several frames.
+pub const TAP_CAPACITY: usize = 240;
+
+/// What the gateway plays, as mu-law bytes at 8000 Hz. An empty prompt counts as played at once.
+#[derive(Clone, Debug)]
+pub struct Prompts {
+    /// [`Prompt::BotLost`].
+    pub bot_lost: Arc<[u8]>,
+    /// [`Prompt::NobodyAvailable`].
+    pub nobody_available: Arc<[u8]>,
+    /// [`Prompt::PressOne`].
+    pub press_one: Arc<[u8]>,
+    /// [`Prompt::CallerGone`].
+    pub caller_gone: Arc<[u8]>,
+}
+
+impl Prompts {
+    /// No audio at all: every prompt is over at once.
+    pub fn none() -> Self {
+        let empty: Arc<[u8]> = Arc::from([].as_slice());
+        Self {
+            bot_lost: empty.clone(),
+            nobody_available: empty.clone(),
+            press_one: empty.clone(),
+            caller_gone: empty,
+        }
+    }
+
+    /// The audio of one prompt.
+    pub fn get(&self, prompt: Prompt) -> &Arc<[u8]> {
+        match prompt {
+            Prompt::BotLost => &self.bot_lost,
+            Prompt::NobodyAvailable => &self.nobody_available,
+            Prompt::PressOne => &self.press_one,
+            Prompt::CallerGone => &self.caller_gone,
+        }
+    }
+}
+
+/// How one engine behaves.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Prompt audio.
+    pub prompts: Prompts,
+    /// Hold music, mu-law at 8000 Hz, played in a loop; silence when empty.
+    pub music: Arc<[u8]>,
+    /// Canonical name in RTCP SDES (RFC 3550 §6.5.1); at most 255 octets are sent.
+    pub cname: String,
+    /// [`MediaEvent::Silent`] is reported each time this much passed without a packet that was expected.
+    pub silent_after: Duration,
+    /// When a leg's source sends nothing for this long, the listener is fed silence packets until it sends again.
+    /// Too small and jitter is taken for silence; above 500 ms the caller could hear a dead line.
+    pub fill_after: Duration,
+    /// How long each remote SDP keeps the latching window open.
+    pub latch_window: Duration,
+    /// How long the former payload type is accepted after the codec changed.
+    pub codec_grace: Duration,
+    /// Interval of [`MediaEvent::Quality`].
+    pub quality_every: Duration,
+    /// Mean RTCP interval; each one is drawn from 0.5 to 1.5 of it (RFC 3550 §6.2).
+    pub rtcp_every: Duration,
+    /// Audio kept per WebSocket bot, at most; more is dropped and counted as refused.
+    pub stream_buffer: Duration,
+    /// Audio collected before a WebSocket bot that was quiet is heard, against the jitter of its connection.
+    pub stream_preroll: Duration,
+}
+
+impl EngineConfig {
+    /// The defaults, with no prompts and no music.
+    pub fn new(cname: impl Into<String>) -> Self {
+        Self {
+            prompts: Prompts::none(),
+            music: Arc::from([].as_slice()),
+            cname: cname.into(),
+            silent_after: Duration::from_secs(3),
+            fill_after: Duration::from_millis(200),
+            latch_window: Duration::from_secs(5),
+            codec_grace: Duration::from_millis(500),
+            quality_every: Duration::from_secs(5),
+            rtcp_every: Duration::from_secs(5),
+            stream_buffer: Duration::from_secs(60),
+            stream_preroll: Duration::from_millis(40),
+        }
+    }
+}
+
+/// A leg's dense place in the engine, for the packet path. Given out at `Open`, see [`crate::MediaEngine::slot_of`];
+/// a slot kept after `Close` is recognised as stale and does nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LegSlot {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl LegSlot {
+    /// A small number, reused after a leg closes: for arrays beside the engine.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// A packet rewritten in place: send it from `slot`'s RTP socket, now.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Relay<'b> {
+    /// The listener, whose socket sends.
+    pub slot: LegSlot,
+    /// The listener.
+    pub leg: LegId,
+    /// Where to.
+    pub to: SocketAddr,
+    /// The packet: a part of the buffer that was handed in.
+    pub bytes: &'b [u8],
+}
+
+/// A packet kept inline, so that sending needs no heap.
+#[derive(Clone, Copy)]
+pub struct Packet {
+    len: u16,
+    bytes: [u8; PACKET_CAPACITY],
+}
+
+impl Packet {
+    /// An empty packet.
+    pub const fn new() -> Self {
+        Self { len: 0, bytes: [0; PACKET_CAPACITY] }
+    }
+
+    /// Appends as much of `data` as fits; whether it was all of it.
+    pub fn push(&mut self, data: &[u8]) -> bool {
+        let start = usize::from(self.len);
+        let room = (PACKET_CAPACITY - start).min(data.len());
+        self.bytes[start..start + room].copy_from_slice(&data[..room]);
+        self.len = (start + room) as u16;
+        room == data.len()
+    }
+
+    /// What to send.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// What to send, to be changed in place.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl Default for Packet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for Packet {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Packet({} octets)", self.len)
+    }
+}
+
+/// What the engine wants done. Drain with [`crate::MediaEngine::poll_output`] after every `handle_*`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "inline packets keep the heap out of the packet path")]
+pub enum Output {
+    /// Send an RTP packet from the leg's RTP socket.
+    Rtp {
+        /// The sending leg.
+        leg: LegId,
+        /// The same, dense.
+        slot: LegSlot,
+        /// Where to.
+        to: SocketAddr,
+        /// The packet.
+        packet: Packet,
+    },
+    /// Send an RTCP packet. It may still come after the leg was closed (its BYE), before [`MediaEvent::Quality`] with
+    /// `last`.
+    Rtcp {
+        /// The sending leg.
+        leg: LegId,
+        /// The same, dense.
+        slot: LegSlot,
+        /// Where to.
+        to: SocketAddr,
+        /// From the RTP socket (RFC 5761) instead of the RTCP one.
+        muxed: bool,
+        /// The compound packet.
+        packet: Packet,
+    },
+    /// 20 ms of mu-law for the WebSocket bot.
+    StreamFrame {
+        /// The bot's leg.
+        leg: LegId,
+        /// The audio.
+        mulaw: [u8; FRAME],
+    },
+    /// Audio before this mark has been played, or `clear` dropped it.
+    StreamMarkPlayed {
+        /// The bot's leg.
+        leg: LegId,
+        /// The bot's name for it.
+        name: String,
+    },
+    /// Somebody the WebSocket bot hears pressed a key.
+    StreamDigit {
+        /// The bot's leg.
+        leg: LegId,
+        /// `0-9`, `*`, `#`, `A-D`.
+        digit: char,
+    },
+    /// For the switchboard.
+    Event(MediaEvent),
+}
+
+/// Why the engine wants to be woken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TimerName {
+    /// The next 20 ms frame of whatever is paced: prompts, music, silence, WebSocket bots.
+    Pace,
+    /// A source may have gone quiet and its listener needs silence.
+    Fill,
+    /// A leg may have been silent for too long.
+    Silent,
+    /// A key press whose last packets were lost is over.
+    DigitEnd,
+    /// RTCP is due (RFC 3550 §6.2).
+    Rtcp,
+    /// Statistics are due.
+    Quality,
+}
+
+/// A copy of one packet of the caller's, for the listener. Not decoded, not reordered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TapFrame {
+    /// The caller's leg.
+    pub leg: LegId,
+    /// When it arrived.
+    pub at: Instant,
+    /// RTP sequence number, as received.
+    pub sequence: u16,
+    /// RTP timestamp of the first octet, as received.
+    pub timestamp: u32,
+    /// RTP payload type: 0 mu-law, 8 A-law, 13 comfort noise, else telephone-event (which is not for the model).
+    pub payload_type: u8,
+    /// Octets used of `payload`.
+    pub len: u16,
+    /// The payload.
+    pub payload: [u8; TAP_CAPACITY],
+}
+
+impl TapFrame {
+    /// The octets received.
+    pub fn audio(&self) -> &[u8] {
+        &self.payload[..usize::from(self.len).min(TAP_CAPACITY)]
+    }
+}
+
+/// Where tapped packets go. Called on the packet path: must not block, lock or allocate.
+pub trait TapSink: Send {
+    /// Takes the frame, or says false when full: the frame is dropped and counted.
+    fn push(&mut self, frame: &TapFrame) -> bool;
+}
+
+/// Drops everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTap;
+
+impl TapSink for NoTap {
+    fn push(&mut self, _: &TapFrame) -> bool {
+        true
+    }
+}
+
+impl TapSink for Vec<TapFrame> {
+    fn push(&mut self, frame: &TapFrame) -> bool {
+        Vec::push(self, *frame);
+        true
+    }
+}
