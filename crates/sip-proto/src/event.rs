@@ -56,6 +56,9 @@ pub struct InviteRequest {
     pub to: Address,
     /// `From`.
     pub from: Address,
+    /// `Call-ID`, when it must be known before the INVITE leaves (the screen pop names it); none: the endpoint makes
+    /// one. The caller sees to it that it is unique.
+    pub call_id: Option<String>,
     /// `Max-Forwards`: 70 for a new call, the caller's minus one for a leg on a caller's behalf (RFC 7332).
     pub max_forwards: u8,
     /// Further headers, in order: `Session-ID`, `P-Asserted-Identity`, `User-to-User`, `X-Call-ID` and the like.
