@@ -1,1 +1,15 @@
-//! sim
+//! A whole world on a virtual clock: the real [`call_core::Switchboard`] and [`rtp_proto::MediaEngine`], scripted
+//! telephones for trunk, bot and desks, a desk page, and a network that delays, loses and repeats.
+//!
+//! The same seed gives the same run, to the packet. The invariant "no caller is ever left without audio" is judged on
+//! the packets that reach the caller's telephone, after every step. Never shipped.
+
+mod judge;
+mod network;
+mod setup;
+mod world;
+
+pub use judge::{LONGEST_SILENCE, Verdict};
+pub use network::{Link, Network};
+pub use setup::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, GATEWAY, Party, Setup, TRUNK};
+pub use world::{Click, Do, PageHabit, World};

@@ -1,0 +1,491 @@
+//! The telephone: what it does by itself when a call arrives or a REFER comes, and what its owner makes it do.
+
+use crate::media::Media;
+use crate::source::Source;
+use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, RemoteMedia};
+use core::time::Duration;
+use sip_proto::{Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, RequestId, Transport};
+use sip_wire::{Malformed, Message, Method, NameAddr, Uri};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+/// What a telephone is.
+#[derive(Clone, Debug)]
+pub struct PhoneConfig {
+    /// Its SIP address.
+    pub sip: SocketAddr,
+    /// How it speaks SIP when it begins.
+    pub transport: Transport,
+    /// Where it wants RTP.
+    pub rtp: SocketAddr,
+    /// The user part of its address.
+    pub user: String,
+    /// Codecs in order of preference.
+    pub codecs: Vec<Codec>,
+    /// What it says.
+    pub source: Source,
+    /// The tones it listens for, in hertz.
+    pub tones: Vec<f32>,
+    /// What it does when a call arrives.
+    pub arrival: Arrival,
+    /// What it does when a REFER comes.
+    pub on_refer: OnRefer,
+}
+
+/// What to do when a call arrives, after the given times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Ring, then do something.
+    Ring {
+        /// 180 after this long.
+        after: Duration,
+        /// Then this.
+        then: Answer,
+    },
+    /// Refuse at once with this status.
+    Refuse(u16),
+    /// Say nothing but 100.
+    Ignore,
+}
+
+/// What to do after ringing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Answer this long after the ring began.
+    After(Duration),
+    /// Refuse this long after the ring began.
+    Refuse(Duration, u16),
+    /// Ring for ever.
+    Never,
+}
+
+/// What to do when a REFER comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnRefer {
+    /// Refuse with this status.
+    Refuse(u16),
+    /// Do it: 202, NOTIFY 100, INVITE the target (with `Replaces` when the URI says so), NOTIFY the outcome.
+    Follow,
+    /// Accept with 202, then say nothing more.
+    Forget,
+    /// Accept with 202, then report this final status without trying.
+    Report(u16),
+    /// Accept with 202, then hang up without a NOTIFY.
+    HangUp,
+}
+
+/// What the owner of the telephone notices.
+#[derive(Clone, PartialEq, Debug)]
+pub enum PhoneEvent {
+    /// A call arrived; the whole INVITE.
+    Arrived(Box<Message>),
+    /// We now ring: 180 left.
+    Rings,
+    /// The other side rings.
+    Ringing(u16),
+    /// A call is up.
+    Up,
+    /// Our call failed.
+    Failed(u16),
+    /// A call is over.
+    Ended {
+        /// By the other side.
+        by_remote: bool,
+        /// Its `Reason` header.
+        reason: Option<String>,
+    },
+    /// The caller gave up while we rang.
+    Cancelled,
+    /// REFER came, with this `Refer-To`.
+    Referred(String),
+    /// Another dialog took the place of the one we had.
+    Replaced,
+    /// The other side put us on hold, or took us off it.
+    Held(Direction),
+}
+
+/// What the telephone wants done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum PhoneOutput {
+    /// Send a SIP message.
+    Sip {
+        /// How and where.
+        flow: Flow,
+        /// The message.
+        bytes: Vec<u8>,
+        /// In a reader's words.
+        what: String,
+    },
+    /// Send an RTP packet.
+    Rtp {
+        /// Where.
+        to: SocketAddr,
+        /// The packet.
+        bytes: Vec<u8>,
+    },
+    /// Something its owner notices.
+    Event(PhoneEvent),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Plan {
+    Ring,
+    Answer,
+    Refuse(u16),
+    HangUp,
+}
+
+/// A telephone with one line and one audio stream.
+#[derive(Debug)]
+pub struct Phone {
+    config: PhoneConfig,
+    endpoint: Endpoint,
+    /// Its audio.
+    pub media: Media,
+    current: Option<DialogId>,
+    up: bool,
+    plans: BTreeMap<(Instant, u64), (DialogId, Plan)>,
+    planned: u64,
+    /// The dialog a REFER came in, and the one it made us start.
+    referral: Option<(DialogId, DialogId)>,
+    out: VecDeque<PhoneOutput>,
+}
+
+impl Phone {
+    /// A telephone on the hook.
+    pub fn new(config: PhoneConfig, mut ids: IdSource) -> Self {
+        let media = Media::new(config.source.clone(), &config.tones, &mut ids);
+        let endpoint_config = EndpointConfig {
+            user_agent: "phone".into(),
+            contact_user: config.user.clone(),
+            ..EndpointConfig::default()
+        };
+        Self {
+            endpoint: Endpoint::new(endpoint_config, ids),
+            media,
+            config,
+            current: None,
+            up: false,
+            plans: BTreeMap::new(),
+            planned: 0,
+            referral: None,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Calls `uri` at `to`, with further headers.
+    pub fn call(&mut self, uri: &Uri, to: SocketAddr, headers: Vec<(String, String)>, now: Instant) {
+        let flow = Flow { transport: self.config.transport, local: self.config.sip, remote: to };
+        let dialog = self.invite(uri, flow, headers, now);
+        self.current = Some(dialog);
+        self.drain(now);
+    }
+
+    /// Hangs up, gives up, or refuses, whatever fits.
+    pub fn hang_up(&mut self, now: Instant) {
+        if let Some(dialog) = self.current {
+            self.endpoint.bye(dialog, None, now);
+        }
+        self.drain(now);
+    }
+
+    /// Holds or resumes the call with a re-INVITE.
+    pub fn hold(&mut self, direction: Direction, now: Instant) {
+        if let Some(dialog) = self.current {
+            self.endpoint.reinvite(dialog, LocalMedia { direction, ..self.local() }, now);
+        }
+        self.drain(now);
+    }
+
+    /// Asks the peer to go elsewhere.
+    pub fn refer(&mut self, refer_to: &str, now: Instant) {
+        if let Some(dialog) = self.current {
+            self.endpoint.refer(dialog, refer_to, "sip:phone@invalid", now);
+        }
+        self.drain(now);
+    }
+
+    /// Presses a key for 100 ms.
+    pub fn press(&mut self, key: char) {
+        self.media.press(key, Duration::from_millis(100));
+    }
+
+    /// Changes what it does with later arrivals.
+    pub fn on_arrival(&mut self, arrival: Arrival) {
+        self.config.arrival = arrival;
+    }
+
+    /// Whether a call is up.
+    pub fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// Takes a datagram.
+    pub fn handle_datagram(&mut self, flow: Flow, bytes: &[u8], now: Instant) {
+        self.handle_framed(flow, Message::parse_datagram(bytes), now);
+    }
+
+    /// Takes a message from a stream.
+    pub fn handle_framed(&mut self, flow: Flow, message: Result<Message, Malformed>, now: Instant) {
+        match message {
+            Ok(message) => self.endpoint.handle_message(flow, message, now),
+            Err(malformed) => self.endpoint.handle_malformed(flow, malformed, now),
+        }
+        self.drain(now);
+    }
+
+    /// Takes an RTP packet.
+    pub fn handle_rtp(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        self.media.handle_rtp(from, bytes, now);
+    }
+
+    /// Lets what is due happen.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        self.drain(now);
+        while let Some(entry) = self.plans.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (dialog, plan) = entry.remove();
+            self.carry_out(dialog, plan, now);
+            self.drain(now);
+        }
+        while self.media.poll_timeout().is_some_and(|due| due <= now) {
+            if let Some(packet) = self.media.handle_timeout(now) {
+                self.out.push_back(PhoneOutput::Rtp { to: packet.to, bytes: packet.bytes });
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let plan = self.plans.keys().next().map(|(at, _)| *at);
+        let sip = self.endpoint.poll_timeout().map(|(at, _)| at);
+        [plan, sip, self.media.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<PhoneOutput> {
+        self.out.pop_front()
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                sip_proto::Output::Transmit { flow, bytes, note } => {
+                    self.out.push_back(PhoneOutput::Sip { flow, bytes, what: note.what });
+                }
+                sip_proto::Output::Event(event) => self.on_event(event, now),
+                sip_proto::Output::Seen(_) | sip_proto::Output::Dropped(_) => {}
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: DialogEvent, now: Instant) {
+        match event {
+            DialogEvent::Incoming { dialog, request, replaces, .. } => self.on_incoming(dialog, request, replaces, now),
+            DialogEvent::Ringing { dialog, code } if Some(dialog) == self.current => {
+                self.tell(PhoneEvent::Ringing(code));
+            }
+            DialogEvent::Answered { dialog, media } => self.on_answered(dialog, media, now),
+            DialogEvent::Confirmed { dialog, media: Some(media) } if Some(dialog) == self.current => {
+                self.media.connect(media, now);
+            }
+            DialogEvent::MediaChanged { dialog, media } if Some(dialog) == self.current => {
+                self.media.connect(media, now);
+                self.tell(PhoneEvent::Held(media.direction));
+            }
+            DialogEvent::Failed { dialog, code, .. } => self.on_failed(dialog, code, now),
+            DialogEvent::Cancelled { dialog, .. } if Some(dialog) == self.current => {
+                self.clear();
+                self.tell(PhoneEvent::Cancelled);
+            }
+            DialogEvent::Ended { dialog, by_remote, reason, .. } if Some(dialog) == self.current => {
+                self.clear();
+                self.tell(PhoneEvent::Ended { by_remote, reason });
+            }
+            DialogEvent::Referred { dialog, request, refer_to } => self.on_refer(dialog, request, refer_to, now),
+            _ => {}
+        }
+    }
+
+    fn on_incoming(&mut self, dialog: DialogId, request: Box<Message>, replaces: Option<DialogId>, now: Instant) {
+        if let Some(old) = replaces.filter(|old| Some(*old) == self.current) {
+            self.tell(PhoneEvent::Arrived(request));
+            // RFC 3891 §3: answer the new one first, then end the one it replaces.
+            self.current = Some(dialog);
+            self.answer(dialog, now);
+            self.endpoint.bye(old, Some("SIP;cause=200;text=\"Replaced\""), now);
+            return self.tell(PhoneEvent::Replaced);
+        }
+        if self.current.is_some() {
+            return self.endpoint.reject(dialog, 486, "", &[], now);
+        }
+        self.current = Some(dialog);
+        self.tell(PhoneEvent::Arrived(request));
+        match self.config.arrival {
+            Arrival::Ring { after, .. } => self.plan(now + after, dialog, Plan::Ring),
+            Arrival::Refuse(code) => self.plan(now, dialog, Plan::Refuse(code)),
+            Arrival::Ignore => {}
+        }
+    }
+
+    fn carry_out(&mut self, dialog: DialogId, plan: Plan, now: Instant) {
+        if Some(dialog) != self.current {
+            return;
+        }
+        match plan {
+            Plan::Ring => {
+                self.endpoint.ring(dialog, 180, now);
+                self.tell(PhoneEvent::Rings);
+                match self.config.arrival {
+                    Arrival::Ring { then: Answer::After(after), .. } => self.plan(now + after, dialog, Plan::Answer),
+                    Arrival::Ring { then: Answer::Refuse(after, code), .. } => {
+                        self.plan(now + after, dialog, Plan::Refuse(code));
+                    }
+                    _ => {}
+                }
+            }
+            Plan::Answer => self.answer(dialog, now),
+            Plan::Refuse(code) => {
+                self.endpoint.reject(dialog, code, "", &[], now);
+                self.clear();
+            }
+            Plan::HangUp => self.endpoint.bye(dialog, None, now),
+        }
+    }
+
+    fn answer(&mut self, dialog: DialogId, now: Instant) {
+        match self.endpoint.accept(dialog, self.local(), &[], now) {
+            Ok(media) => {
+                if let Some(media) = media {
+                    self.media.connect(media, now);
+                }
+                self.up = true;
+                self.tell(PhoneEvent::Up);
+            }
+            Err(_) => {
+                self.endpoint.reject(dialog, 488, "", &[], now);
+                self.clear();
+            }
+        }
+    }
+
+    fn on_answered(&mut self, dialog: DialogId, media: RemoteMedia, now: Instant) {
+        match self.referral {
+            Some((old, new)) if new == dialog => {
+                self.notify(old, 200, now);
+                self.referral = None;
+                self.current = Some(dialog);
+            }
+            _ if Some(dialog) != self.current => return,
+            _ => {}
+        }
+        self.up = true;
+        self.media.connect(media, now);
+        self.tell(PhoneEvent::Up);
+    }
+
+    fn on_failed(&mut self, dialog: DialogId, code: u16, now: Instant) {
+        if let Some((old, new)) = self.referral
+            && new == dialog
+        {
+            self.referral = None;
+            return self.notify(old, code, now);
+        }
+        if Some(dialog) == self.current {
+            self.clear();
+            self.tell(PhoneEvent::Failed(code));
+        }
+    }
+
+    fn on_refer(&mut self, dialog: DialogId, request: RequestId, refer_to: String, now: Instant) {
+        self.tell(PhoneEvent::Referred(refer_to.clone()));
+        let target = NameAddr::parse(&refer_to).ok().map(|address| address.uri);
+        let (OnRefer::Follow | OnRefer::Forget | OnRefer::Report(_) | OnRefer::HangUp, Some(target)) =
+            (self.config.on_refer, target)
+        else {
+            let code = if let OnRefer::Refuse(code) = self.config.on_refer { code } else { 400 };
+            return self.endpoint.respond(request, code, "", &[], None, now);
+        };
+        self.endpoint.respond(request, 202, "", &[], None, now);
+        match self.config.on_refer {
+            OnRefer::Follow => self.follow(dialog, &target, now),
+            OnRefer::Report(code) => {
+                self.notify(dialog, 100, now);
+                self.notify(dialog, code, now);
+            }
+            OnRefer::HangUp => self.plan(now, dialog, Plan::HangUp),
+            OnRefer::Forget | OnRefer::Refuse(_) => {}
+        }
+    }
+
+    fn follow(&mut self, dialog: DialogId, target: &Uri, now: Instant) {
+        self.notify(dialog, 100, now);
+        let Some(remote) = address_of(target) else { return self.notify(dialog, 400, now) };
+        let transport = match target.param("transport") {
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            _ => Transport::Udp,
+        };
+        let headers = ["Replaces", "Require", "User-to-User"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), target.header(name)?)))
+            .collect();
+        let flow = Flow { transport, local: self.config.sip, remote };
+        let new = self.invite(&target.without_headers(), flow, headers, now);
+        self.referral = Some((dialog, new));
+    }
+
+    fn notify(&mut self, dialog: DialogId, code: u16, now: Instant) {
+        let state = if code < 200 { "active;expires=60" } else { "terminated;reason=noresource" };
+        let headers = [("Event".to_owned(), "refer".to_owned()), ("Subscription-State".to_owned(), state.to_owned())];
+        let fragment = format!("SIP/2.0 {code} {}\r\n", if code == 200 { "OK" } else { "Progress" });
+        let body = Some(("message/sipfrag;version=2.0", fragment.as_bytes()));
+        self.endpoint.request(dialog, Method::Notify, &headers, body, now);
+    }
+
+    fn invite(&mut self, uri: &Uri, flow: Flow, headers: Vec<(String, String)>, now: Instant) -> DialogId {
+        let from = format!("sip:{}@{}", self.config.user, self.config.sip);
+        let from = Uri::parse(&from).unwrap_or_else(|_| uri.clone());
+        let request = InviteRequest {
+            flow,
+            request_uri: uri.clone(),
+            to: Address::new(uri.clone()),
+            from: Address::new(from),
+            max_forwards: 70,
+            headers,
+            extra_part: None,
+            local: self.local(),
+            late_offer: false,
+            call_id: None,
+        };
+        self.endpoint.invite(request, now)
+    }
+
+    fn local(&self) -> LocalMedia {
+        LocalMedia {
+            rtp: self.config.rtp,
+            codecs: self.config.codecs.clone(),
+            telephone_event: 101,
+            direction: Direction::SendRecv,
+        }
+    }
+
+    fn plan(&mut self, at: Instant, dialog: DialogId, plan: Plan) {
+        self.planned += 1;
+        self.plans.insert((at, self.planned), (dialog, plan));
+    }
+
+    fn clear(&mut self) {
+        self.current = None;
+        self.up = false;
+        self.media.stop();
+    }
+
+    fn tell(&mut self, event: PhoneEvent) {
+        self.out.push_back(PhoneOutput::Event(event));
+    }
+}
+
+/// The address a URI with an IP host means; port 5060 unless it says otherwise (RFC 3261 §19.1.2).
+fn address_of(uri: &Uri) -> Option<SocketAddr> {
+    Some(SocketAddr::new(uri.host()?.ip()?, uri.port().unwrap_or(5060)))
+}

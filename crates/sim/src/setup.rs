@@ -1,0 +1,200 @@
+//! The cast and the configuration of a simulated run.
+
+use crate::network::{Link, Network};
+use call_core::{
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
+    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+};
+use call_model::{Codec, IdSource};
+use core::time::Duration;
+use escalation::Rules;
+use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
+use sip_proto::Transport;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// A party of the simulation, by its place in the world's list of telephones.
+pub type Party = usize;
+/// The trunk's telephone: the caller.
+pub const TRUNK: Party = 0;
+/// The bot.
+pub const BOT: Party = 1;
+/// The first desk.
+pub const DESK: Party = 2;
+/// The second desk.
+pub const DESK2: Party = 3;
+
+/// What the caller says, in hertz.
+pub const CALLER_TONE: f32 = 400.0;
+/// What the bot says.
+pub const BOT_TONE: f32 = 600.0;
+/// What the human at the first desk says.
+pub const DESK_TONE: f32 = 800.0;
+/// What the human at the second desk says.
+pub const DESK2_TONE: f32 = 1_000.0;
+
+/// The gateway's address.
+pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+/// What a run is made of. Change fields, then give it to [`crate::World::new`].
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Decides everything random.
+    pub seed: u64,
+    /// How SIP travels, to and from everybody.
+    pub transport: Transport,
+    /// The trunk's policy.
+    pub release: Release,
+    /// What the caller hears while a desk rings.
+    pub while_consulting: WhileConsulting,
+    /// The gate.
+    pub accept: AcceptGate,
+    /// The bot comes by WebSocket instead of SIP.
+    pub stream_bot: bool,
+    /// How many desks are configured: 0 to 2.
+    pub desks: usize,
+    /// The codecs of trunk, bot and desks.
+    pub codecs: [Codec; 3],
+    /// What the bot does when called.
+    pub bot: Arrival,
+    /// What the desks do when called.
+    pub desk: [Arrival; 2],
+    /// What the trunk does with a REFER.
+    pub on_refer: OnRefer,
+    /// SIP over UDP.
+    pub sip_link: Link,
+    /// RTP.
+    pub rtp_link: Link,
+    /// What the bot's good-order end means.
+    pub on_close: OnBotClose,
+    /// What the bot's refusal means.
+    pub on_refusal: OnBotRefusal,
+    /// How long things may take.
+    pub timers: Timers,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let ring = |answer| Arrival::Ring { after: Duration::from_millis(50), then: answer };
+        Self {
+            seed: 1,
+            transport: Transport::Udp,
+            release: Release::Stay,
+            while_consulting: WhileConsulting::Bot,
+            accept: AcceptGate::KeyOrPage,
+            stream_bot: false,
+            desks: 1,
+            codecs: [Codec::Pcmu; 3],
+            bot: ring(Answer::After(Duration::from_millis(100))),
+            desk: [ring(Answer::After(Duration::from_secs(2))); 2],
+            on_refer: OnRefer::Refuse(603),
+            sip_link: Link::GOOD,
+            rtp_link: Link::GOOD,
+            on_close: OnBotClose::HangUp,
+            on_refusal: OnBotRefusal::Refuse,
+            timers: Timers::default(),
+        }
+    }
+}
+
+impl Setup {
+    pub(crate) fn network(&self) -> Network {
+        Network::new(self.sip_link, self.rtp_link, self.seed)
+    }
+
+    pub(crate) fn phones(&self, ids: &mut IdSource) -> Vec<Phone> {
+        let tones = [CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE];
+        let arrivals = [Arrival::Ignore, self.bot, self.desk[0], self.desk[1]];
+        let codecs = [self.codecs[0], self.codecs[1], self.codecs[2], self.codecs[2]];
+        let phone = |party: Party| PhoneConfig {
+            sip: sip_of(party),
+            transport: self.transport,
+            rtp: rtp_of(party),
+            user: ["caller", "bot", "desk", "desk2"][party].to_owned(),
+            codecs: vec![codecs[party]],
+            source: Source::Tone(tones[party]),
+            tones: tones.to_vec(),
+            arrival: arrivals[party],
+            on_refer: if party == TRUNK { self.on_refer } else { OnRefer::Refuse(603) },
+        };
+        (TRUNK..=DESK2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+    }
+
+    pub(crate) fn config(&self) -> SwitchboardConfig {
+        let both = vec![Codec::Pcmu, Codec::Pcma];
+        let host = |party| vec![(sip_of(party).ip(), 32)];
+        let desk = |index: usize| Desk {
+            name: ["ada", "bob"][index].to_owned(),
+            uri: format!("sip:desk@{}", sip_of(DESK + index)),
+            transport: self.transport,
+            address: sip_of(DESK + index),
+            accept: self.accept,
+            codecs: both.clone(),
+            skills: vec![],
+            capacity: 1,
+            priority: index as u16,
+            multipart: false,
+            allowed_media: host(DESK + index),
+        };
+        let reach = if self.stream_bot {
+            BotReach::Stream { url: "ws://bot.invalid/stream".into() }
+        } else {
+            BotReach::Sip {
+                uri: format!("sip:{{user}}@{}", sip_of(BOT)),
+                transport: self.transport,
+                address: sip_of(BOT),
+            }
+        };
+        SwitchboardConfig {
+            trunks: vec![Trunk {
+                name: "trunk".into(),
+                addresses: host(TRUNK),
+                release: self.release,
+                // After a release the human's audio comes straight from the desk.
+                allowed_media: host(TRUNK),
+                codecs: both.clone(),
+            }],
+            bots: vec![Bot {
+                name: "bot".into(),
+                reach,
+                codecs: both.clone(),
+                on_close: self.on_close,
+                on_refusal: self.on_refusal,
+                allowed_media: host(BOT),
+            }],
+            desks: (0..self.desks).map(desk).collect(),
+            routes: vec![
+                Route {
+                    dialled: Pattern::Exact("human".into()),
+                    to: RouteTo::Desk("ada".into()),
+                    listen: false,
+                    while_consulting: self.while_consulting,
+                },
+                Route {
+                    dialled: Pattern::Prefix("7".into()),
+                    to: RouteTo::Bot("bot".into()),
+                    listen: true,
+                    while_consulting: self.while_consulting,
+                },
+            ],
+            sip: SipAddresses { udp: Some(SocketAddr::new(GATEWAY, 5060)), tcp: Some(SocketAddr::new(GATEWAY, 5060)) },
+            media_ip: GATEWAY,
+            rtp_ports: (20_000, 20_199),
+            timers: self.timers.clone(),
+            rules: Arc::new(Rules::default_pack()),
+            package_url_base: Some("https://gateway.invalid/h/".into()),
+            call_limit: 20,
+            user_agent: "Warmline".into(),
+        }
+    }
+}
+
+/// Where a party's SIP lives.
+pub(crate) fn sip_of(party: Party) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11 + party as u8)), 5060)
+}
+
+/// Where a party's RTP lives.
+pub(crate) fn rtp_of(party: Party) -> SocketAddr {
+    SocketAddr::new(sip_of(party).ip(), 4000)
+}

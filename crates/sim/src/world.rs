@@ -1,0 +1,435 @@
+//! The run itself: one queue, one clock.
+
+use crate::judge::Verdict;
+use crate::network::Network;
+use crate::setup::{BOT_TONE, GATEWAY, Party, Setup, TRUNK, rtp_of, sip_of};
+use call_core::{Output, Switchboard};
+use call_model::{
+    BotCommand, BotEvent, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand, PopUpdate,
+    TraceEvent, WallAnchor,
+};
+use core::time::Duration;
+use phone::{Arrival, Phone, PhoneEvent, PhoneOutput, Source};
+use rtp_proto::{EngineConfig, MediaEngine, NoTap};
+use sip_proto::{Flow, Transport};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Something the script makes happen.
+#[derive(Clone, Debug)]
+pub enum Do {
+    /// The caller dials this user at the gateway.
+    Dial(&'static str),
+    /// A party hangs up.
+    HangUp(Party),
+    /// A party presses a key.
+    Press(Party, char),
+    /// A party holds or resumes.
+    Hold(Party, call_model::Direction),
+    /// A party's microphone dies or comes back, without a word in SIP.
+    Mute(Party, bool),
+    /// A party does something else with calls from now on.
+    Arrival(Party, Arrival),
+    /// A party sends REFER.
+    Refer(Party, String),
+    /// The human clicks on the page, in the pop shown last.
+    Page(Click),
+    /// Something is observed about the call.
+    Fact(FactKind),
+    /// The WebSocket bot closes in good order, or its connection dies.
+    BotGone {
+        /// In good order.
+        finished: bool,
+    },
+    /// The gateway is told to shut down.
+    Drain,
+}
+
+/// A click on the desk page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Click {
+    /// Take the caller.
+    Accept,
+    /// Do not.
+    Decline,
+}
+
+/// What the desk page does by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PageHabit {
+    /// Acknowledges a pop after 3 ms.
+    #[default]
+    Acknowledges,
+    /// Nobody has it open.
+    Closed,
+}
+
+#[derive(Debug)]
+enum Item {
+    Script(Do),
+    SipToGateway(Flow, Vec<u8>),
+    SipToPhone(Party, Flow, Vec<u8>),
+    Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Page(DeskId, DeskAction),
+    BotUp(LegId),
+    BotTalks(LegId, u64),
+}
+
+/// A run under way.
+pub struct World {
+    /// The switchboard under test.
+    pub switchboard: Switchboard,
+    /// The telephones, by [`Party`].
+    pub phones: Vec<Phone>,
+    /// What the desk page does by itself.
+    pub page: PageHabit,
+    media: MediaEngine,
+    network: Network,
+    transport: Transport,
+    now: Instant,
+    queue: BTreeMap<(Instant, u64), Item>,
+    queued: u64,
+    ports: BTreeMap<u16, LegId>,
+    trace: Vec<TraceEvent>,
+    pops: Vec<(Instant, PopUpdate)>,
+    events: Vec<(Instant, Party, PhoneEvent)>,
+    told: Vec<(Instant, BotCommand)>,
+    stream: Option<LegId>,
+    verdict: Verdict,
+}
+
+impl World {
+    /// Everybody on the hook, at time zero.
+    pub fn new(setup: &Setup) -> Self {
+        let mut ids = IdSource::from_u64(setup.seed);
+        let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
+        let mut engine = EngineConfig::new("warmline");
+        engine.music = music();
+        Self {
+            switchboard: Switchboard::new(Arc::new(setup.config()), ids.fork(), wall),
+            media: MediaEngine::new(engine, ids.fork(), Box::new(NoTap)),
+            phones: setup.phones(&mut ids),
+            page: PageHabit::default(),
+            network: setup.network(),
+            transport: setup.transport,
+            now: Instant::ZERO,
+            queue: BTreeMap::new(),
+            queued: 0,
+            ports: BTreeMap::new(),
+            trace: Vec::new(),
+            pops: Vec::new(),
+            events: Vec::new(),
+            told: Vec::new(),
+            stream: None,
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Makes something happen at `millis` after the beginning.
+    pub fn at(&mut self, millis: u64, what: Do) -> &mut Self {
+        self.push(Instant::from_millis(millis), Item::Script(what));
+        self
+    }
+
+    /// Runs until `millis` after the beginning.
+    pub fn run_until(&mut self, millis: u64) -> &mut Self {
+        let end = Instant::from_millis(millis);
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.step(next);
+        }
+        self.now = end;
+        self.verdict.judge(end);
+        self
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Everything traced.
+    pub fn trace(&self) -> &[TraceEvent] {
+        &self.trace
+    }
+
+    /// Every pop update, in order.
+    pub fn pops(&self) -> &[(Instant, PopUpdate)] {
+        &self.pops
+    }
+
+    /// What the telephones' owners noticed, in order.
+    pub fn events(&self) -> &[(Instant, Party, PhoneEvent)] {
+        &self.events
+    }
+
+    /// What a WebSocket bot was told.
+    pub fn told(&self) -> &[(Instant, BotCommand)] {
+        &self.told
+    }
+
+    /// The caller's view.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// The ladder so far.
+    pub fn ladder(&self) -> String {
+        call_trace::Ladder::draw(call_trace::Style::default(), &self.trace)
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let queued = self.queue.keys().next().map(|(at, _)| *at);
+        let switchboard = self.switchboard.poll_timeout().map(|(at, _)| at);
+        let media = self.media.poll_timeout().map(|(at, _)| at);
+        let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
+        [queued, switchboard, media, phones].into_iter().flatten().min().map(|at| at.max(self.now))
+    }
+
+    fn step(&mut self, next: Instant) {
+        self.now = next;
+        if self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= next) {
+            if let Some((_, item)) = self.queue.pop_first() {
+                self.deliver(item);
+            }
+        } else {
+            self.switchboard.handle_timeout(next);
+            self.media.handle_timeout(next);
+            self.phones.iter_mut().for_each(|phone| phone.handle_timeout(next));
+        }
+        self.drain();
+        if let Err(broken) = self.switchboard.check() {
+            self.verdict.complain(format!("{next:?}: {broken}"));
+        }
+    }
+
+    fn deliver(&mut self, item: Item) {
+        let now = self.now;
+        match item {
+            Item::Script(what) => self.act(what),
+            Item::SipToGateway(flow, bytes) => self.switchboard.handle_datagram(flow, &bytes, now),
+            Item::SipToPhone(party, flow, bytes) => self.phones[party].handle_datagram(flow, &bytes, now),
+            Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
+            // A page that comes too late is told so; that is the switchboard's business, not the world's.
+            Item::Page(desk, action) => drop(self.switchboard.handle_desk(&desk, action, now)),
+            Item::BotUp(leg) => {
+                self.switchboard.handle_bot(leg, BotEvent::Up, now);
+                self.push(now, Item::BotTalks(leg, 0));
+            }
+            Item::BotTalks(leg, position) if self.stream == Some(leg) => {
+                let frame = Source::Tone(BOT_TONE).frame(position, call_model::Codec::Pcmu).unwrap_or_default();
+                self.media.handle_stream_audio(leg, &frame, now);
+                self.push(now + Duration::from_millis(20), Item::BotTalks(leg, position + 160));
+            }
+            Item::BotTalks(..) => {}
+        }
+    }
+
+    fn deliver_rtp(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
+        let now = self.now;
+        if to.ip() == GATEWAY {
+            let Some(slot) = self.ports.get(&to.port()).and_then(|leg| self.media.slot_of(*leg)) else { return };
+            if let Some(relay) = self.media.handle_rtp(slot, from, &mut bytes, now) {
+                let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
+                self.send_rtp(leg, to, bytes);
+            }
+        } else if let Some(party) = (0..self.phones.len()).find(|party| rtp_of(*party) == to) {
+            if party == TRUNK {
+                self.verdict.packet(now);
+            }
+            self.phones[party].handle_rtp(from, &bytes, now);
+        }
+    }
+
+    fn act(&mut self, what: Do) {
+        let now = self.now;
+        match what {
+            Do::Dial(user) => {
+                let uri = format!("sip:{user}@{GATEWAY}");
+                if let Ok(uri) = sip_wire::Uri::parse(&uri) {
+                    self.phones[TRUNK].call(&uri, SocketAddr::new(GATEWAY, 5060), vec![], now);
+                }
+            }
+            Do::HangUp(party) => self.phones[party].hang_up(now),
+            Do::Press(party, key) => self.phones[party].press(key),
+            Do::Hold(party, direction) => self.phones[party].hold(direction, now),
+            Do::Mute(party, muted) => self.phones[party].media.mute(muted),
+            Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
+            Do::Refer(party, to) => self.phones[party].refer(&to, now),
+            Do::Page(click) => self.click(click),
+            Do::Fact(fact) => {
+                if let Some(call) = self.switchboard.calls().next().map(|call| call.id) {
+                    self.switchboard.handle_fact(call, fact, now);
+                }
+            }
+            Do::BotGone { finished } => {
+                if let Some(leg) = self.stream.take() {
+                    let event =
+                        if finished { BotEvent::Finished } else { BotEvent::Down { why: "connection reset".into() } };
+                    self.switchboard.handle_bot(leg, event, now);
+                }
+            }
+            Do::Drain => self.switchboard.drain(now),
+        }
+    }
+
+    fn click(&mut self, click: Click) {
+        let shown = self.pops.iter().rev().find_map(|(_, pop)| match pop {
+            PopUpdate::Offered { desk, package, .. } => Some((desk.clone(), package.id)),
+            _ => None,
+        });
+        if let Some((desk, handoff)) = shown {
+            let action = match click {
+                Click::Accept => DeskAction::Accepted(handoff),
+                Click::Decline => DeskAction::Declined(handoff),
+            };
+            drop(self.switchboard.handle_desk(&desk, action, self.now));
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let before = self.queued;
+            let mut busy = false;
+            while let Some(output) = self.switchboard.poll_output() {
+                busy = true;
+                self.on_switchboard(output);
+            }
+            while let Some(output) = self.media.poll_output() {
+                busy = true;
+                self.on_media(output);
+            }
+            for party in 0..self.phones.len() {
+                while let Some(output) = self.phones[party].poll_output() {
+                    self.on_phone(party, output);
+                }
+            }
+            if !busy && before == self.queued {
+                return;
+            }
+        }
+    }
+
+    fn on_switchboard(&mut self, output: Output) {
+        let now = self.now;
+        match output {
+            Output::Transmit { flow, bytes } => {
+                let Some(party) = (0..self.phones.len()).find(|party| sip_of(*party) == flow.remote) else { return };
+                let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+                self.carry_sip(flow.transport, || Item::SipToPhone(party, flow, bytes.clone()));
+            }
+            Output::Media(command) => {
+                match &command {
+                    MediaCommand::Open { leg, port, .. } => drop(self.ports.insert(*port, *leg)),
+                    MediaCommand::Close { leg } => self.ports.retain(|_, owner| owner != leg),
+                    _ => {}
+                }
+                self.media.handle_command(&command, now);
+            }
+            Output::Bot { leg, command } => {
+                match command {
+                    BotCommand::Dial { .. } => {
+                        self.stream = Some(leg);
+                        self.push(now + Duration::from_millis(30), Item::BotUp(leg));
+                    }
+                    BotCommand::Close => self.stream = None,
+                    BotCommand::Digit(_) | BotCommand::Tell(_) => {}
+                }
+                self.told.push((now, command));
+            }
+            Output::Pop(pop) => {
+                if let (PopUpdate::Offered { desk, package, .. }, PageHabit::Acknowledges) = (&pop, self.page) {
+                    let seen = Item::Page(desk.clone(), DeskAction::Acknowledged(package.id));
+                    self.push(now + Duration::from_millis(3), seen);
+                }
+                self.pops.push((now, pop));
+            }
+            Output::Trace(event) => self.trace.push(event),
+        }
+    }
+
+    fn on_media(&mut self, output: rtp_proto::Output) {
+        match output {
+            rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
+            rtp_proto::Output::Event(event) => self.switchboard.handle_media(event, self.now),
+            _ => {}
+        }
+    }
+
+    fn on_phone(&mut self, party: Party, output: PhoneOutput) {
+        match output {
+            PhoneOutput::Sip { flow, bytes, .. } => {
+                let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+                if flow.remote.ip() == GATEWAY {
+                    self.carry_sip(flow.transport, || Item::SipToGateway(back, bytes.clone()));
+                } else if let Some(other) = (0..self.phones.len()).find(|other| sip_of(*other) == flow.remote) {
+                    self.carry_sip(flow.transport, || Item::SipToPhone(other, back, bytes.clone()));
+                }
+            }
+            PhoneOutput::Rtp { to, bytes } => {
+                let from = rtp_of(party);
+                let arrivals: Vec<_> = self.network.carry(self.network.rtp, self.now).collect();
+                for at in arrivals {
+                    self.push(at, Item::Rtp { from, to, bytes: bytes.clone() });
+                }
+            }
+            PhoneOutput::Event(event) => {
+                if party == TRUNK {
+                    self.judge_event(&event);
+                }
+                self.events.push((self.now, party, event));
+            }
+        }
+    }
+
+    fn judge_event(&mut self, event: &PhoneEvent) {
+        match event {
+            PhoneEvent::Up => self.verdict.up(self.now),
+            PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
+            PhoneEvent::Held(direction) => self.verdict.hold(!direction.receives(), self.now),
+            _ => {}
+        }
+    }
+
+    fn send_rtp(&mut self, leg: LegId, to: SocketAddr, bytes: Vec<u8>) {
+        let Some(port) = self.ports.iter().find(|(_, owner)| **owner == leg).map(|(port, _)| *port) else { return };
+        let from = SocketAddr::new(GATEWAY, port);
+        let arrivals: Vec<_> = self.network.carry(self.network.rtp, self.now).collect();
+        for at in arrivals {
+            self.push(at, Item::Rtp { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    fn carry_sip(&mut self, transport: Transport, item: impl Fn() -> Item) {
+        if transport.is_reliable() {
+            return self.push(self.now + self.network.sip.delay, item());
+        }
+        let arrivals: Vec<_> = self.network.carry(self.network.sip, self.now).collect();
+        for at in arrivals {
+            self.push(at, item());
+        }
+    }
+
+    fn push(&mut self, at: Instant, item: Item) {
+        self.queued += 1;
+        self.queue.insert((at.max(self.now), self.queued), item);
+    }
+
+    /// The handoff in the last pop, if there was one.
+    pub fn handoff(&self) -> Option<HandoffId> {
+        self.pops.iter().rev().find_map(|(_, pop)| match pop {
+            PopUpdate::Offered { package, .. } => Some(package.id),
+            _ => None,
+        })
+    }
+
+    /// How SIP travels.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+}
+
+/// A second of 1250 Hz, so that hold music can be told from every party.
+fn music() -> Arc<[u8]> {
+    (0..50).flat_map(|i| Source::Tone(1_250.0).frame(i * 160, call_model::Codec::Pcmu).unwrap_or_default()).collect()
+}
