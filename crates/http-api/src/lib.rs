@@ -4,13 +4,21 @@
 //! gateway implements. Knows nothing of SIP, RTP or how a call is decided.
 //!
 //! The gateway makes a [`Hub`], pushes [`call_model::PopUpdate`]s and [`call_model::TraceEvent`]s into it from its
-//! switchboard loop, and hands it to [`serve`].
+//! switchboard loop, and hands it to [`serve`]. What each route says is in `docs/http-api.md`.
 
+mod board;
+mod book;
 mod control;
+mod error;
+mod guard;
 mod hub;
 mod metrics;
+mod page;
+mod routes;
 mod server;
 pub mod shapes;
+mod sse;
+mod trace_shape;
 
 pub use control::{Control, Readiness, Refused, Reply};
 pub use hub::{Hub, HubConfig};

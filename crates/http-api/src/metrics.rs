@@ -1,6 +1,11 @@
-//! The list of metrics is a type.
+//! The list of metrics is a type: what the gateway feeds ([`Metric`]), and what the hub counts itself from the trace
+//! ([`Tally`]). Rendered as Prometheus text (exposition format 0.0.4).
 
+use call_model::{EndCause, HandoffOutcome, Layer, Trigger};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counters and gauges the gateway feeds. Those that follow from trace events (calls, decisions, handoffs, pops) are
 /// counted by the hub itself.
@@ -11,7 +16,7 @@ pub enum Metric {
     PacketsRelayed,
     /// RTP packets refused: wrong source, not RTP, wrong payload type (counter).
     PacketsRefused,
-    /// SIP messages from addresses that are no peer of ours, dropped before parsing (counter).
+    /// Datagrams and connections from addresses that are no peer of ours, dropped before parsing (counter).
     UnknownSource,
     /// SIP messages from peers that could not be parsed (counter).
     Malformed,
@@ -31,11 +36,19 @@ pub enum Metric {
     PeersUp,
     /// 1 while draining (gauge).
     Draining,
+    /// Requests with a wrong or missing token (counter).
+    HttpUnauthorized,
+    /// HTTP connections refused because there were too many (counter).
+    HttpRefused,
+    /// Desk pages with an open event stream (gauge).
+    DeskStreams,
+    /// Open trace streams (gauge).
+    Tails,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -48,8 +61,45 @@ impl Metric {
         Self::PortsInUse,
         Self::PeersUp,
         Self::Draining,
+        Self::HttpUnauthorized,
+        Self::HttpRefused,
+        Self::DeskStreams,
+        Self::Tails,
     ];
+
+    /// Name, kind and help as Prometheus sees them.
+    const fn described(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::PacketsRelayed => ("warmline_rtp_packets_relayed_total", COUNTER, "RTP packets relayed."),
+            Self::PacketsRefused => {
+                ("warmline_rtp_packets_refused_total", COUNTER, "RTP packets refused: wrong source, shape or type.")
+            }
+            Self::UnknownSource => {
+                ("warmline_sip_unknown_source_total", COUNTER, "SIP from unknown addresses, dropped before parsing.")
+            }
+            Self::Malformed => ("warmline_sip_malformed_total", COUNTER, "SIP from peers that could not be parsed."),
+            Self::WindowsScored => ("warmline_voice_windows_scored_total", COUNTER, "Windows of speech scored."),
+            Self::WindowsShed => {
+                ("warmline_voice_windows_shed_total", COUNTER, "Windows of speech not scored for want of time.")
+            }
+            Self::TapDropped => ("warmline_tap_frames_dropped_total", COUNTER, "Tap frames dropped, ring full."),
+            Self::LedgerDropped => ("warmline_ledger_rows_dropped_total", COUNTER, "Ledger rows lost, disk stuck."),
+            Self::CallsRefused => ("warmline_calls_refused_total", COUNTER, "Calls refused for want of capacity."),
+            Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
+            Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),
+            Self::Draining => ("warmline_draining", GAUGE, "1 while draining."),
+            Self::HttpUnauthorized => {
+                ("warmline_http_unauthorized_total", COUNTER, "Requests with a wrong or missing token.")
+            }
+            Self::HttpRefused => ("warmline_http_connections_refused_total", COUNTER, "HTTP connections refused."),
+            Self::DeskStreams => ("warmline_desk_streams", GAUGE, "Desk pages with an open event stream."),
+            Self::Tails => ("warmline_tails", GAUGE, "Open trace streams."),
+        }
+    }
 }
+
+const COUNTER: &str = "counter";
+const GAUGE: &str = "gauge";
 
 /// Cheap from any thread: one atomic per metric.
 #[derive(Debug, Default)]
@@ -63,6 +113,11 @@ impl Metrics {
         self.values[metric as usize].fetch_add(by, Ordering::Relaxed);
     }
 
+    /// Takes from a gauge.
+    pub fn sub(&self, metric: Metric, by: u64) {
+        self.values[metric as usize].fetch_sub(by, Ordering::Relaxed);
+    }
+
     /// Sets a gauge, or a counter whose owner keeps the total.
     pub fn set(&self, metric: Metric, value: u64) {
         self.values[metric as usize].store(value, Ordering::Relaxed);
@@ -71,5 +126,159 @@ impl Metrics {
     /// The value now.
     pub fn get(&self, metric: Metric) -> u64 {
         self.values[metric as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn render(&self, out: &mut String) {
+        for metric in Metric::ALL {
+            let (name, kind, help) = metric.described();
+            family(out, name, kind, help);
+            line(out, name, "", self.get(metric));
+        }
+    }
+}
+
+/// What the hub counts from the trace. Labels come from closed lists, or from names in the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) calls: BTreeMap<String, u64>,
+    pub(crate) ended: BTreeMap<(String, &'static str), u64>,
+    pub(crate) decisions: BTreeMap<(Trigger, Layer), u64>,
+    pub(crate) handoffs: BTreeMap<(HandoffOutcome, Trigger), u64>,
+    pub(crate) pops: BTreeMap<&'static str, u64>,
+    pub(crate) sip: BTreeMap<(&'static str, &'static str), u64>,
+    pub(crate) dropped: u64,
+    pub(crate) windows: u64,
+    pub(crate) ack: Histogram,
+}
+
+impl Tally {
+    pub(crate) fn call_ended(&mut self, cause: EndCause) {
+        *self.ended.entry((cause.by.to_string(), cause.reason.as_str())).or_default() += 1;
+    }
+
+    pub(crate) fn render(&self, out: &mut String, active: usize) {
+        family(out, "warmline_calls_total", COUNTER, "Calls begun, by trunk.");
+        for (trunk, count) in &self.calls {
+            line(out, "warmline_calls_total", &format!("trunk=\"{}\"", escape(trunk)), *count);
+        }
+        family(out, "warmline_active_calls", GAUGE, "Calls that are up.");
+        line(out, "warmline_active_calls", "", active as u64);
+        family(out, "warmline_calls_ended_total", COUNTER, "Calls ended, by whose doing and reason.");
+        for ((by, reason), count) in &self.ended {
+            line(out, "warmline_calls_ended_total", &format!("by=\"{by}\",reason=\"{reason}\""), *count);
+        }
+        family(out, "warmline_decisions_total", COUNTER, "Decisions that a human is needed.");
+        for ((trigger, layer), count) in &self.decisions {
+            line(out, "warmline_decisions_total", &format!("trigger=\"{trigger}\",layer=\"{layer}\""), *count);
+        }
+        family(out, "warmline_handoffs_total", COUNTER, "Handoffs by their one outcome.");
+        for ((outcome, trigger), count) in &self.handoffs {
+            line(out, "warmline_handoffs_total", &format!("outcome=\"{outcome}\",trigger=\"{trigger}\""), *count);
+        }
+        family(out, "warmline_pops_total", COUNTER, "Screen pops, by what became of them.");
+        for (what, count) in &self.pops {
+            line(out, "warmline_pops_total", &format!("what=\"{what}\""), *count);
+        }
+        family(out, "warmline_sip_messages_total", COUNTER, "SIP messages of calls.");
+        for ((direction, again), count) in &self.sip {
+            let labels = format!("direction=\"{direction}\",retransmission=\"{again}\"");
+            line(out, "warmline_sip_messages_total", &labels, *count);
+        }
+        family(out, "warmline_dropped_total", COUNTER, "Things thrown away on purpose, as the trace saw them.");
+        line(out, "warmline_dropped_total", "", self.dropped);
+        family(out, "warmline_voice_facts_total", COUNTER, "Voice scores that reached the rules.");
+        line(out, "warmline_voice_facts_total", "", self.windows);
+        self.ack.render(out, "warmline_pop_ack_seconds", "From the offer of a pop to the page's acknowledgement.");
+    }
+}
+
+/// Upper bounds in microseconds: the pop has 20 ms to be acknowledged before the desk rings anyway.
+const BOUNDS_US: [u64; 9] = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 2_000_000];
+
+/// A Prometheus histogram of durations.
+#[derive(Debug, Default)]
+pub(crate) struct Histogram {
+    buckets: [u64; BOUNDS_US.len()],
+    count: u64,
+    sum_us: u64,
+}
+
+impl Histogram {
+    pub(crate) fn observe(&mut self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        for (bucket, bound) in self.buckets.iter_mut().zip(BOUNDS_US) {
+            if us <= bound {
+                *bucket += 1;
+            }
+        }
+        self.count += 1;
+        self.sum_us = self.sum_us.saturating_add(us);
+    }
+
+    fn render(&self, out: &mut String, name: &str, help: &str) {
+        family(out, name, "histogram", help);
+        for (count, bound) in self.buckets.iter().zip(BOUNDS_US) {
+            line(out, &format!("{name}_bucket"), &format!("le=\"{}\"", bound as f64 / 1e6), *count);
+        }
+        line(out, &format!("{name}_bucket"), "le=\"+Inf\"", self.count);
+        let _ = writeln!(out, "{name}_sum {}", self.sum_us as f64 / 1e6);
+        line(out, &format!("{name}_count"), "", self.count);
+    }
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn line(out: &mut String, name: &str, labels: &str, value: u64) {
+    let _ =
+        if labels.is_empty() { writeln!(out, "{name} {value}") } else { writeln!(out, "{name}{{{labels}}} {value}") };
+}
+
+fn escape(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_its_own_slot_and_name() {
+        let metrics = Metrics::default();
+        for (index, metric) in Metric::ALL.into_iter().enumerate() {
+            assert_eq!(metric as usize, index);
+            metrics.set(metric, index as u64 + 100);
+        }
+        let mut out = String::new();
+        metrics.render(&mut out);
+        for (index, metric) in Metric::ALL.into_iter().enumerate() {
+            let (name, kind, _) = metric.described();
+            assert_eq!(kind == COUNTER, name.ends_with("_total"), "{name}");
+            assert!(out.contains(&format!("\n{name} {}\n", index + 100)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_label_cannot_break_out_of_its_quotes() {
+        let mut tally = Tally::default();
+        tally.calls.insert("a\"} 1\nevil 2\\".into(), 3);
+        let mut out = String::new();
+        tally.render(&mut out, 0);
+        assert!(out.contains("warmline_calls_total{trunk=\"a\\\"} 1\\nevil 2\\\\\"} 3\n"), "{out}");
+    }
+
+    #[test]
+    fn histogram_buckets_are_cumulative() {
+        let mut histogram = Histogram::default();
+        for ms in [1, 4, 30, 9000] {
+            histogram.observe(Duration::from_millis(ms));
+        }
+        let mut out = String::new();
+        histogram.render(&mut out, "x", "y");
+        for expected in ["le=\"0.001\"} 1", "le=\"0.005\"} 2", "le=\"0.05\"} 3", "le=\"2\"} 3", "le=\"+Inf\"} 4"] {
+            assert!(out.contains(expected), "{expected} not in {out}");
+        }
     }
 }

@@ -1,11 +1,37 @@
 //! The listening server and its routes.
 
 use crate::control::Control;
+use crate::error::ApiError;
 use crate::hub::Hub;
+use crate::metrics::Metric;
+use crate::{guard, page, routes};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
 use call_model::{DeskId, Secret};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// Largest request body: a control event or a page's click.
+const BODY_LIMIT: usize = 64 * 1024;
+/// Connections at once; those beyond are closed at once.
+const MOST_CONNECTIONS: usize = 8192;
+/// A client that does not send a whole request head in this time is closed.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long requests in flight may take once we are told to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// After accept failed for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who may see a desk's pops.
 #[derive(Clone, Debug)]
@@ -43,19 +69,107 @@ pub struct Api {
     pub ledger: Option<Arc<ledger::Ledger>>,
 }
 
-/// The routes, for tests and for mounting elsewhere.
-pub fn router(_api: Api) -> axum::Router {
-    axum::Router::new()
+/// Where a connection came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The routes, for tests and for mounting elsewhere. `/metrics` then needs the admin token, as the peer is not known.
+pub fn router(api: Api) -> Router {
+    let routes = routes::admin::routes(routes::bot::routes(routes::desk::routes(page::routes(Router::new()))));
+    routes
+        .fallback(|| async {
+            ApiError::new(StatusCode::NOT_FOUND, "no_route", "Nothing lives here.", "See docs/http-api.md.")
+        })
+        .method_not_allowed_fallback(|| async {
+            let fix = "See docs/http-api.md for the method.";
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "Not with this method.", fix)
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(api.clone(), guard::gate))
+        .with_state(api)
 }
 
 /// Serves until `stop` resolves; then ends event streams, lets requests in flight finish and returns.
 ///
 /// # Errors
 /// When the listener fails for good.
-pub async fn serve(
-    _listener: tokio::net::TcpListener,
-    _api: Api,
-    _stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, api: Api, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let hub = api.hub.clone();
+    let routes = router(api);
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if of_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "no HTTP connection could be accepted; trying again");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            hub.metrics().add(Metric::HttpRefused, 1);
+            continue;
+        };
+        let connection = graceful.watch(connection(stream, routes.clone(), peer));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "HTTP connection ended badly");
+            }
+            drop(place);
+        });
+    }
+    hub.close();
+    if tokio::time::timeout(STOP_LIMIT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("HTTP requests were still running when the server stopped");
+    }
     Ok(())
+}
+
+type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<WithPeer>>;
+
+fn connection(stream: TcpStream, routes: Router, peer: SocketAddr) -> Connection {
+    // A pop has 20 ms to arrive and be acknowledged: do not wait to fill a segment.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY not set");
+    }
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(BODY_LIMIT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(WithPeer { routes, peer: Peer(peer) }))
+}
+
+/// The routes, told where each request came from.
+#[derive(Clone)]
+struct WithPeer {
+    routes: Router,
+    peer: Peer,
+}
+
+impl tower_service::Service<hyper::Request<hyper::body::Incoming>> for WithPeer {
+    type Response = axum::response::Response;
+    type Error = std::convert::Infallible;
+    type Future = axum::routing::future::RouteFuture<Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+        // A router is always ready.
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: hyper::Request<hyper::body::Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        tower_service::Service::call(&mut self.routes, request)
+    }
+}
+
+/// The peer went away between its SYN and our accept; the listener is fine.
+fn of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,1 +1,337 @@
-//! The serialised shapes: what leaves the process as JSON.
+//! The serialised shapes: what leaves the process as JSON, converted by hand so that no inner type becomes a promise
+//! to the outside by accident.
+//!
+//! Instants become `.._unix_ms`, milliseconds since 1970-01-01 UTC. Keys are always present; unknown is `null` or `[]`.
+
+use call_model::package::{Attempt, Utterance};
+use call_model::{Because, Emotion, HandoffPackage, Instant, Speaker, TransferState, Urgency, VoiceScore, WallAnchor};
+use serde::Serialize;
+
+/// `docs/handoff-package.schema.json`.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::HandoffPackage")]
+pub struct PackageShape {
+    pub id: String,
+    pub call: String,
+    pub session_id: String,
+    pub version: u32,
+    pub call_started_unix_ms: u64,
+    pub started_unix_ms: u64,
+    pub caller: String,
+    pub caller_name: Option<String>,
+    pub called: String,
+    pub trigger: &'static str,
+    pub rule: String,
+    pub because: Vec<BecauseShape>,
+    pub urgency: &'static str,
+    pub summary: String,
+    pub intent: Option<String>,
+    pub entities: Vec<EntityShape>,
+    pub actions: Vec<ActionShape>,
+    pub next_steps: Vec<String>,
+    pub transcript: Vec<UtteranceShape>,
+    pub trajectory: Vec<VoiceShape>,
+    /// 0..=100.
+    pub completeness: u8,
+}
+
+/// One reason, in words.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub struct BecauseShape {
+    pub at_unix_ms: u64,
+    pub text: String,
+}
+
+/// A value heard.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub struct EntityShape {
+    pub name: String,
+    pub value: String,
+}
+
+/// Something the bot tried.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub struct ActionShape {
+    pub at_unix_ms: u64,
+    pub name: String,
+    pub succeeded: bool,
+    pub result: String,
+}
+
+/// Something said.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub struct UtteranceShape {
+    pub at_unix_ms: u64,
+    pub speaker: &'static str,
+    pub text: String,
+    pub confidence: Option<f64>,
+}
+
+/// One window of the caller's voice.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub struct VoiceShape {
+    pub at_unix_ms: u64,
+    pub anger: f64,
+    pub arousal: f64,
+    pub distress: f64,
+    pub emotion: &'static str,
+    pub confidence: f64,
+    pub speech_ratio: f64,
+    pub baselined: bool,
+}
+
+impl PackageShape {
+    /// The package with dates.
+    pub fn from_model(package: &HandoffPackage, wall: &WallAnchor) -> Self {
+        Self {
+            id: package.id.to_string(),
+            call: package.call.to_string(),
+            session_id: package.session_id.clone(),
+            version: package.version,
+            call_started_unix_ms: package.call_started_unix_ms,
+            started_unix_ms: wall.unix_ms(package.started),
+            caller: package.caller.reveal().to_owned(),
+            caller_name: package.caller_name.as_ref().map(|name| name.reveal().to_owned()),
+            called: package.called.reveal().to_owned(),
+            trigger: package.trigger.as_str(),
+            rule: package.rule.clone(),
+            because: package.because.iter().map(|because| BecauseShape::from_model(because, wall)).collect(),
+            urgency: urgency(package.urgency),
+            summary: package.summary.clone(),
+            intent: package.intent.clone(),
+            entities: package
+                .entities
+                .iter()
+                .map(|(name, value)| EntityShape { name: name.clone(), value: value.clone() })
+                .collect(),
+            actions: package.actions.iter().map(|attempt| ActionShape::from_model(attempt, wall)).collect(),
+            next_steps: package.next_steps.clone(),
+            transcript: package.transcript.iter().map(|said| UtteranceShape::from_model(said, wall)).collect(),
+            trajectory: package.trajectory.iter().map(|(at, score)| VoiceShape::from_model(*at, score, wall)).collect(),
+            completeness: package.completeness(),
+        }
+    }
+}
+
+impl BecauseShape {
+    /// The reason with its date.
+    pub fn from_model(because: &Because, wall: &WallAnchor) -> Self {
+        Self { at_unix_ms: wall.unix_ms(because.at), text: because.text.clone() }
+    }
+}
+
+impl ActionShape {
+    fn from_model(attempt: &Attempt, wall: &WallAnchor) -> Self {
+        Self {
+            at_unix_ms: wall.unix_ms(attempt.at),
+            name: attempt.name.clone(),
+            succeeded: attempt.succeeded,
+            result: attempt.result.clone(),
+        }
+    }
+}
+
+impl UtteranceShape {
+    fn from_model(said: &Utterance, wall: &WallAnchor) -> Self {
+        Self {
+            at_unix_ms: wall.unix_ms(said.at),
+            speaker: speaker(said.speaker),
+            text: said.text.clone(),
+            confidence: said.confidence.map(share),
+        }
+    }
+}
+
+impl VoiceShape {
+    /// The score with its date.
+    pub fn from_model(at: Instant, score: &VoiceScore, wall: &WallAnchor) -> Self {
+        Self {
+            at_unix_ms: wall.unix_ms(at),
+            anger: share(score.anger),
+            arousal: share(score.arousal),
+            distress: share(score.distress),
+            emotion: emotion(score.emotion),
+            confidence: share(score.confidence),
+            speech_ratio: share(score.speech_ratio),
+            baselined: score.baselined,
+        }
+    }
+}
+
+/// A live or recently ended call, for `GET /v1/calls`.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct CallShape {
+    /// Our name of it, 13 characters.
+    pub id: String,
+    /// Its name outside (RFC 7989).
+    pub session_id: String,
+    /// The trunk's name.
+    pub trunk: String,
+    /// Who calls.
+    pub from: String,
+    /// What they dialled.
+    pub to: String,
+    /// `with_bot`, `consulting`, `accepting`, `joined`, `releasing`, `released`, `recovering`.
+    pub state: &'static str,
+    /// When it began.
+    pub began_unix_ms: u64,
+    /// When it ended, unless it is live.
+    pub ended_unix_ms: Option<u64>,
+    /// Whose doing the end was, in one token: `caller`, `bot`, ..
+    pub ended_by: Option<String>,
+    /// Why it ended: `hung_up`, ..
+    pub ended_reason: Option<&'static str>,
+    /// The last decision.
+    pub decision: Option<DecisionShape>,
+    /// The last handoff.
+    pub handoff: Option<CallHandoffShape>,
+    /// The latest voice window.
+    pub voice: Option<VoiceShape>,
+    /// Windows of speech scored.
+    pub voice_windows: u64,
+    /// The latest statistics of each leg.
+    pub legs: Vec<LegShape>,
+}
+
+/// An explained outcome.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::Decision")]
+pub struct DecisionShape {
+    pub at_unix_ms: u64,
+    pub rule: String,
+    pub trigger: &'static str,
+    pub layer: String,
+    pub urgency: &'static str,
+    pub because: Vec<BecauseShape>,
+}
+
+impl DecisionShape {
+    /// The decision with dates.
+    pub fn from_model(decision: &call_model::Decision, wall: &WallAnchor) -> Self {
+        Self {
+            at_unix_ms: wall.unix_ms(decision.at),
+            rule: decision.rule.clone(),
+            trigger: decision.trigger.as_str(),
+            layer: decision.layer.to_string(),
+            urgency: urgency(decision.urgency),
+            because: decision.because.iter().map(|because| BecauseShape::from_model(because, wall)).collect(),
+        }
+    }
+}
+
+/// The last handoff of a call.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct CallHandoffShape {
+    /// Its id.
+    pub id: String,
+    /// The desk chosen last.
+    pub desk: String,
+    /// Why that one.
+    pub because: String,
+    /// The one outcome, when over.
+    pub outcome: Option<&'static str>,
+    /// How far it had come, when over.
+    pub stage: Option<String>,
+    /// The SIP status that decided, when there was one.
+    pub sip: Option<u16>,
+}
+
+/// A leg's part and statistics.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::LegStats")]
+pub struct LegShape {
+    pub leg: String,
+    pub role: String,
+    pub received: u64,
+    pub sent: u64,
+    pub lost: u64,
+    pub jitter_ms: f64,
+    pub round_trip_ms: Option<f64>,
+    pub remote_loss: Option<f64>,
+    pub refused: u64,
+    pub longest_gap_ms: f64,
+}
+
+impl LegShape {
+    /// The statistics of a leg.
+    pub fn from_model(leg: call_model::LegId, role: call_model::Role, stats: &call_model::LegStats) -> Self {
+        Self {
+            leg: leg.to_string(),
+            role: role.to_string(),
+            received: stats.received,
+            sent: stats.sent,
+            lost: stats.lost,
+            jitter_ms: share(stats.jitter_ms),
+            round_trip_ms: stats.round_trip_ms.map(share),
+            remote_loss: stats.remote_loss.map(share),
+            refused: stats.refused,
+            longest_gap_ms: share(stats.longest_gap_ms),
+        }
+    }
+}
+
+/// An error: `{"error": {"code", "message", "fix"}}`.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct ErrorShape {
+    /// The one member.
+    pub error: ErrorBody,
+}
+
+/// What is wrong and what to do.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct ErrorBody {
+    /// A token programs may branch on.
+    pub code: &'static str,
+    /// A sentence.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// Three decimals are more than the model knows, and keep the document small. JSON has no NaN: it becomes 0.
+pub(crate) fn share(value: f32) -> f64 {
+    if value.is_finite() { (f64::from(value) * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+pub(crate) const fn urgency(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Normal => "normal",
+        Urgency::High => "high",
+        Urgency::Emergency => "emergency",
+    }
+}
+
+pub(crate) const fn speaker(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::Caller => "caller",
+        Speaker::Bot => "bot",
+    }
+}
+
+pub(crate) const fn emotion(emotion: Emotion) -> &'static str {
+    match emotion {
+        Emotion::Neutral => "neutral",
+        Emotion::Happy => "happy",
+        Emotion::Sad => "sad",
+        Emotion::Angry => "angry",
+        Emotion::Fear => "fear",
+        Emotion::Disgust => "disgust",
+    }
+}
+
+pub(crate) const fn state(state: TransferState) -> &'static str {
+    match state {
+        TransferState::WithBot => "with_bot",
+        TransferState::Consulting => "consulting",
+        TransferState::Accepting => "accepting",
+        TransferState::Joined => "joined",
+        TransferState::Releasing => "releasing",
+        TransferState::Released => "released",
+        TransferState::Recovering => "recovering",
+    }
+}

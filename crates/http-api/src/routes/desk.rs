@@ -1,0 +1,172 @@
+//! What a desk's page and a desk's own systems ask.
+
+use super::{Body, answer};
+use crate::board::{Claim, PopStatus};
+use crate::error::ApiError;
+use crate::metrics::Metric;
+use crate::server::Api;
+use crate::{guard, sse};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, routing};
+use call_model::{DeskAction, DeskId, HandoffId};
+use serde_json::{Value, json};
+
+/// Longest name of a tab.
+const TAB_LIMIT: usize = 64;
+
+pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
+    router
+        .route("/v1/desks/{desk}", routing::get(who))
+        .route("/v1/desks/{desk}/events", routing::get(events))
+        .route("/v1/desks/{desk}/handoffs/{id}/ack", routing::post(ack))
+        .route("/v1/desks/{desk}/handoffs/{id}/accept", routing::post(accept))
+        .route("/v1/desks/{desk}/handoffs/{id}/decline", routing::post(decline))
+        .route("/v1/handoffs/{id}", routing::get(package))
+}
+
+/// `GET /v1/desks/{desk}`: whether the token is right, and the name to show.
+async fn who(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let desk = guard::desk(&api, &desk, &headers)?;
+    let login = api.config.desks.iter().find(|login| login.desk == desk);
+    let display = login.and_then(|login| login.display.as_deref()).unwrap_or(&desk.0);
+    Ok(Json(json!({"desk": desk.0, "display": display})))
+}
+
+/// `GET /v1/desks/{desk}/events`.
+async fn events(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let desk = guard::desk(&api, &desk, &headers)?;
+    let counted = sse::Counted::new(&api.hub, Metric::DeskStreams).ok_or_else(ApiError::busy)?;
+    let position = sse::position(&api.hub, &headers);
+    Ok(sse::desk_stream(&api.hub, desk, position, counted).into_response())
+}
+
+/// `POST .../ack`: the page shows the pop.
+async fn ack(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
+    api.hub.present(&desk, id).map_err(|why| why.map_or(ApiError::not_found("handoff"), |why| ApiError::gone(&why)))?;
+    answer(api.control.desk_action(&desk, DeskAction::Acknowledged(id))).await?;
+    api.hub.mark(&desk, id, PopStatus::Acknowledged);
+    Ok(status(id, PopStatus::Acknowledged))
+}
+
+async fn accept(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
+    act(&api, &desk, id, &tab(&headers)?, DeskAction::Accepted(id), PopStatus::Accepted).await
+}
+
+async fn decline(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
+    act(&api, &desk, id, &tab(&headers)?, DeskAction::Declined(id), PopStatus::Declined).await
+}
+
+/// `GET /v1/handoffs/{id}`: the package, while the handoff is on a desk that the token opens.
+async fn package(State(api): State<Api>, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let desks = guard::desks_of_token(&api, &headers);
+    let admin = guard::is_admin(&api, &headers);
+    if desks.is_empty() && !admin {
+        return Err(ApiError::unauthorized("Send 'Authorization: Bearer' with the token of the handoff's desk."));
+    }
+    let id: HandoffId = id.parse().map_err(|_| ApiError::bad_id("handoff"))?;
+    let own = desks.iter().find_map(|desk| api.hub.package(desk, id));
+    let found = own.or_else(|| admin.then(|| api.hub.any_package(id)).flatten());
+    found.map(|package| Json((*package).clone())).ok_or_else(|| ApiError::not_found("handoff"))
+}
+
+fn entitled(
+    api: &Api,
+    desk: &str,
+    id: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(DeskId, HandoffId), ApiError> {
+    let desk = guard::desk(api, desk, headers)?;
+    let id = id.parse().map_err(|_| ApiError::bad_id("handoff"))?;
+    let empty = body.iter().all(u8::is_ascii_whitespace);
+    if !empty && !matches!(serde_json::from_slice(body), Ok(Value::Object(_))) {
+        return Err(ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "The body is not a JSON object.",
+            "Send no body, or {}.",
+        ));
+    }
+    Ok((desk, id))
+}
+
+/// Which tab it is, so that two of them do not both win. Programs may leave it out: they are then all one.
+fn tab(headers: &HeaderMap) -> Result<String, ApiError> {
+    let Some(value) = headers.get("x-warmline-tab") else { return Ok(String::new()) };
+    match value.to_str() {
+        Ok(tab) if tab.len() <= TAB_LIMIT => Ok(tab.to_owned()),
+        _ => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_tab",
+            "X-Warmline-Tab is not a short name.",
+            "Use at most 64 ASCII characters, or leave it out.",
+        )),
+    }
+}
+
+async fn act(
+    api: &Api,
+    desk: &DeskId,
+    id: HandoffId,
+    tab: &str,
+    action: DeskAction,
+    then: PopStatus,
+) -> Result<Json<Value>, ApiError> {
+    match api.hub.claim(desk, id, tab, then == PopStatus::Accepted) {
+        Claim::Won => {}
+        Claim::Mine => return Ok(status(id, then)),
+        Claim::Taken => return Err(conflict("taken", "another tab of this desk has already answered")),
+        Claim::TooLate(why) => return Err(conflict("not_now", why)),
+        Claim::Closed(why) => return Err(ApiError::gone(&why)),
+        Claim::Unknown => return Err(ApiError::not_found("handoff")),
+    }
+    let mut claimed = Unclaim { api, desk, id, armed: true };
+    answer(api.control.desk_action(desk, action)).await?;
+    claimed.armed = false;
+    api.hub.mark(desk, id, then);
+    Ok(status(id, then))
+}
+
+/// Gives the claim back when the switchboard refused, did not answer, or the client went away while we asked.
+struct Unclaim<'a> {
+    api: &'a Api,
+    desk: &'a DeskId,
+    id: HandoffId,
+    armed: bool,
+}
+
+impl Drop for Unclaim<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.api.hub.unclaim(self.desk, self.id);
+        }
+    }
+}
+
+fn conflict(code: &'static str, why: &str) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, code, format!("Not now: {why}."), "Look at the event stream.")
+}
+
+fn status(id: HandoffId, status: PopStatus) -> Json<Value> {
+    Json(json!({"handoff": id.to_string(), "status": status.as_str()}))
+}
