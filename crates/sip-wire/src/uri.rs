@@ -60,7 +60,8 @@ impl Host {
 
 /// RFC 5118 §4.10: a widely copied grammar bug wrote `:::` before an embedded IPv4 address; read it as `::`.
 fn parse_v6(text: &str) -> Option<Ipv6Addr> {
-    text.parse().ok().or_else(|| text.replacen(":::", "::", 1).parse().ok())
+    let lenient = || text.contains('.').then(|| text.replacen(":::", "::", 1).parse().ok()).flatten();
+    text.parse().ok().or_else(lenient)
 }
 
 impl From<IpAddr> for Host {
