@@ -1,0 +1,67 @@
+//! The desk page with a sample call, without a gateway: `cargo run --release -p http-api --example desk`.
+//!
+//! Accepting joins after two seconds; declining withdraws the pop. `-- 8099` picks another port.
+
+#[path = "../tests/support/sample.rs"]
+mod sample;
+
+use call_model::{CallId, DeskAction, DeskId, FactKind, Instant, PopUpdate, Secret, WallAnchor};
+use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, Readiness, Refused, Reply};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+struct Pretend {
+    hub: Hub,
+}
+
+impl Control for Pretend {
+    fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
+        let (hub, desk) = (self.hub.clone(), desk.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            match action {
+                DeskAction::Acknowledged(_) => {}
+                DeskAction::Accepted(handoff) => hub.pop(&PopUpdate::Joined { desk, handoff }),
+                DeskAction::Declined(handoff) => {
+                    hub.pop(&PopUpdate::Retracted { desk, handoff, why: "another desk rings now" });
+                }
+            }
+        });
+        let (tell, reply) = tokio::sync::oneshot::channel();
+        let _ = tell.send(Ok(()));
+        reply
+    }
+
+    fn parse_control(&self, _: &[u8]) -> Result<Vec<FactKind>, String> {
+        Err("there is no call here".into())
+    }
+
+    fn control(&self, _: CallId, _: Secret, _: Vec<FactKind>) -> Reply<Result<(), Refused>> {
+        tokio::sync::oneshot::channel().1
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::NotReady("this is an example".into())
+    }
+}
+
+#[tokio::main]
+#[allow(clippy::print_stdout, reason = "an example talks to the person who runs it")]
+async fn main() -> std::io::Result<()> {
+    let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8099u16);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let wall = WallAnchor { at: Instant::from_millis(100_000), unix_ms: now };
+    let hub = Hub::new(HubConfig::new(wall));
+    let login = DeskLogin {
+        desk: sample::desk(),
+        display: Some("Anna, Billing".into()),
+        token: Secret::new("sample"),
+    };
+    let config = ApiConfig { desks: vec![login], admin_token: Some(Secret::new("admin")), host_names: Vec::new() };
+    let control = Arc::new(Pretend { hub: hub.clone() });
+    let api = Api { config: Arc::new(config), hub: hub.clone(), control, ledger: None };
+    hub.pop(&sample::offered(sample::package(1, &wall, Instant::from_millis(4_000))));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("open http://{}/desk#desk=anna&token=sample", listener.local_addr()?);
+    http_api::serve(listener, api, std::future::pending()).await
+}
