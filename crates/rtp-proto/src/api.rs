@@ -32,12 +32,7 @@ impl Prompts {
     /// No audio at all: every prompt is over at once.
     pub fn none() -> Self {
         let empty: Arc<[u8]> = Arc::from([].as_slice());
-        Self {
-            bot_lost: empty.clone(),
-            nobody_available: empty.clone(),
-            press_one: empty.clone(),
-            caller_gone: empty,
-        }
+        Self { bot_lost: empty.clone(), nobody_available: empty.clone(), press_one: empty.clone(), caller_gone: empty }
     }
 
     /// The audio of one prompt.

@@ -1,74 +1,110 @@
-//! The engine: all legs of all calls of one media thread.
+//! The engine: all legs of all calls of one media thread. Commands here, packets in `relay`, time in `clockwork`.
 
-use crate::api::{EngineConfig, LegSlot, Output, Relay, TapSink, TimerName};
-use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand};
-use core::net::SocketAddr;
-use std::collections::VecDeque;
+use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
+use crate::clockwork::Timers;
+use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg};
+use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Legs of many calls that live on one media thread.
 ///
 /// Drain [`Self::poll_output`] after every `handle_*`, then read [`Self::poll_timeout`].
 pub struct MediaEngine {
-    config: EngineConfig,
-    ids: IdSource,
-    tap: Box<dyn TapSink>,
-    outputs: VecDeque<Output>,
+    pub(crate) config: EngineConfig,
+    pub(crate) ids: IdSource,
+    pub(crate) tap: Box<dyn TapSink>,
+    pub(crate) tap_dropped: u64,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_id: BTreeMap<LegId, u32>,
+    /// Slots of legs that are served every 20 ms.
+    pub(crate) paced: Vec<u32>,
+    /// The next of these 20 ms; set exactly when `paced` is not empty.
+    pub(crate) tick_at: Option<Instant>,
+    pub(crate) timers: Timers,
+}
+
+/// A place that legs occupy one after the other.
+#[derive(Default)]
+pub(crate) struct Slot {
+    pub(crate) generation: u32,
+    pub(crate) leg: Option<Box<Leg>>,
 }
 
 impl MediaEngine {
     /// An engine without legs. `ids` gives SSRCs, first sequence numbers and timestamps, and RTCP intervals.
     pub fn new(config: EngineConfig, ids: IdSource, tap: Box<dyn TapSink>) -> Self {
-        Self { config, ids, tap, outputs: VecDeque::new() }
+        Self {
+            config,
+            ids,
+            tap,
+            tap_dropped: 0,
+            outputs: VecDeque::with_capacity(64),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: BTreeMap::new(),
+            paced: Vec::new(),
+            tick_at: None,
+            timers: Timers::default(),
+        }
     }
 
-    /// Carries out a command. Commands about legs that are not open are ignored.
+    /// Carries out a command. Commands about legs that are not open, and a second `Open`, are ignored.
+    ///
+    /// A leg hears [`Selector::Silence`] until told otherwise. A source that is not open (yet, or any more), or belongs
+    /// to another call, is silence too.
     pub fn handle_command(&mut self, command: &MediaCommand, now: Instant) {
-        let _ = (command, now, &self.config, &mut self.ids, &mut self.tap);
+        match command {
+            MediaCommand::Open { leg, role, port: _, allowed } => {
+                let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), &mut self.ids);
+                self.open(*leg, Kind::Rtp(rtp), now);
+            }
+            MediaCommand::OpenStream { leg } => {
+                let stream = StreamLeg::new(&self.config, now);
+                self.open(*leg, Kind::Stream(stream), now);
+            }
+            MediaCommand::Remote { leg, media } => self.set_remote(*leg, *media, now),
+            MediaCommand::Feed { leg, from } => self.set_feed(*leg, *from, now),
+            MediaCommand::Tap { leg, on } => {
+                if let Some((rtp, _)) = self.leg_mut(*leg).and_then(|(_, leg)| leg.rtp_mut()) {
+                    rtp.tapped = *on && rtp.caller;
+                }
+            }
+            MediaCommand::Close { leg } => self.close(*leg, now),
+        }
     }
 
     /// The dense place of an open leg.
     pub fn slot_of(&self, leg: LegId) -> Option<LegSlot> {
-        let _ = leg;
-        None
+        let index = *self.by_id.get(&leg)?;
+        Some(self.slot(index))
     }
 
-    /// A datagram came to the leg's RTP port. Hot path: rewritten in place, no allocation.
-    ///
-    /// `Some`: send it now. Further listeners of the same source, if any, are served through [`Self::poll_output`].
-    pub fn handle_rtp<'b>(
-        &mut self,
-        slot: LegSlot,
-        from: SocketAddr,
-        packet: &'b mut [u8],
-        now: Instant,
-    ) -> Option<Relay<'b>> {
-        let _ = (slot, from, packet, now);
-        None
-    }
-
-    /// A datagram came to the leg's RTCP port.
-    pub fn handle_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], now: Instant) {
-        let _ = (slot, from, packet, now);
-    }
-
-    /// Audio from a WebSocket bot: mu-law, any length; buffered and played at 20 ms.
+    /// Audio from a WebSocket bot: mu-law, any length; buffered and played at 20 ms. What exceeds
+    /// [`EngineConfig::stream_buffer`] is dropped and counted as refused, one per 20 ms.
     pub fn handle_stream_audio(&mut self, leg: LegId, mulaw: &[u8], now: Instant) {
-        let _ = (leg, mulaw, now);
+        let Some(stream) = self.stream_mut(leg) else { return };
+        let excess = stream.playout.push(mulaw, now);
+        stream.refused += excess.div_ceil(crate::api::FRAME) as u64;
+        stream.last_received = Some(now);
     }
 
-    /// A mark from a WebSocket bot: reported once the audio sent before it has played.
-    pub fn handle_stream_mark(&mut self, leg: LegId, name: String, now: Instant) {
-        let _ = (leg, name, now);
+    /// A mark from a WebSocket bot: reported within 20 ms after the audio sent before it has played.
+    pub fn handle_stream_mark(&mut self, leg: LegId, name: String, _now: Instant) {
+        let Some(stream) = self.stream_mut(leg) else { return };
+        if !stream.playout.mark(name) {
+            stream.refused += 1;
+        }
     }
 
-    /// A WebSocket bot drops what it sent and has not been played; its pending marks are reported.
-    pub fn handle_stream_clear(&mut self, leg: LegId, now: Instant) {
-        let _ = (leg, now);
-    }
-
-    /// Runs what is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+    /// A WebSocket bot drops what it sent and has not been played; its pending marks are reported at once.
+    pub fn handle_stream_clear(&mut self, leg: LegId, _now: Instant) {
+        let Some(stream) = self.stream_mut(leg) else { return };
+        stream.playout.clear();
+        while let Some(name) = self.stream_mut(leg).and_then(|stream| stream.playout.poll_mark()) {
+            self.outputs.push_back(Output::StreamMarkPlayed { leg, name });
+        }
     }
 
     /// What to do next, until `None`.
@@ -76,19 +112,170 @@ impl MediaEngine {
         self.outputs.pop_front()
     }
 
-    /// When to call [`Self::handle_timeout`], and why; `None` when nothing is pending.
-    pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
-        None
-    }
-
     /// The numbers of an open leg so far.
     pub fn stats(&self, leg: LegId) -> Option<LegStats> {
-        let _ = leg;
-        None
+        let index = *self.by_id.get(&leg)?;
+        self.slots.get(index as usize)?.leg.as_deref().map(Leg::stats)
     }
 
     /// Tapped frames that the sink had no room for.
     pub fn tap_dropped(&self) -> u64 {
-        0
+        self.tap_dropped
+    }
+
+    /// Open legs.
+    pub fn legs(&self) -> usize {
+        self.by_id.len()
+    }
+
+    fn open(&mut self, id: LegId, kind: Kind, now: Instant) {
+        if self.by_id.contains_key(&id) {
+            return;
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let feed = Feed::new(Selector::Silence, now);
+        let listeners = Vec::with_capacity(4);
+        self.slots[index as usize].leg = Some(Box::new(Leg { id, kind, feed, listeners, paced: false }));
+        self.by_id.insert(id, index);
+        let every = self.config.quality_every;
+        self.arm(index, TimerName::Quality, now + every, now);
+        for waiting in self.legs_of_call(id) {
+            if self.at(waiting).is_some_and(|leg| leg.feed.selector == Selector::Leg(id)) {
+                self.connect(waiting, now);
+            }
+        }
+        self.wake_pace(index, now);
+    }
+
+    fn set_remote(&mut self, id: LegId, media: RemoteMedia, now: Instant) {
+        let Self { slots, config, by_id, .. } = self;
+        let Some(index) = by_id.get(&id).copied() else { return };
+        let Some(Slot { leg: Some(leg), .. }) = slots.get_mut(index as usize) else { return };
+        let Some((rtp, _)) = leg.rtp_mut() else { return };
+        rtp.set_remote(media, config, now);
+        let first = !core::mem::replace(&mut rtp.armed.rtcp, true);
+        let listens = rtp.expecting_since.is_some() && !core::mem::replace(&mut rtp.armed.silent, true);
+        if first {
+            let interval = self.rtcp_interval();
+            self.arm(index, TimerName::Rtcp, now + interval, now);
+        }
+        if listens {
+            let after = self.config.silent_after;
+            self.arm(index, TimerName::Silent, now + after, now);
+        }
+        self.refresh(index, now);
+    }
+
+    fn set_feed(&mut self, id: LegId, selector: Selector, now: Instant) {
+        let Some((index, leg)) = self.leg_mut(id) else { return };
+        if leg.feed.selector == selector && !matches!(selector, Selector::Prompt(_)) {
+            return;
+        }
+        let former = leg.feed.source;
+        leg.feed = Feed::new(selector, now);
+        match &mut leg.kind {
+            Kind::Rtp(rtp) => rtp.outgoing.switch(),
+            Kind::Stream(stream) => stream.switch(now),
+        }
+        if let Some(source) = former.and_then(|slot| self.at_mut(slot)) {
+            source.listeners.retain(|listener| *listener != index);
+        }
+        self.connect(index, now);
+    }
+
+    /// Looks up the leg a listener is to hear, and starts whatever serves the listener now.
+    fn connect(&mut self, index: u32, now: Instant) {
+        let Some(leg) = self.at(index) else { return };
+        if let Selector::Leg(id) = leg.feed.selector {
+            let same_call = id.call == leg.id.call;
+            let source = self.by_id.get(&id).copied().filter(|_| same_call);
+            if let Some(source) = source.and_then(|slot| self.at_mut(slot))
+                && !source.listeners.contains(&index)
+            {
+                source.listeners.push(index);
+            }
+            if let Some(leg) = self.at_mut(index) {
+                leg.feed.source = source;
+            }
+        }
+        self.refresh(index, now);
+    }
+
+    /// After any change: decides whether the listener is served by its source's packets or by us.
+    fn refresh(&mut self, index: u32, now: Instant) {
+        let fill_after = self.config.fill_after;
+        let Some(leg) = self.at(index) else { return };
+        let by_packets = match leg.feed.source.and_then(|slot| self.at(slot)).map(|source| &source.kind) {
+            Some(Kind::Stream(_)) => true,
+            Some(Kind::Rtp(source)) => source.last_received.is_some_and(|at| now.since(at) < fill_after),
+            None => false,
+        };
+        let Some((rtp, feed)) = self.at_mut(index).and_then(Leg::rtp_mut) else { return };
+        if !rtp.may_send() {
+            rtp.outgoing.pause();
+        }
+        let from_leg = matches!(feed.selector, Selector::Leg(_));
+        feed.filling = from_leg && !by_packets;
+        if from_leg && by_packets && !core::mem::replace(&mut rtp.armed.fill, true) {
+            self.arm(index, TimerName::Fill, now + fill_after, now);
+        }
+        self.wake_pace(index, now);
+    }
+
+    fn close(&mut self, id: LegId, now: Instant) {
+        let Some(index) = self.by_id.get(&id).copied() else { return };
+        self.report_rtcp(index, true, now);
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        let Some(leg) = slot.leg.take() else { return };
+        slot.generation = slot.generation.wrapping_add(1);
+        self.by_id.remove(&id);
+        self.free.push(index);
+        self.paced.retain(|paced| *paced != index);
+        self.outputs.push_back(Output::Event(MediaEvent::Quality { leg: id, stats: leg.stats(), last: true }));
+        if let Some(source) = leg.feed.source.and_then(|slot| self.at_mut(slot)) {
+            source.listeners.retain(|listener| *listener != index);
+        }
+        for listener in leg.listeners {
+            let Some(leg) = self.at_mut(listener) else { continue };
+            leg.feed.source = None;
+            if let Kind::Rtp(rtp) = &mut leg.kind {
+                rtp.outgoing.switch();
+            }
+            self.refresh(listener, now);
+        }
+    }
+
+    pub(crate) fn slot(&self, index: u32) -> LegSlot {
+        let generation = self.slots.get(index as usize).map_or(0, |slot| slot.generation);
+        LegSlot { index, generation }
+    }
+
+    pub(crate) fn at(&self, index: u32) -> Option<&Leg> {
+        self.slots.get(index as usize)?.leg.as_deref()
+    }
+
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Leg> {
+        self.slots.get_mut(index as usize)?.leg.as_deref_mut()
+    }
+
+    fn leg_mut(&mut self, id: LegId) -> Option<(u32, &mut Leg)> {
+        let index = *self.by_id.get(&id)?;
+        Some((index, self.at_mut(index)?))
+    }
+
+    fn stream_mut(&mut self, id: LegId) -> Option<&mut StreamLeg> {
+        match &mut self.leg_mut(id)?.1.kind {
+            Kind::Stream(stream) => Some(stream),
+            Kind::Rtp(_) => None,
+        }
+    }
+
+    fn legs_of_call(&self, id: LegId) -> Vec<u32> {
+        let first = LegId { call: id.call, index: 0 };
+        let last = LegId { call: id.call, index: u8::MAX };
+        self.by_id.range(first..=last).map(|(_, index)| *index).collect()
     }
 }

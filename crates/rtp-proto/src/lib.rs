@@ -6,10 +6,22 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod clockwork;
+mod dtmf;
 mod engine;
+pub mod g711;
+mod header;
+mod latch;
+mod leg;
+mod outgoing;
+mod playout;
+mod reception;
+mod relay;
+mod rtcp;
 
 pub use api::{
     EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TAP_CAPACITY, TapFrame,
     TapSink, TimerName,
 };
 pub use engine::MediaEngine;
+pub use header::{HEADER, Header, TelephoneEvent};

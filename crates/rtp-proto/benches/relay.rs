@@ -1,0 +1,2 @@
+//! Cost of one relayed packet inside the engine.
+fn main() {}

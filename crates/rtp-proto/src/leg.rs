@@ -1,0 +1,386 @@
+//! One leg: what is agreed with its peer, what it hears, who hears it.
+
+use crate::api::{EngineConfig, FRAME};
+use crate::dtmf::DigitDetector;
+use crate::g711::MULAW_SILENCE;
+use crate::header::{Header, TelephoneEvent};
+use crate::latch::{Admission, Latch};
+use crate::outgoing::Outgoing;
+use crate::playout::Playout;
+use crate::reception::{Place, Reception};
+use call_model::{Codec, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// The comfort noise payload type (RFC 3389), static for all 8000 Hz codecs.
+const COMFORT_NOISE: u8 = 13;
+
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) kind: Kind,
+    pub(crate) feed: Feed,
+    /// Slots of the legs that hear this one.
+    pub(crate) listeners: Vec<u32>,
+    /// In the engine's list of paced legs.
+    pub(crate) paced: bool,
+}
+
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "legs are boxed as a whole, and most are RTP")]
+pub(crate) enum Kind {
+    Rtp(RtpLeg),
+    Stream(StreamLeg),
+}
+
+impl Leg {
+    pub(crate) fn rtp_mut(&mut self) -> Option<(&mut RtpLeg, &mut Feed)> {
+        match &mut self.kind {
+            Kind::Rtp(rtp) => Some((rtp, &mut self.feed)),
+            Kind::Stream(_) => None,
+        }
+    }
+
+    /// Whether something must be sent to this leg, or read from it, every 20 ms.
+    pub(crate) fn wants_pace(&self) -> bool {
+        match (&self.kind, self.feed.selector) {
+            (Kind::Stream(_), _) => true,
+            (Kind::Rtp(rtp), Selector::Leg(_)) => self.feed.filling && rtp.may_send(),
+            // A prompt goes on while the listener has us on hold, or nobody would ever learn that it is over.
+            (Kind::Rtp(rtp), Selector::Prompt(_)) if !self.feed.played => rtp.peer.is_some(),
+            (Kind::Rtp(rtp), _) => rtp.may_send(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> LegStats {
+        match &self.kind {
+            Kind::Rtp(rtp) => rtp.stats(),
+            Kind::Stream(stream) => LegStats {
+                received: stream.played,
+                sent: stream.sent,
+                refused: stream.refused,
+                last_received: stream.last_received,
+                ..LegStats::default()
+            },
+        }
+    }
+}
+
+/// What a leg hears.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) selector: Selector,
+    /// The slot of the source, when it is a leg that is open.
+    pub(crate) source: Option<u32>,
+    /// Octets of prompt or music already played.
+    position: usize,
+    /// The prompt is over and was reported.
+    pub(crate) played: bool,
+    /// The source is quiet, so the listener gets silence.
+    pub(crate) filling: bool,
+    pub(crate) since: Instant,
+}
+
+impl Feed {
+    pub(crate) fn new(selector: Selector, now: Instant) -> Self {
+        Self { selector, source: None, position: 0, played: false, filling: false, since: now }
+    }
+
+    /// The next 20 ms of a prompt, music or silence, and the prompt that was over before it.
+    pub(crate) fn next_frame(&mut self, config: &EngineConfig) -> ([u8; FRAME], Option<Prompt>) {
+        let mut frame = [MULAW_SILENCE; FRAME];
+        match self.selector {
+            Selector::Prompt(prompt) => {
+                let audio = config.prompts.get(prompt);
+                let rest = audio.get(self.position..).unwrap_or(&[]);
+                if rest.is_empty() {
+                    let over = !core::mem::replace(&mut self.played, true);
+                    return (frame, over.then_some(prompt));
+                }
+                let len = rest.len().min(FRAME);
+                frame[..len].copy_from_slice(&rest[..len]);
+                self.position += len;
+            }
+            Selector::Music if !config.music.is_empty() => {
+                for octet in &mut frame {
+                    *octet = config.music.get(self.position).copied().unwrap_or(MULAW_SILENCE);
+                    self.position = (self.position + 1) % config.music.len();
+                }
+            }
+            Selector::Music | Selector::Silence | Selector::Leg(_) => {}
+        }
+        (frame, None)
+    }
+}
+
+/// A leg whose peer speaks RTP.
+#[derive(Debug)]
+pub(crate) struct RtpLeg {
+    pub(crate) caller: bool,
+    pub(crate) tapped: bool,
+    allowed: Vec<(IpAddr, u8)>,
+    pub(crate) peer: Option<Peer>,
+    /// The codec before the last change, and until when its packets are still taken.
+    former_codec: Option<(Codec, Instant)>,
+    pub(crate) reception: Option<Reception>,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) digits: DigitDetector,
+    /// The switchboard knows that packets come, and from where.
+    pub(crate) flowing: bool,
+    received: u64,
+    pub(crate) refused: u64,
+    pub(crate) last_received: Option<Instant>,
+    /// Packets are expected since then.
+    pub(crate) expecting_since: Option<Instant>,
+    pub(crate) silences_reported: u32,
+    pub(crate) round_trip: Option<Duration>,
+    pub(crate) remote_loss: Option<f32>,
+    /// SSRC and NTP of the peer's last sender report.
+    pub(crate) last_report: Option<(u32, u32, Instant)>,
+    /// Packets sent when we last reported.
+    pub(crate) reported_packets: u64,
+    pub(crate) armed: Armed,
+}
+
+/// Which of the leg's timers are in the heap.
+#[derive(Debug, Default)]
+pub(crate) struct Armed {
+    pub(crate) fill: bool,
+    pub(crate) silent: bool,
+    pub(crate) digit_end: bool,
+    pub(crate) rtcp: bool,
+}
+
+/// What is agreed and learned about the other side.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) media: RemoteMedia,
+    pub(crate) latch: Latch,
+    /// Where valid RTCP came from, and whether it came to the RTP port.
+    pub(crate) rtcp_from: Option<(SocketAddr, bool)>,
+}
+
+impl Peer {
+    /// Where RTCP goes, and whether from the RTP port (RFC 5761).
+    pub(crate) fn rtcp_to(&self) -> (SocketAddr, bool) {
+        if let Some(learned) = self.rtcp_from {
+            return learned;
+        }
+        let current = self.latch.current();
+        if self.media.rtcp == self.media.rtp {
+            (current, true)
+        } else if current == self.media.rtp {
+            (self.media.rtcp, false)
+        } else {
+            (SocketAddr::new(current.ip(), current.port().saturating_add(1)), false)
+        }
+    }
+}
+
+/// A packet that was taken, and what it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) header: Header,
+    pub(crate) place: Place,
+    pub(crate) content: Content,
+    /// The switchboard should know the address.
+    pub(crate) flowing: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Content {
+    Audio(Codec),
+    Event(TelephoneEvent),
+    ComfortNoise,
+}
+
+impl RtpLeg {
+    pub(crate) fn new(caller: bool, allowed: Vec<(IpAddr, u8)>, ids: &mut IdSource) -> Self {
+        Self {
+            caller,
+            tapped: false,
+            allowed,
+            peer: None,
+            former_codec: None,
+            reception: None,
+            outgoing: Outgoing::new(ids),
+            digits: DigitDetector::default(),
+            flowing: false,
+            received: 0,
+            refused: 0,
+            last_received: None,
+            expecting_since: None,
+            silences_reported: 0,
+            round_trip: None,
+            remote_loss: None,
+            last_report: None,
+            reported_packets: 0,
+            armed: Armed::default(),
+        }
+    }
+
+    /// Takes the agreed parameters.
+    pub(crate) fn set_remote(&mut self, media: RemoteMedia, config: &EngineConfig, now: Instant) {
+        match &mut self.peer {
+            Some(peer) => {
+                if peer.media.codec != media.codec {
+                    self.former_codec = Some((peer.media.codec, now + config.codec_grace));
+                }
+                if peer.latch.announce(media.rtp, now, config.latch_window) {
+                    peer.rtcp_from = None;
+                    self.flowing = false;
+                }
+                peer.media = media;
+            }
+            none => {
+                let latch = Latch::new(media.rtp, now, config.latch_window);
+                *none = Some(Peer { media, latch, rtcp_from: None });
+            }
+        }
+        if !media.direction.receives() {
+            self.expecting_since = None;
+        } else if self.expecting_since.is_none() {
+            self.expecting_since = Some(now);
+            self.silences_reported = 0;
+        }
+    }
+
+    /// Whether RTP may leave now. `c=0.0.0.0` is the old way of asking for none (RFC 3264 §8.4).
+    pub(crate) fn may_send(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| {
+            let to = peer.latch.current();
+            peer.media.direction.sends() && !to.ip().is_unspecified() && to.port() != 0
+        })
+    }
+
+    /// Judges a packet. Whatever is not taken is counted as refused, unless it is a mere duplicate.
+    pub(crate) fn receive(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<Arrival> {
+        let Some((header, content, admission)) = self.admit(from, packet, now) else {
+            self.refused += 1;
+            return None;
+        };
+        let event = matches!(content, Content::Event(_));
+        let reception = self.reception.get_or_insert_with(|| Reception::new(&header));
+        let place = reception.accept(&header, event, now)?;
+        if admission == Admission::Moves {
+            self.flowing = false;
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.latch.confirm(from);
+        }
+        self.received += 1;
+        self.last_received = Some(now);
+        self.silences_reported = 0;
+        let flowing = !core::mem::replace(&mut self.flowing, true);
+        Some(Arrival { header, place, content, flowing })
+    }
+
+    fn admit(&self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<(Header, Content, Admission)> {
+        let peer = self.peer.as_ref().filter(|peer| peer.media.direction.receives())?;
+        let admission = peer.latch.judge(from, &self.allowed, now);
+        if admission == Admission::Refused {
+            return None;
+        }
+        let header = Header::parse(packet)?;
+        let content = self.content(&peer.media, &header, packet, now)?;
+        Some((header, content, admission))
+    }
+
+    fn content(&self, media: &RemoteMedia, header: &Header, packet: &[u8], now: Instant) -> Option<Content> {
+        let payload = packet.get(header.payload.clone()).filter(|payload| !payload.is_empty())?;
+        let payload_type = header.payload_type;
+        if payload_type == media.codec.payload_type() {
+            return Some(Content::Audio(media.codec));
+        }
+        if payload_type == COMFORT_NOISE {
+            return Some(Content::ComfortNoise);
+        }
+        // Each side names the number it wants to receive, so a peer may use ours: any dynamic type that looks right.
+        let dynamic = payload_type >= 96 && payload.len() == 4;
+        if media.telephone_event.is_some_and(|agreed| agreed == payload_type || dynamic) {
+            return TelephoneEvent::parse(payload).map(Content::Event);
+        }
+        self.former_codec
+            .filter(|(codec, until)| payload_type == codec.payload_type() && now < *until)
+            .map(|(codec, _)| Content::Audio(codec))
+    }
+
+    fn stats(&self) -> LegStats {
+        let ms = |duration: Duration| duration.as_secs_f32() * 1000.0;
+        LegStats {
+            received: self.received,
+            sent: self.outgoing.packets(),
+            lost: self.reception.as_ref().map_or(0, Reception::lost),
+            jitter_ms: self.reception.as_ref().map_or(0.0, |reception| reception.jitter() as f32 / 8.0),
+            round_trip_ms: self.round_trip.map(ms),
+            remote_loss: self.remote_loss,
+            refused: self.refused,
+            longest_gap_ms: ms(self.outgoing.longest_gap()),
+            last_received: self.last_received,
+        }
+    }
+}
+
+/// A leg whose audio comes and goes over a bot's WebSocket.
+#[derive(Debug)]
+pub(crate) struct StreamLeg {
+    pub(crate) playout: Playout,
+    /// What the bot hears, until there are 20 ms of it.
+    frame: [u8; FRAME],
+    filled: usize,
+    /// Last packet delivered, so that what comes after its time is dropped.
+    newest: Option<(u32, Place)>,
+    /// When the bot last heard its source.
+    pub(crate) heard: Instant,
+    pub(crate) played: u64,
+    pub(crate) sent: u64,
+    pub(crate) refused: u64,
+    pub(crate) last_received: Option<Instant>,
+}
+
+impl StreamLeg {
+    pub(crate) fn new(config: &EngineConfig, now: Instant) -> Self {
+        Self {
+            playout: Playout::new(config.stream_buffer, config.stream_preroll),
+            frame: [MULAW_SILENCE; FRAME],
+            filled: 0,
+            newest: None,
+            heard: now,
+            played: 0,
+            sent: 0,
+            refused: 0,
+            last_received: None,
+        }
+    }
+
+    /// The bot hears something else from now on: nothing of the former source remains.
+    pub(crate) fn switch(&mut self, now: Instant) {
+        self.filled = 0;
+        self.newest = None;
+        self.heard = now;
+    }
+
+    /// Whether the packet is newer than those the bot has heard.
+    pub(crate) fn take(&mut self, slot: u32, place: Place) -> bool {
+        let late = self.newest.is_some_and(|(newest_slot, newest)| {
+            newest_slot == slot && newest.epoch == place.epoch && place.extended <= newest.extended
+        });
+        if !late {
+            self.newest = Some((slot, place));
+        }
+        !late
+    }
+
+    /// Appends audio and gives out each frame that is full.
+    pub(crate) fn hear(&mut self, audio: &[u8], convert: impl Fn(u8) -> u8, mut full: impl FnMut([u8; FRAME])) {
+        for octet in audio {
+            self.frame[self.filled] = convert(*octet);
+            self.filled += 1;
+            if self.filled == FRAME {
+                self.filled = 0;
+                self.sent += 1;
+                full(self.frame);
+            }
+        }
+    }
+}

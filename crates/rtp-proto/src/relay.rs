@@ -1,0 +1,277 @@
+//! The packet path: a datagram of one leg becomes packets of those who hear it. No allocation, no look-up.
+
+use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TAP_CAPACITY, TapFrame, TimerName};
+use crate::dtmf::Pressed;
+use crate::engine::MediaEngine;
+use crate::g711;
+use crate::header::{self, HEADER, Header};
+use crate::leg::{Arrival, Content, Feed, Kind, RtpLeg};
+use crate::outgoing::Stamp;
+use crate::rtcp;
+use call_model::{Codec, Instant, LegId, MediaEvent};
+use core::net::SocketAddr;
+
+/// How one listener gets a packet.
+struct Delivery {
+    leg: LegId,
+    to: SocketAddr,
+    codec: Codec,
+    payload_type: u8,
+    stamp: Stamp,
+}
+
+impl MediaEngine {
+    /// A datagram came to the leg's RTP port. Hot path: rewritten in place, no allocation.
+    ///
+    /// `Some`: send it now. Further listeners of the same source, if any, are served through [`Self::poll_output`], and
+    /// so are events; a caller that relays many packets may poll once after all of them. RTCP on this port (RFC 5761)
+    /// is recognised.
+    pub fn handle_rtp<'b>(
+        &mut self,
+        slot: LegSlot,
+        from: SocketAddr,
+        packet: &'b mut [u8],
+        now: Instant,
+    ) -> Option<Relay<'b>> {
+        if header::is_rtcp(packet) {
+            self.receive_rtcp(slot, from, packet, true, now);
+            return None;
+        }
+        let arrival = self.receive(slot, from, packet, now)?;
+        let mut in_place = None;
+        for i in 0.. {
+            let Some(listener) = self.at(slot.index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
+            let Some(leg) = self.at(listener) else { continue };
+            match leg.kind {
+                Kind::Stream(_) => self.deliver_to_stream(slot.index, listener, &arrival, packet, now),
+                Kind::Rtp(_) if arrival.content == Content::ComfortNoise => {
+                    self.deliver_silence(slot.index, listener, &arrival, now);
+                }
+                Kind::Rtp(_) if in_place.is_none() => in_place = Some(listener),
+                Kind::Rtp(_) => self.deliver_copy(slot.index, listener, &arrival, packet, now),
+            }
+        }
+        let listener = in_place?;
+        let delivery = self.place(slot.index, listener, &arrival, now)?;
+        let len = rewrite(packet, &arrival, &delivery);
+        let bytes = packet.get(..len)?;
+        Some(Relay { slot: self.slot(listener), leg: delivery.leg, to: delivery.to, bytes })
+    }
+
+    /// A datagram came to the leg's RTCP port.
+    pub fn handle_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], now: Instant) {
+        self.receive_rtcp(slot, from, packet, false, now);
+    }
+
+    /// Judges the packet, and does all that does not depend on who hears it: statistics, events, digits, the tap.
+    fn receive(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], now: Instant) -> Option<Arrival> {
+        let place = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)?;
+        let leg = place.leg.as_deref_mut()?;
+        let id = leg.id;
+        let Kind::Rtp(rtp) = &mut leg.kind else { return None };
+        let arrival = rtp.receive(from, packet, now)?;
+        let tapped = rtp.tapped;
+        if arrival.flowing {
+            self.outputs.push_back(Output::Event(MediaEvent::Flowing { leg: id, from }));
+        }
+        if tapped {
+            self.tap_packet(id, &arrival.header, packet, now);
+        }
+        if let Content::Event(event) = arrival.content {
+            self.follow_digits(slot.index, arrival.header.timestamp, event, arrival.place.fresh, now);
+        }
+        Some(arrival)
+    }
+
+    fn tap_packet(&mut self, leg: LegId, header: &Header, packet: &[u8], now: Instant) {
+        let audio = packet.get(header.payload.clone()).unwrap_or(&[]);
+        let mut timestamp = header.timestamp;
+        for part in audio.chunks(TAP_CAPACITY) {
+            let mut payload = [0; TAP_CAPACITY];
+            payload[..part.len()].copy_from_slice(part);
+            let frame = TapFrame {
+                leg,
+                at: now,
+                sequence: header.sequence,
+                timestamp,
+                payload_type: header.payload_type,
+                len: part.len() as u16,
+                payload,
+            };
+            if !self.tap.push(&frame) {
+                self.tap_dropped += 1;
+            }
+            timestamp = timestamp.wrapping_add(part.len() as u32);
+        }
+    }
+
+    fn follow_digits(&mut self, index: u32, timestamp: u32, event: header::TelephoneEvent, fresh: bool, now: Instant) {
+        let Some((rtp, _)) = self.at_mut(index).and_then(|leg| leg.rtp_mut()) else { return };
+        let before = if fresh { rtp.digits.restart() } else { None };
+        let [earlier, this] = rtp.digits.handle(timestamp, event, now);
+        let due = rtp.digits.poll_timeout().filter(|_| !rtp.armed.digit_end);
+        rtp.armed.digit_end |= due.is_some();
+        if let Some(due) = due {
+            self.arm(index, TimerName::DigitEnd, due, now);
+        }
+        for pressed in [before, earlier, this].into_iter().flatten() {
+            self.report_digit(index, pressed);
+        }
+    }
+
+    /// Tells the switchboard, and every WebSocket bot that hears the leg.
+    pub(crate) fn report_digit(&mut self, index: u32, pressed: Pressed) {
+        let Some(leg) = self.slots.get(index as usize).and_then(|slot| slot.leg.as_deref()) else { return };
+        let Pressed { digit, held } = pressed;
+        self.outputs.push_back(Output::Event(MediaEvent::Digit { leg: leg.id, digit, held }));
+        for listener in &leg.listeners {
+            let Some(listener) = self.slots.get(*listener as usize).and_then(|slot| slot.leg.as_deref()) else {
+                continue;
+            };
+            if let Kind::Stream(_) = listener.kind {
+                self.outputs.push_back(Output::StreamDigit { leg: listener.id, digit });
+            }
+        }
+    }
+
+    /// Gives the packet its numbers in the listener's stream; `None` when this listener must not get it.
+    fn place(&mut self, source: u32, listener: u32, arrival: &Arrival, now: Instant) -> Option<Delivery> {
+        let fill_after = self.config.fill_after;
+        let leg = self.at_mut(listener)?;
+        let id = leg.id;
+        let (rtp, feed) = leg.rtp_mut()?;
+        let delivery = deliver(id, source, rtp, arrival, now)?;
+        let arm = resume(rtp, feed);
+        if arm {
+            self.arm(listener, TimerName::Fill, now + fill_after, now);
+        }
+        Some(delivery)
+    }
+
+    fn deliver_copy(&mut self, source: u32, listener: u32, arrival: &Arrival, packet: &[u8], now: Instant) {
+        let Some(payload) = packet.get(arrival.header.payload.clone()) else { return };
+        let mut copy = Packet::new();
+        if !copy.push(&[0; HEADER]) || !copy.push(payload) {
+            return;
+        }
+        let Some(delivery) = self.place(source, listener, arrival, now) else { return };
+        convert(&mut copy.as_mut_slice()[HEADER..], arrival.content, delivery.codec);
+        copy.as_mut_slice()[..HEADER].copy_from_slice(&delivery.header().to_bytes());
+        let Delivery { leg, to, .. } = delivery;
+        self.outputs.push_back(Output::Rtp { leg, slot: self.slot(listener), to, packet: copy });
+    }
+
+    /// Comfort noise is not negotiated with every listener, so they get 20 ms of silence in its place.
+    fn deliver_silence(&mut self, source: u32, listener: u32, arrival: &Arrival, now: Instant) {
+        if self.at(listener).is_none_or(|leg| leg.feed.filling) {
+            return;
+        }
+        let Some(delivery) = self.place(source, listener, arrival, now) else { return };
+        let slot = self.slot(listener);
+        let packet = silence(&delivery);
+        self.outputs.push_back(Output::Rtp { leg: delivery.leg, slot, to: delivery.to, packet });
+    }
+
+    fn deliver_to_stream(&mut self, source: u32, listener: u32, arrival: &Arrival, packet: &[u8], now: Instant) {
+        let Content::Audio(codec) = arrival.content else { return };
+        let Some(audio) = packet.get(arrival.header.payload.clone()) else { return };
+        let Self { slots, outputs, .. } = self;
+        let Some(leg) = slots.get_mut(listener as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
+        let id = leg.id;
+        let Kind::Stream(stream) = &mut leg.kind else { return };
+        if !stream.take(source, arrival.place) {
+            return;
+        }
+        stream.heard = now;
+        let full = |mulaw: [u8; FRAME]| outputs.push_back(Output::StreamFrame { leg: id, mulaw });
+        match codec {
+            Codec::Pcmu => stream.hear(audio, |octet| octet, full),
+            Codec::Pcma => stream.hear(audio, g711::alaw_to_mulaw, full),
+        }
+    }
+
+    fn receive_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], muxed: bool, now: Instant) {
+        let Some(place) = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)
+        else {
+            return;
+        };
+        let Some((rtp, _)) = place.leg.as_deref_mut().and_then(|leg| leg.rtp_mut()) else { return };
+        let ours = rtp.outgoing.ssrc();
+        let Some(peer) = &mut rtp.peer else { return };
+        let known = from.ip() == peer.latch.current().ip() || from.ip() == peer.media.rtcp.ip();
+        let Some(report) = rtcp::parse(packet, ours, now).filter(|_| known) else {
+            rtp.refused += 1;
+            return;
+        };
+        peer.rtcp_from = Some((from, muxed));
+        rtp.last_report = report.sender.map(|(ssrc, ntp)| (ssrc, ntp, now)).or(rtp.last_report);
+        rtp.round_trip = report.round_trip.or(rtp.round_trip);
+        rtp.remote_loss = report.loss.or(rtp.remote_loss);
+    }
+}
+
+impl Delivery {
+    fn header(&self) -> Header {
+        Header {
+            marker: self.stamp.marker,
+            payload_type: self.payload_type,
+            sequence: self.stamp.sequence,
+            timestamp: self.stamp.timestamp,
+            ssrc: self.stamp.ssrc,
+            payload: HEADER..HEADER,
+        }
+    }
+}
+
+fn deliver(leg: LegId, source: u32, rtp: &mut RtpLeg, arrival: &Arrival, now: Instant) -> Option<Delivery> {
+    if !rtp.may_send() {
+        return None;
+    }
+    let peer = rtp.peer.as_ref()?;
+    let codec = peer.media.codec;
+    let (payload_type, duration) = match arrival.content {
+        Content::Audio(_) => (codec.payload_type(), arrival.header.payload.len() as u32),
+        Content::Event(event) => (peer.media.telephone_event?, u32::from(event.duration)),
+        Content::ComfortNoise => (codec.payload_type(), FRAME as u32),
+    };
+    let to = peer.latch.current();
+    let stamp = rtp.outgoing.relay(source, arrival.place, &arrival.header, duration, now)?;
+    Some(Delivery { leg, to, codec, payload_type, stamp })
+}
+
+/// The source is heard again: no more silence from us. True when the fill timer has to be armed.
+fn resume(rtp: &mut RtpLeg, feed: &mut Feed) -> bool {
+    feed.filling = false;
+    !core::mem::replace(&mut rtp.armed.fill, true)
+}
+
+/// Turns the packet into the listener's; returns its length. CSRC list, extension and padding go.
+fn rewrite(packet: &mut [u8], arrival: &Arrival, delivery: &Delivery) -> usize {
+    let payload = arrival.header.payload.clone();
+    let len = HEADER + payload.len();
+    if payload.start != HEADER {
+        packet.copy_within(payload, HEADER);
+    }
+    convert(&mut packet[HEADER..len], arrival.content, delivery.codec);
+    packet[..HEADER].copy_from_slice(&delivery.header().to_bytes());
+    len
+}
+
+fn convert(payload: &mut [u8], content: Content, to: Codec) {
+    match (content, to) {
+        (Content::Audio(Codec::Pcmu), Codec::Pcma) => g711::mulaw_to_alaw_in_place(payload),
+        (Content::Audio(Codec::Pcma), Codec::Pcmu) => g711::alaw_to_mulaw_in_place(payload),
+        _ => {}
+    }
+}
+
+fn silence(delivery: &Delivery) -> Packet {
+    let octet = match delivery.codec {
+        Codec::Pcmu => g711::MULAW_SILENCE,
+        Codec::Pcma => g711::ALAW_SILENCE,
+    };
+    let mut packet = Packet::new();
+    packet.push(&delivery.header().to_bytes());
+    packet.push(&[octet; FRAME]);
+    packet
+}
