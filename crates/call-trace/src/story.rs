@@ -1,0 +1,78 @@
+//! What happens, told to somebody who knows no SIP.
+
+use crate::line::hears;
+use call_model::{FactKind, HandoffOutcome, Role, Selector, TraceKind, TransferState, Trigger};
+
+/// One sentence for the moments that matter.
+pub(crate) fn tell(kind: &TraceKind) -> Option<String> {
+    Some(match kind {
+        TraceKind::Began { .. } => "A caller arrives on the trunk.".to_owned(),
+        TraceKind::State { from, to } => state(*from, *to)?.to_owned(),
+        TraceKind::Decided(decision) => format!("{} So a human is needed.", reason(decision.trigger)),
+        TraceKind::Routed { desk, .. } => format!("{desk} shall take it."),
+        TraceKind::Pop { what: "offered", .. } => "The desk's screen shows who and why.".to_owned(),
+        TraceKind::Pop { what: "acknowledged", .. } => "The screen is up before the phone rings.".to_owned(),
+        TraceKind::Pop { what: "accepted", .. } => "The human takes the call.".to_owned(),
+        TraceKind::Pop { what: "declined", .. } => "The human cannot take it now.".to_owned(),
+        TraceKind::Pop { what: "retracted", .. } => "The screen is cleared.".to_owned(),
+        TraceKind::Fed { role: Role::Caller, from, source, .. } => heard(*from, *source),
+        TraceKind::Fact(fact) => match &fact.kind {
+            FactKind::Voice(score) if score.distress >= 0.5 => "The caller's voice is getting upset.".to_owned(),
+            _ => return None,
+        },
+        TraceKind::HandoffEnded { outcome, .. } => ended(*outcome).to_owned(),
+        TraceKind::Ended { .. } => "Everybody has hung up.".to_owned(),
+        _ => return None,
+    })
+}
+
+fn state(from: TransferState, to: TransferState) -> Option<&'static str> {
+    Some(match (from, to) {
+        (_, TransferState::Consulting) => "While the desk rings, the caller is not left alone.",
+        (_, TransferState::Accepting) => "Answered: is it a human, or a voicemail?",
+        (TransferState::Releasing, TransferState::Joined) => "The trunk will not let us go: we stay, nobody notices.",
+        (_, TransferState::Joined) => "Caller and human hear each other.",
+        (_, TransferState::Releasing) => "Now we take ourselves out of the path.",
+        (_, TransferState::Released) => "Caller and human talk without us.",
+        (_, TransferState::Recovering) => "Somebody went; the caller is kept.",
+        (TransferState::WithBot, TransferState::WithBot) => return None,
+        (_, TransferState::WithBot) => "The caller is back with the bot.",
+    })
+}
+
+fn reason(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Asked => "The caller asked for a person.",
+        Trigger::Dtmf => "The caller pressed the key for a person.",
+        Trigger::Emergency => "This is an emergency.",
+        Trigger::Compliance => "A person must hear this.",
+        Trigger::Distress => "The caller has sounded upset for a while.",
+        Trigger::LowConfidence => "The bot is guessing.",
+        Trigger::FailedAttempts => "What the bot tried did not work.",
+        Trigger::Bot => "The bot asks for help.",
+        Trigger::BotDown => "The bot is gone.",
+        Trigger::Direct => "This number goes straight to a person.",
+    }
+}
+
+fn heard(from: Selector, source: Option<Role>) -> String {
+    match (from, source) {
+        (Selector::Leg(_), Some(Role::Desk)) => "The caller hears the human.".to_owned(),
+        (Selector::Leg(_), Some(Role::Bot)) => "The caller hears the bot.".to_owned(),
+        _ => format!("The caller hears {}.", hears(from, source)),
+    }
+}
+
+fn ended(outcome: HandoffOutcome) -> &'static str {
+    match outcome {
+        HandoffOutcome::Joined => "Handed over; we stay in the path.",
+        HandoffOutcome::Released => "Handed over, and we are out of the path.",
+        HandoffOutcome::NoTarget => "Nobody is there to take it.",
+        HandoffOutcome::NoAnswer => "Nobody answered.",
+        HandoffOutcome::Busy => "The desk is busy.",
+        HandoffOutcome::Declined => "The human said no.",
+        HandoffOutcome::NotAccepted => "Answered, but by no human we know of.",
+        HandoffOutcome::Failed => "The desk could not be reached.",
+        HandoffOutcome::CallerGone => "The caller left before anybody answered.",
+    }
+}
