@@ -2,15 +2,28 @@
 //!
 //! [`Switchboard`] holds all calls and the SIP endpoint. It opens no socket and reads no clock: feed it what arrived
 //! with `handle_*`, drain `poll_output`, then sleep until `poll_timeout`. A call speaks legs, never SIP methods; only
-//! `switchboard.rs` maps SIP dialogs to legs. RTP never passes here: see [`call_model::MediaCommand`].
+//! `switchboard` maps SIP dialogs to legs. RTP never passes here: see [`call_model::MediaCommand`].
 
+mod bot;
+mod call;
 pub mod config;
+mod digits;
+mod ending;
+mod known;
+mod leg;
+mod metadata;
 mod peers;
+mod pop;
+mod ports;
+mod release;
+mod seats;
 mod switchboard;
+mod transfer;
 
 pub use config::{
     AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 pub use peers::{Peers, contains};
+pub use routing::Presence;
 pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TimerName};

@@ -1,0 +1,131 @@
+//! How a call ends: one cause, every leg told, nothing left behind.
+
+use crate::call::{Call, World, reason};
+use crate::leg::LegState;
+use crate::transfer::Phase;
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, TraceKind};
+use core::time::Duration;
+
+/// A desk that answered a caller who has gone hears so at most this long.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// A leg that does not confirm its end (64*T1 and some) is forgotten.
+const FORGET: Duration = Duration::from_secs(45);
+
+impl Call {
+    /// The caller hung up, or its dialog broke.
+    pub(crate) fn on_caller_gone(&mut self, by_remote: bool, status: Option<u16>, world: &mut World<'_>) {
+        if by_remote && matches!(self.phase, Phase::Releasing { .. }) {
+            return self.on_caller_left_in_release(world);
+        }
+        let cause = match status {
+            Some(status) => EndCause::sip(Party::Caller, EndReason::Unreachable, status),
+            None if by_remote => EndCause::new(Party::Caller, EndReason::HungUp),
+            None => EndCause::new(Party::Caller, EndReason::Unreachable),
+        };
+        self.end(cause, world);
+    }
+
+    /// Ends the call. The first cause stands.
+    pub(crate) fn end(&mut self, cause: EndCause, world: &mut World<'_>) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = Some(cause);
+        let farewell = match self.phase {
+            Phase::Accepting { leg, .. } if cause.by == Party::Caller => Some(leg),
+            _ => None,
+        };
+        let (outcome, stage) = self.outcome_at_end(cause);
+        self.finish_handoff(outcome, stage, None);
+        self.leave_desk(if cause.by == Party::Caller { "the caller hung up" } else { "the call is over" }, world);
+        self.bot = None;
+        self.bot_deadline = None;
+        self.prompt = None;
+        self.waiting = None;
+        let text = farewell_header(cause);
+        let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
+        for leg in legs {
+            if Some(leg) == farewell {
+                self.farewell = Some((leg, world.now + FAREWELL));
+            } else {
+                self.hang_up(leg, &text, cause);
+            }
+        }
+        self.forget_at = Some(world.now + FORGET);
+        self.settle();
+    }
+
+    /// An impossible state: this call ends, the others do not notice.
+    pub(crate) fn fail(&mut self, what: &str, world: &mut World<'_>) {
+        self.note(Party::Gateway, format!("fault: {what}"));
+        self.end(EndCause::new(Party::Gateway, EndReason::Fault), world);
+    }
+
+    fn outcome_at_end(&self, cause: EndCause) -> (HandoffOutcome, HandoffStage) {
+        let before = if cause.by == Party::Caller { HandoffOutcome::CallerGone } else { HandoffOutcome::Failed };
+        match self.phase {
+            Phase::Released => (HandoffOutcome::Released, HandoffStage::Release),
+            Phase::Releasing { .. } => (HandoffOutcome::Joined, HandoffStage::Release),
+            Phase::Joined { .. } => (HandoffOutcome::Joined, HandoffStage::Join),
+            Phase::Accepting { .. } => (before, HandoffStage::Accept),
+            _ => (before, HandoffStage::Consult),
+        }
+    }
+
+    /// The desk has heard that the caller is gone.
+    pub(crate) fn end_farewell(&mut self) {
+        if let (Some((leg, _)), Some(cause)) = (self.farewell.take(), self.ending) {
+            self.hang_up(leg, &farewell_header(cause), cause);
+        }
+    }
+
+    /// Peers that never confirmed their end are not waited for any longer.
+    pub(crate) fn forget_legs(&mut self) {
+        self.forget_at = None;
+        let Some(cause) = self.ending else { return };
+        for leg in self.legs.iter().map(|leg| leg.id).collect::<Vec<_>>() {
+            self.note(Party::Gateway, format!("leg {leg} never confirmed its end"));
+            self.remove_leg(leg, cause);
+        }
+    }
+
+    /// The call is over with its last leg.
+    pub(crate) fn close_when_empty(&mut self) {
+        if let Some(cause) = self.ending
+            && !self.is_over()
+            && self.legs.iter().all(|leg| leg.state == LegState::Planned)
+        {
+            self.trace(TraceKind::Ended { cause });
+            self.set_over();
+        }
+    }
+}
+
+/// The final status for a caller who was not answered.
+pub(crate) const fn refusal_status(cause: EndCause) -> u16 {
+    match (cause.reason, cause.sip) {
+        (EndReason::NoRoute, _) => 404,
+        (EndReason::NoCapacity | EndReason::Draining | EndReason::Unreachable, _) => 503,
+        (EndReason::Fault, _) => 500,
+        (EndReason::TimedOut, _) => 480,
+        (EndReason::Refused, Some(status @ (404 | 410 | 480 | 484 | 486 | 488 | 600..=699))) => status,
+        (EndReason::Refused, Some(500..=599)) => 503,
+        _ => 480,
+    }
+}
+
+/// What the other parties are told (RFC 3326).
+fn farewell_header(cause: EndCause) -> String {
+    match (cause.by, cause.reason) {
+        (Party::Caller, EndReason::HungUp | EndReason::Cancelled) => q850(16, "Caller hung up"),
+        (_, EndReason::HungUp | EndReason::Finished) => q850(16, "Normal call clearing"),
+        (_, EndReason::Released) => reason(200, "Transferred"),
+        (_, EndReason::Fault) => reason(500, "Internal error"),
+        (Party::Caller, _) => q850(41, "Caller lost"),
+        _ => reason(480, "Nobody available"),
+    }
+}
+
+fn q850(cause: u16, text: &str) -> String {
+    format!("Q.850;cause={cause};text=\"{text}\"")
+}

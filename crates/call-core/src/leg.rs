@@ -1,0 +1,189 @@
+//! What a call and its legs say to each other. A leg is a SIP dialog or a bot's stream; the call does not see which
+//! messages that takes.
+
+use call_model::{Codec, Direction, EndCause, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger};
+
+/// From a leg to its call.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum LegEvent {
+    /// A party we dialled rings.
+    Ringing,
+    /// The party we dialled answered, or our own answer to the caller went out (media: unless it made us offer).
+    Answered {
+        /// What was agreed.
+        media: Option<RemoteMedia>,
+    },
+    /// What was agreed is different now, or known at last.
+    MediaChanged {
+        /// What holds.
+        media: RemoteMedia,
+    },
+    /// The party we dialled did not take it, or our answer to the caller failed. The leg is gone.
+    Refused {
+        /// The status, made up for timeouts (408) and broken transports (503).
+        status: u16,
+    },
+    /// The caller gave up before we answered. The leg is gone.
+    Cancelled,
+    /// An established leg is gone.
+    Ended {
+        /// Whether the party hung up, rather than we or a failure.
+        by_remote: bool,
+        /// The status that told us, unless somebody hung up.
+        status: Option<u16>,
+    },
+    /// It answered after we had given up, and was hung up at once. The leg is gone.
+    Late,
+    /// Progress of our REFER on this leg.
+    Refer(ReferProgress),
+}
+
+/// How our REFER fares (RFC 3515).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReferProgress {
+    /// The peer will try: says nothing about the outcome.
+    Accepted(u16),
+    /// The peer will not. Final.
+    Refused(u16),
+    /// It could not even be sent: we do not know enough about the other leg. Final.
+    Unsendable,
+    /// NOTIFY: the status line in it, and whether it was the last one.
+    Notify {
+        /// The status, if any could be read.
+        status: Option<u16>,
+        /// No more will come.
+        last: bool,
+    },
+    /// Accepted, then silence. Final.
+    Silence,
+}
+
+/// From a call to one of its legs.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum LegCommand {
+    /// Call somebody. `Answered` or `Refused` follows.
+    Dial(Box<Dial>),
+    /// Tell the caller that it rings.
+    Ring,
+    /// Answer the caller, codecs in order of preference. `Answered` or `Refused` follows.
+    Answer {
+        /// At least one.
+        codecs: Vec<Codec>,
+    },
+    /// Refuse the caller. The leg is gone.
+    Refuse {
+        /// 4xx-6xx.
+        status: u16,
+    },
+    /// Hang up, whatever state it is in. `Ended`, `Refused` or `Late` follows.
+    HangUp {
+        /// The value of a `Reason` header (RFC 3326).
+        reason: String,
+    },
+    /// Ask the leg's peer to call the party of another leg in our place (RFC 5589). `Refer` events follow.
+    Refer {
+        /// That other leg.
+        consult: LegId,
+        /// The handoff's facts, to be carried along.
+        facts: HandoffFacts,
+    },
+    /// Find out whether the peer is still there; if not, `Ended` follows.
+    Probe,
+}
+
+/// Whom to call, and what to say.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Dial {
+    /// A bot or a desk.
+    pub(crate) role: Role,
+    /// Its name in the configuration.
+    pub(crate) name: String,
+    /// Codecs to offer, in order of preference.
+    pub(crate) codecs: Vec<Codec>,
+    /// For a desk that gets a handoff.
+    pub(crate) consult: Option<Consult>,
+}
+
+/// What makes an INVITE a consult INVITE.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Consult {
+    /// `Call-ID`, which the screen pop has named already.
+    pub(crate) sip_call_id: String,
+    /// The facts in its headers.
+    pub(crate) facts: HandoffFacts,
+    /// SDP, User-to-User and X- headers only: the rich one was refused.
+    pub(crate) plain: bool,
+}
+
+/// The small facts about a handoff that SIP may carry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct HandoffFacts {
+    /// Its public name.
+    pub(crate) id: HandoffId,
+    /// Why.
+    pub(crate) trigger: Trigger,
+    /// How upset the caller sounds, 0-100.
+    pub(crate) score: u8,
+}
+
+/// How far a leg is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LegState {
+    /// Chosen, and nothing sent yet.
+    Planned,
+    /// The caller, not answered.
+    Arriving,
+    /// Dialled, not answered.
+    Dialling,
+    /// Answered.
+    Up,
+    /// Hung up by us, not confirmed.
+    Ending,
+}
+
+/// A leg as its call sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) role: Role,
+    /// The trunk's, bot's or desk's name.
+    pub(crate) name: String,
+    /// Audio over a WebSocket rather than RTP.
+    pub(crate) stream: bool,
+    pub(crate) state: LegState,
+    pub(crate) codec: Option<Codec>,
+    pub(crate) direction: Direction,
+    /// What it hears.
+    pub(crate) feed: Option<Selector>,
+    /// Its RTP was seen.
+    pub(crate) flowing: bool,
+    /// Its RTP has stopped, as far as we know.
+    pub(crate) silent: bool,
+    /// Its audio was closed.
+    pub(crate) closed: bool,
+    /// Why we hung up.
+    pub(crate) cause: Option<EndCause>,
+}
+
+impl Leg {
+    pub(crate) const fn new(id: LegId, role: Role, name: String, state: LegState) -> Self {
+        Self {
+            id,
+            role,
+            name,
+            stream: false,
+            state,
+            codec: None,
+            direction: Direction::SendRecv,
+            feed: None,
+            flowing: false,
+            silent: false,
+            closed: false,
+            cause: None,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.state == LegState::Up
+    }
+}

@@ -1,0 +1,185 @@
+//! What the SIP endpoint says, as events of legs and lines of the trace.
+
+use super::{Output, Switchboard};
+use crate::leg::{LegEvent, ReferProgress};
+use call_model::{Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
+use core::time::Duration;
+use sip_proto::{DialogEvent, DialogId, EndedBecause};
+
+impl Switchboard {
+    pub(super) fn on_endpoint(&mut self, output: sip_proto::Output, now: Instant) {
+        match output {
+            sip_proto::Output::Transmit { flow, bytes, note } => {
+                self.trace_sip(note.dialog, true, note.what, note.sip_call_id, note.again, now);
+                self.outputs.push_back(Output::Transmit { flow, bytes });
+            }
+            sip_proto::Output::Seen(note) => {
+                self.trace_sip(note.dialog, false, note.what, note.sip_call_id, note.again, now);
+            }
+            sip_proto::Output::Dropped(what) => self.trace(None, TraceKind::Dropped { what }, now),
+            sip_proto::Output::Event(event) => self.on_dialog(event, now),
+        }
+    }
+
+    fn on_dialog(&mut self, event: DialogEvent, now: Instant) {
+        match event {
+            DialogEvent::Incoming { dialog, flow, request, offer, replaces } => {
+                self.on_incoming(dialog, flow, &request, offer.as_ref(), replaces, now);
+            }
+            DialogEvent::Ringing { dialog, .. } => self.on_leg(dialog, LegEvent::Ringing, now),
+            DialogEvent::Answered { dialog, media } => {
+                self.on_leg(dialog, LegEvent::Answered { media: Some(media) }, now);
+            }
+            DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
+                self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
+            }
+            DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
+            DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),
+            DialogEvent::Cancelled { dialog, .. } => self.on_last(dialog, LegEvent::Cancelled, now),
+            DialogEvent::Ended { dialog, by_remote, because, .. } => {
+                let status = match because {
+                    EndedBecause::Bye => None,
+                    EndedBecause::NoAck => Some(408),
+                    EndedBecause::Gone(status) => Some(status),
+                    EndedBecause::BadAnswer => Some(488),
+                };
+                let by_remote = by_remote && because == EndedBecause::Bye;
+                self.on_last(dialog, LegEvent::Ended { by_remote, status }, now);
+            }
+            DialogEvent::Late { dialog } => {
+                let about = self.leg_of(dialog).map_or(Party::Desk, |(_, role)| crate::call::party(role));
+                self.note_dialog(dialog, about, "answered after we gave up: acknowledged and hung up".to_owned(), now);
+                self.on_last(dialog, LegEvent::Late, now);
+            }
+            DialogEvent::Referred { dialog, request, refer_to } => {
+                // Nobody may send our callers elsewhere.
+                self.endpoint.respond(request, 603, "", &[], None, now);
+                let about = self.leg_of(dialog).map_or(Party::Trunk, |(_, role)| crate::call::party(role));
+                self.note_dialog(dialog, about, format!("REFER declined ({} octets of Refer-To)", refer_to.len()), now);
+            }
+            DialogEvent::ReferAccepted { dialog, code } => self.on_refer(dialog, ReferProgress::Accepted(code), now),
+            DialogEvent::ReferRefused { dialog, code, .. } => self.on_refer(dialog, ReferProgress::Refused(code), now),
+            DialogEvent::ReferNotify { dialog, status, terminated } => {
+                self.on_refer(dialog, ReferProgress::Notify { status, last: terminated }, now);
+            }
+            DialogEvent::ReferTimeout { dialog, .. } => self.on_refer(dialog, ReferProgress::Silence, now),
+            DialogEvent::Info { dialog, content_type, body } => self.on_info(dialog, &content_type, &body, now),
+            DialogEvent::Pong { .. } => {}
+        }
+    }
+
+    fn on_refer(&mut self, dialog: DialogId, progress: ReferProgress, now: Instant) {
+        // NOTIFY may come after the BYE of its own dialog: the leg it belonged to is remembered.
+        if let Some((leg, _)) = self.leg_of(dialog) {
+            let is_past = self.links.get(&leg).is_none_or(|link| link.dialog != Some(dialog));
+            self.with_call(leg.call, now, |call, world| {
+                if is_past {
+                    call.on_refer(progress, world);
+                    call.settle();
+                } else {
+                    call.handle_leg(leg, LegEvent::Refer(progress), world);
+                }
+            });
+        }
+    }
+
+    /// Keys by INFO (`application/dtmf-relay`: `Signal=5`; `application/dtmf`: the key alone).
+    fn on_info(&mut self, dialog: DialogId, content_type: &str, body: &[u8], now: Instant) {
+        let Some((leg, _)) = self.leg_of(dialog) else { return };
+        let text = String::from_utf8_lossy(body);
+        let signal = match content_type.split(';').next().map(str::trim) {
+            Some("application/dtmf-relay") => text
+                .lines()
+                .filter_map(|line| line.split_once('='))
+                .find(|(name, _)| name.trim().eq_ignore_ascii_case("signal"))
+                .map(|(_, value)| value.trim().to_owned()),
+            Some("application/dtmf") => Some(text.trim().to_owned()),
+            _ => None,
+        };
+        let mut keys = signal.iter().flat_map(|signal| signal.chars());
+        if let (Some(digit @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) = (keys.next(), keys.next()) {
+            let event = MediaEvent::Digit { leg, digit, held: Duration::ZERO };
+            self.with_call(leg.call, now, |call, world| call.handle_media(event, world));
+        }
+    }
+
+    fn on_leg(&mut self, dialog: DialogId, event: LegEvent, now: Instant) {
+        if let Some((leg, _)) = self.current_leg(dialog) {
+            self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+        }
+    }
+
+    /// The last event of a dialog.
+    fn on_last(&mut self, dialog: DialogId, event: LegEvent, now: Instant) {
+        if let Some((leg, _)) = self.current_leg(dialog) {
+            self.unlink(leg, now);
+            self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+            self.drop_link(leg, now);
+        }
+    }
+
+    /// Without dialog and port nothing is left of a leg; a caller's facts stay as long as its call.
+    fn drop_link(&mut self, leg: LegId, now: Instant) {
+        let call_lives = self.calls.contains_key(&leg.call);
+        let empty = |link: &mut super::Link| link.dialog.is_none() && link.port.is_none();
+        if leg.index != 0 || !call_lives {
+            let gone = self.links.get_mut(&leg).is_some_and(empty);
+            if gone || !call_lives {
+                self.free_port(leg, now);
+                self.links.remove(&leg);
+            }
+        }
+    }
+
+    /// The leg a dialog belongs or belonged to.
+    fn leg_of(&self, dialog: DialogId) -> Option<(LegId, Role)> {
+        self.dialogs.get(&dialog).copied()
+    }
+
+    /// The leg of a dialog that is the leg's dialog now.
+    fn current_leg(&self, dialog: DialogId) -> Option<(LegId, Role)> {
+        let (leg, role) = self.leg_of(dialog)?;
+        (self.links.get(&leg)?.dialog == Some(dialog)).then_some((leg, role))
+    }
+
+    fn note_dialog(&mut self, dialog: DialogId, about: Party, text: String, now: Instant) {
+        let call = self.leg_of(dialog).map(|(leg, _)| leg.call);
+        self.trace(call, TraceKind::Note { about, text }, now);
+    }
+
+    fn trace_sip(
+        &mut self,
+        dialog: Option<DialogId>,
+        sent: bool,
+        what: String,
+        sip_call_id: String,
+        again: bool,
+        now: Instant,
+    ) {
+        let known = dialog.and_then(|dialog| self.leg_of(dialog));
+        let (leg, role) = known.unzip();
+        let call = leg.map(|leg| leg.call);
+        let id = sip_call_id.clone();
+        let event = TraceEvent { at: now, call, kind: TraceKind::Sip { leg, role, sent, what, sip_call_id, again } };
+        if known.is_some() {
+            self.outputs.push_back(Output::Trace(event));
+        } else {
+            self.unclaimed.push((id, event));
+        }
+    }
+
+    /// A new dialog belongs to a leg, and so does what was seen of it so far.
+    pub(super) fn claim(&mut self, sip_call_id: &str, dialog: DialogId, of: LegId, part: Role) {
+        self.dialogs.insert(dialog, (of, part));
+        let (mine, others) = core::mem::take(&mut self.unclaimed).into_iter().partition(|(id, _)| id == sip_call_id);
+        self.unclaimed = others;
+        for (_, mut event) in mine {
+            event.call = Some(of.call);
+            if let TraceKind::Sip { leg, role, .. } = &mut event.kind {
+                *leg = Some(of);
+                *role = Some(part);
+            }
+            self.outputs.push_back(Output::Trace(event));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A new INVITE: whose is it, where does it go, and is there room.
+
+use super::{Link, Switchboard, refused};
+use crate::call::{About, Call};
+use crate::config::{Route, Trunk};
+use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
+use escalation::Engine;
+use sip_proto::{DialogId, Flow, Offer};
+use sip_wire::{Message, Method, NameAddr};
+
+/// What `Retry-After` says in a 503, seconds.
+const RETRY_AFTER: &str = "5";
+
+/// Who calls, as the trunk says.
+struct Identity {
+    user: String,
+    text: String,
+    name: Option<String>,
+}
+
+impl Switchboard {
+    pub(super) fn on_incoming(
+        &mut self,
+        dialog: DialogId,
+        flow: Flow,
+        request: &Message,
+        offer: Option<&Offer>,
+        replaces: Option<DialogId>,
+        now: Instant,
+    ) {
+        if request.replaces().is_some() {
+            // Taking over a dialog of ours is not offered yet: no match is 481, a match is declined (RFC 3891 §3).
+            let status = if replaces.is_some() { 603 } else { 481 };
+            return self.refuse_peer(dialog, request, status, "INVITE with Replaces", now);
+        }
+        let config = std::sync::Arc::clone(&self.config);
+        let Some(trunk) = self.peers.trunk(flow.remote.ip()).and_then(|index| config.trunks.get(index)) else {
+            return self.refuse_peer(dialog, request, 403, "INVITE from a peer that is no trunk", now);
+        };
+        let dialled = request.request_uri().and_then(|uri| uri.user_text()).unwrap_or_default();
+        let codecs = common_codecs(offer, trunk);
+        let route = config.route(&dialled);
+        let verdict = match route {
+            _ if self.draining => Err(refused(EndReason::Draining, 503)),
+            _ if self.calls.len() >= config.call_limit => Err(refused(EndReason::NoCapacity, 503)),
+            None => Err(refused(EndReason::NoRoute, 404)),
+            Some(_) if codecs.is_empty() => Err(refused(EndReason::Refused, 488)),
+            Some(route) => self.ports.take(now).map(|port| (route, port)).ok_or(refused(EndReason::NoCapacity, 503)),
+        };
+        let about = self.about(trunk, route, request, &dialled, codecs, now);
+        let leg = LegId { call: about.id, index: 0 };
+        self.claim(request.call_id(), dialog, leg, Role::Caller);
+        match verdict {
+            Ok((_, port)) => self.admit(dialog, request, trunk, about, port, now),
+            Err(cause) => self.turn_away(dialog, about, cause, now),
+        }
+    }
+
+    fn admit(&mut self, dialog: DialogId, request: &Message, trunk: &Trunk, about: About, port: u16, now: Instant) {
+        let leg = LegId { call: about.id, index: 0 };
+        let link = Link {
+            role: Role::Caller,
+            dialog: Some(dialog),
+            port: Some(port),
+            max_forwards: request.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1),
+            first_call_id: request.call_id().to_owned(),
+            caller_user: identity(request).user,
+            dialled_user: request.request_uri().and_then(|uri| uri.user()).unwrap_or_default().to_owned(),
+        };
+        self.links.insert(leg, link);
+        let allowed = trunk.allowed_media.clone();
+        self.outputs.push_back(super::Output::Media(MediaCommand::Open { leg, role: Role::Caller, port, allowed }));
+        let id = about.id;
+        let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
+        self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });
+        self.with_call(id, now, Call::begin);
+    }
+
+    /// A call that is refused at the door is a call all the same: it began, and ended for a cause.
+    fn turn_away(&mut self, dialog: DialogId, about: About, cause: EndCause, now: Instant) {
+        let id = about.id;
+        let status = cause.sip.unwrap_or(503);
+        let began =
+            TraceKind::Began { from: about.from, to: about.to, trunk: about.trunk, session_id: about.session_id };
+        self.trace(Some(id), began, now);
+        self.trace(Some(id), TraceKind::Ended { cause }, now);
+        self.reject(dialog, status, now);
+        self.remember(dialog, now);
+    }
+
+    fn refuse_peer(&mut self, dialog: DialogId, request: &Message, status: u16, what: &str, now: Instant) {
+        self.reject(dialog, status, now);
+        let what = format!("{what}: {status} (Call-ID {})", request.call_id());
+        self.trace(None, TraceKind::Dropped { what }, now);
+    }
+
+    pub(super) fn reject(&mut self, dialog: DialogId, status: u16, now: Instant) {
+        let retry = [("Retry-After".to_owned(), RETRY_AFTER.to_owned())];
+        let headers = if status == 503 { retry.as_slice() } else { &[] };
+        self.endpoint.reject(dialog, status, "", headers, now);
+    }
+
+    fn about(
+        &mut self,
+        trunk: &Trunk,
+        route: Option<&Route>,
+        request: &Message,
+        dialled: &str,
+        codecs: Vec<Codec>,
+        now: Instant,
+    ) -> About {
+        let identity = identity(request);
+        let supported = |tag: &str| request.supported().iter().any(|have| have.eq_ignore_ascii_case(tag));
+        let refused = self.no_refer.get(&trunk.name).is_some_and(|until| *until > now);
+        About {
+            id: self.ids.call_id(),
+            session_id: session_id(request).unwrap_or_else(|| self.ids.hex(32)),
+            trunk: trunk.name.clone(),
+            from: Redacted::new(identity.text),
+            caller_name: identity.name.map(Redacted::new),
+            to: Redacted::new(dialled),
+            began: now,
+            began_unix_ms: self.wall.unix_ms(now),
+            route: route.cloned().unwrap_or_else(no_route),
+            codecs,
+            control_token: Secret::new(self.ids.hex(32)),
+            release: trunk.release,
+            can_refer: !refused && allows_refer(request) && supported("replaces"),
+        }
+    }
+}
+
+/// A route for calls that are turned away; nothing is ever sent there.
+const fn no_route() -> Route {
+    Route {
+        dialled: crate::Pattern::Any,
+        to: crate::RouteTo::Desk(String::new()),
+        listen: false,
+        while_consulting: crate::WhileConsulting::Bot,
+    }
+}
+
+/// What both sides have, in the caller's order; everything the trunk may have when the offer is ours to make.
+fn common_codecs(offer: Option<&Offer>, trunk: &Trunk) -> Vec<Codec> {
+    let allowed = |codec: &Codec| trunk.codecs.is_empty() || trunk.codecs.contains(codec);
+    match offer {
+        Some(offer) => offer.codecs.iter().copied().filter(allowed).collect(),
+        None if trunk.codecs.is_empty() => vec![Codec::Pcmu, Codec::Pcma],
+        None => trunk.codecs.clone(),
+    }
+}
+
+fn allows_refer(request: &Message) -> bool {
+    request.headers.get_list("Allow").any(|method| Method::parse(method.trim()) == Method::Refer)
+}
+
+/// The trunk is trusted, so its asserted identity counts before From (RFC 3325 §9.1).
+fn identity(request: &Message) -> Identity {
+    let asserted = request.headers.get("P-Asserted-Identity").and_then(|value| NameAddr::parse(value).ok());
+    let from = request.from().ok();
+    let name = asserted.as_ref().and_then(NameAddr::display_text).or(from.as_ref().and_then(NameAddr::display_text));
+    let uri = asserted.or(from).map(|address| address.uri);
+    let user = uri.as_ref().and_then(|uri| uri.user()).unwrap_or("anonymous").to_owned();
+    let text = uri.as_ref().and_then(|uri| uri.user_text()).unwrap_or_else(|| "anonymous".to_owned());
+    Identity { user, name: name.filter(|name| !name.is_empty() && *name != text), text }
+}
+
+/// The peer's own part of Session-ID (RFC 7989 §5), if it is one.
+fn session_id(request: &Message) -> Option<String> {
+    let value = request.headers.get("Session-ID")?;
+    let id = value.split(';').next()?.trim();
+    let hex = id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
+}

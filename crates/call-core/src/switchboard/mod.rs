@@ -1,0 +1,482 @@
+//! All calls and the SIP endpoint as one pure value. The only place that knows both SIP and calls.
+
+mod dial;
+mod events;
+mod incoming;
+
+use crate::call::{Call, CallOutput, World};
+use crate::config::SwitchboardConfig;
+use crate::leg::LegEvent;
+use crate::peers::Peers;
+use crate::ports::PortPool;
+use crate::seats::Seats;
+use call_model::{
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, IdSource, Instant,
+    LegId, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent, TraceKind, TransferState,
+    WallAnchor,
+};
+use core::panic::AssertUnwindSafe;
+use core::time::Duration;
+use routing::Presence;
+use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow};
+use sip_wire::{Malformed, Message};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What the switchboard wants done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// Send these bytes.
+    Transmit {
+        /// Where.
+        flow: Flow,
+        /// A whole SIP message.
+        bytes: Vec<u8>,
+    },
+    /// For the media thread that owns the leg's call.
+    Media(MediaCommand),
+    /// For the connection of a bot that is reached by WebSocket. The first command for a leg is `Dial`.
+    Bot {
+        /// The bot leg.
+        leg: LegId,
+        /// What.
+        command: BotCommand,
+    },
+    /// For a desk's page.
+    Pop(PopUpdate),
+    /// What happened.
+    Trace(TraceEvent),
+}
+
+/// Why a control event was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ControlRefused {
+    /// No such call, or it is over.
+    UnknownCall,
+    /// Not the token of that call.
+    WrongToken,
+}
+
+/// Why a desk's action was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeskRefused {
+    /// No such desk is configured.
+    UnknownDesk,
+    /// The handoff is not, or no longer, this desk's.
+    NotYours,
+    /// It is this desk's, but past the point where that could be done.
+    TooLate,
+}
+
+/// Why the switchboard wants to wake up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerName {
+    /// The SIP endpoint.
+    Sip,
+    /// A call: its transfer, rules or digits.
+    Call,
+    /// A port has rested.
+    Port,
+}
+
+/// A call, for the API.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CallView {
+    /// Which.
+    pub id: CallId,
+    /// Session-ID (RFC 7989).
+    pub session_id: String,
+    /// The trunk's name.
+    pub trunk: String,
+    /// Who calls.
+    pub from: Redacted,
+    /// What they dialled.
+    pub to: Redacted,
+    /// When it began.
+    pub began: Instant,
+    /// Where it stands.
+    pub state: TransferState,
+    /// Since when.
+    pub since: Instant,
+    /// Its living legs.
+    pub legs: Vec<(LegId, Role)>,
+}
+
+/// All calls and the SIP endpoint.
+#[derive(Debug)]
+pub struct Switchboard {
+    config: Arc<SwitchboardConfig>,
+    peers: Peers,
+    endpoint: Endpoint,
+    ids: IdSource,
+    wall: WallAnchor,
+    calls: BTreeMap<CallId, Entry>,
+    deadlines: BTreeSet<(Instant, CallId)>,
+    links: BTreeMap<LegId, Link>,
+    dialogs: BTreeMap<DialogId, (LegId, Role)>,
+    /// Dialogs that are over, oldest first: what is still sent or seen of them belongs to their leg for a while.
+    past: VecDeque<(Instant, DialogId)>,
+    handoffs: BTreeMap<HandoffId, CallId>,
+    /// Trunks that refused REFER by policy, and until when they are not asked again.
+    no_refer: BTreeMap<String, Instant>,
+    ports: PortPool,
+    seats: Seats,
+    draining: bool,
+    feedback: VecDeque<(LegId, LegEvent)>,
+    /// SIP notes of dialogs that no leg has claimed yet, by `Call-ID`.
+    unclaimed: Vec<(String, TraceEvent)>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    call: Call,
+    deadline: Option<Instant>,
+}
+
+/// What a leg is made of outside its call.
+#[derive(Debug)]
+struct Link {
+    role: Role,
+    dialog: Option<DialogId>,
+    port: Option<u16>,
+    max_forwards: u8,
+    /// The `Call-ID` of the caller leg, for `X-Call-ID`.
+    first_call_id: String,
+    /// The user part of the caller's and the dialled URI, still escaped.
+    caller_user: String,
+    dialled_user: String,
+}
+
+/// How long what is heard of a finished dialog is still shown with its leg.
+const REMEMBER: Duration = Duration::from_secs(40);
+/// How long a trunk that refused REFER by policy is not asked again (standards §2).
+const NO_REFER: Duration = Duration::from_secs(24 * 3600);
+
+impl Switchboard {
+    /// A switchboard without calls.
+    pub fn new(config: Arc<SwitchboardConfig>, mut ids: IdSource, wall: WallAnchor) -> Self {
+        let endpoint_config = EndpointConfig {
+            user_agent: config.user_agent.clone(),
+            refer_result_timeout: config.timers.refer_result_timeout,
+            ..EndpointConfig::default()
+        };
+        Self {
+            peers: Peers::from_config(&config),
+            endpoint: Endpoint::new(endpoint_config, ids.fork()),
+            ids,
+            wall,
+            calls: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            links: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            past: VecDeque::new(),
+            handoffs: BTreeMap::new(),
+            no_refer: BTreeMap::new(),
+            ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
+            seats: Seats::new(&config),
+            draining: false,
+            feedback: VecDeque::new(),
+            unclaimed: Vec::new(),
+            outputs: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// A UDP datagram from a known peer.
+    pub fn handle_datagram(&mut self, flow: Flow, bytes: &[u8], now: Instant) {
+        self.handle_framed(flow, Message::parse_datagram(bytes), now);
+    }
+
+    /// A message from a TCP connection, framed.
+    pub fn handle_framed(&mut self, flow: Flow, framed: Result<Message, Malformed>, now: Instant) {
+        match framed {
+            Ok(message) => self.endpoint.handle_message(flow, message, now),
+            Err(malformed) => self.endpoint.handle_malformed(flow, malformed, now),
+        }
+        self.pump(now);
+    }
+
+    /// A connection broke, or an address is unreachable.
+    pub fn handle_flow_failed(&mut self, flow: Flow, now: Instant) {
+        self.endpoint.handle_flow_failed(flow, now);
+        self.pump(now);
+    }
+
+    /// From the media path.
+    pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        let call = match &event {
+            MediaEvent::Flowing { leg, .. }
+            | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Digit { leg, .. }
+            | MediaEvent::Played { leg, .. }
+            | MediaEvent::Quality { leg, .. }
+            | MediaEvent::Failed { leg, .. } => leg.call,
+        };
+        self.with_call(call, now, |call, world| call.handle_media(event, world));
+        self.pump(now);
+    }
+
+    /// From the connection of a bot reached by WebSocket.
+    pub fn handle_bot(&mut self, leg: LegId, event: BotEvent, now: Instant) {
+        self.with_call(leg.call, now, |call, world| call.handle_bot(leg, event, world));
+        self.pump(now);
+    }
+
+    /// Something was observed about a call (the prosody model).
+    pub fn handle_fact(&mut self, call: CallId, kind: FactKind, now: Instant) {
+        self.with_call(call, now, |call, world| call.observe(kind, world));
+        self.pump(now);
+    }
+
+    /// Something a bot reported over HTTP, with the call's token.
+    ///
+    /// # Errors
+    /// When there is no such call, or the token is not its.
+    pub fn handle_control(
+        &mut self,
+        call: CallId,
+        token: &str,
+        kind: FactKind,
+        now: Instant,
+    ) -> Result<(), ControlRefused> {
+        let entry = self.calls.get(&call).ok_or(ControlRefused::UnknownCall)?;
+        if !entry.call.about.control_token.matches(token) {
+            return Err(ControlRefused::WrongToken);
+        }
+        self.handle_fact(call, kind, now);
+        Ok(())
+    }
+
+    /// From a desk's page.
+    ///
+    /// # Errors
+    /// When the desk or the handoff is not what the page thinks.
+    pub fn handle_desk(&mut self, desk: &DeskId, action: DeskAction, now: Instant) -> Result<(), DeskRefused> {
+        if self.config.desk(&desk.0).is_none() {
+            return Err(DeskRefused::UnknownDesk);
+        }
+        let (DeskAction::Acknowledged(handoff) | DeskAction::Accepted(handoff) | DeskAction::Declined(handoff)) =
+            action;
+        let call = self.handoffs.get(&handoff).copied().ok_or(DeskRefused::NotYours)?;
+        let result = self.with_call(call, now, |call, world| call.handle_desk(desk, &action, world));
+        self.pump(now);
+        result.unwrap_or(Err(DeskRefused::NotYours))
+    }
+
+    /// A human came to a desk (its page is open), went, or is no longer known of. False: no such desk.
+    pub fn handle_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
+        self.seats.set_presence(desk, presence, now)
+    }
+
+    /// No new calls from now on; those that are up go on.
+    pub fn drain(&mut self, now: Instant) {
+        self.draining = true;
+        self.endpoint.drain();
+        self.pump(now);
+    }
+
+    /// Lets due timers fire.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.ports.handle_timeout(now);
+        self.endpoint.handle_timeout(now);
+        self.pump(now);
+        let due: Vec<CallId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
+        for call in due {
+            self.with_call(call, now, Call::handle_timeout);
+            self.pump(now);
+        }
+        while self.past.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, dialog)) = self.past.pop_front() {
+                self.dialogs.remove(&dialog);
+            }
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`], and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
+        let sip = self.endpoint.poll_timeout().map(|(at, _)| (at, TimerName::Sip));
+        let call = self.deadlines.first().map(|(at, _)| (*at, TimerName::Call));
+        let port = self.ports.poll_timeout().map(|at| (at, TimerName::Port));
+        [sip, call, port].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// What to do next; ask until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The calls that are up.
+    pub fn calls(&self) -> impl Iterator<Item = CallView> + '_ {
+        self.calls.values().map(|Entry { call, .. }| CallView {
+            id: call.about.id,
+            session_id: call.about.session_id.clone(),
+            trunk: call.about.trunk.clone(),
+            from: call.about.from.clone(),
+            to: call.about.to.clone(),
+            began: call.about.began,
+            state: call.state(),
+            since: call.since,
+            legs: call.legs.iter().map(|leg| (leg.id, leg.role)).collect(),
+        })
+    }
+
+    /// Calls that are up; cheaper than counting [`Self::calls`].
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// RTP ports in the hands of legs, for metrics and leak checks.
+    pub fn ports_in_use(&self) -> usize {
+        self.ports.in_use()
+    }
+
+    /// Whether new calls are refused because of [`Self::drain`].
+    pub const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Whether nothing is left: no call, no port in use, no desk taken. (SIP transactions may still absorb repeats.)
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.links.is_empty() && self.ports.in_use() == 0 && self.seats.taken() == 0
+    }
+
+    /// The invariants: while a caller leg is up exactly one selector feeds it, and no call is without end. For the
+    /// simulator, after every step.
+    ///
+    /// # Errors
+    /// Says which call broke what.
+    pub fn check(&self) -> Result<(), String> {
+        for entry in self.calls.values() {
+            entry.call.check()?;
+            let id = entry.call.about.id;
+            if entry.deadline != entry.call.poll_timeout(&self.config) {
+                return Err(format!("call {id}: its deadline is not registered"));
+            }
+            if entry.call.ending.is_some() && entry.call.forget_at.is_none() {
+                return Err(format!("call {id}: ending, with no last deadline"));
+            }
+        }
+        if let Some((leg, _)) = self.links.iter().find(|(leg, _)| !self.calls.contains_key(&leg.call)) {
+            return Err(format!("leg {leg} outlived its call"));
+        }
+        if self.calls.is_empty() && self.ports.in_use() > 0 {
+            return Err(format!("{} ports in use without calls", self.ports.in_use()));
+        }
+        if self.calls.is_empty() && self.seats.taken() > 0 {
+            return Err(format!("{} desks taken without calls", self.seats.taken()));
+        }
+        Ok(())
+    }
+}
+
+/// Calls and their outputs.
+impl Switchboard {
+    /// Lets one call do something, carries out what it wants, and notes when it wants to wake.
+    ///
+    /// A panic in there is a bug of ours: it ends that call with a recorded cause, and no other.
+    fn with_call<R>(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        act: impl FnOnce(&mut Call, &mut World<'_>) -> R,
+    ) -> Option<R> {
+        let mut entry = self.calls.remove(&id)?;
+        let config = Arc::clone(&self.config);
+        let mut world = World { config: &config, seats: &mut self.seats, ids: &mut self.ids, wall: self.wall, now };
+        let call = &mut entry.call;
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| act(call, &mut world))).ok();
+        if result.is_none() {
+            entry.call.fail("panicked", &mut world);
+        }
+        while let Some(output) = entry.call.poll_output() {
+            self.carry_out(&entry.call, output, now);
+        }
+        if let Some(handoff) = entry.call.handoff.as_ref() {
+            self.handoffs.insert(handoff.id, id);
+        }
+        if let Some(old) = entry.deadline.take() {
+            self.deadlines.remove(&(old, id));
+        }
+        if entry.call.is_over() {
+            self.forget_call(id, now);
+        } else {
+            entry.deadline = entry.call.poll_timeout(&self.config);
+            self.deadlines.extend(entry.deadline.map(|at| (at, id)));
+            self.calls.insert(id, entry);
+        }
+        result
+    }
+
+    fn carry_out(&mut self, call: &Call, output: CallOutput, now: Instant) {
+        match output {
+            CallOutput::Leg { leg, command } => self.carry_out_leg(call, leg, command, now),
+            CallOutput::Media(command) => {
+                if let MediaCommand::Close { leg } = command {
+                    self.free_port(leg, now);
+                }
+                self.outputs.push_back(Output::Media(command));
+            }
+            CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
+            CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
+            CallOutput::Trace(kind) => {
+                if let TraceKind::Release { what, status: Some(403 | 405 | 420 | 501 | 603) } = &kind
+                    && what == "REFER refused"
+                {
+                    self.no_refer.insert(call.about.trunk.clone(), now + NO_REFER);
+                }
+                self.trace(Some(call.about.id), kind, now);
+            }
+        }
+    }
+
+    fn trace(&mut self, call: Option<CallId>, kind: TraceKind, now: Instant) {
+        self.outputs.push_back(Output::Trace(TraceEvent { at: now, call, kind }));
+    }
+
+    /// A call is over: nothing of it stays but the memory of its dialogs.
+    fn forget_call(&mut self, id: CallId, now: Instant) {
+        self.handoffs.retain(|_, call| *call != id);
+        let first = LegId { call: id, index: 0 };
+        let last = LegId { call: id, index: u8::MAX };
+        let legs: Vec<LegId> = self.links.range(first..=last).map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            self.free_port(leg, now);
+            if let Some(dialog) = self.links.remove(&leg).and_then(|link| link.dialog) {
+                self.endpoint.bye(dialog, None, now);
+                self.remember(dialog, now);
+            }
+        }
+    }
+
+    fn remember(&mut self, dialog: DialogId, now: Instant) {
+        self.past.push_back((now + REMEMBER, dialog));
+    }
+
+    fn free_port(&mut self, leg: LegId, now: Instant) {
+        if let Some(port) = self.links.get_mut(&leg).and_then(|link| link.port.take()) {
+            self.ports.give_back(port, now);
+        }
+    }
+
+    /// Until nobody has anything to say to anybody.
+    fn pump(&mut self, now: Instant) {
+        loop {
+            if let Some(output) = self.endpoint.poll_output() {
+                self.on_endpoint(output, now);
+            } else if let Some((leg, event)) = self.feedback.pop_front() {
+                self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+            } else {
+                break;
+            }
+        }
+        for (_, event) in core::mem::take(&mut self.unclaimed) {
+            self.outputs.push_back(Output::Trace(event));
+        }
+    }
+}
+
+/// A cause for calls that never were.
+const fn refused(reason: EndReason, status: u16) -> EndCause {
+    EndCause::sip(Party::Gateway, reason, status)
+}
