@@ -6,12 +6,16 @@
 //!
 //! After every `handle_*` and every command, drain [`Endpoint::poll_output`], then read [`Endpoint::poll_timeout`].
 
+mod body;
 mod config;
+mod dialog;
 mod endpoint;
 mod event;
 mod flow;
+mod message;
 mod offer_answer;
 mod timer;
+mod transaction;
 
 pub use config::EndpointConfig;
 pub use endpoint::Endpoint;

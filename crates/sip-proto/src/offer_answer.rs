@@ -1,12 +1,15 @@
-//! Offer/answer.
+//! Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event, over `sdp-types` values.
+//!
+//! Pure and small: it neither knows which SIP message carries a description nor who may speak when; the dialog does.
 
-use call_model::{Codec, Direction};
-use core::net::SocketAddr;
+use call_model::{Codec, Direction, LocalMedia, RemoteMedia};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use sdp_types::{Attribute, Connection, Media, Origin, Session as Sdp, Time};
 
 /// What a peer offers, in the part we understand: its first usable audio stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// Where the peer wants RTP.
+    /// Where the peer wants RTP; port 0 when it offers no audio stream we could use.
     pub rtp: SocketAddr,
     /// Codecs we know, in the peer's order; may be empty.
     pub codecs: Vec<Codec>,
@@ -15,3 +18,400 @@ pub struct Offer {
     /// What it leaves us to do, from our point of view.
     pub direction: Direction,
 }
+
+impl Offer {
+    /// Reads an offer.
+    ///
+    /// # Errors
+    /// [`Unusable::Malformed`] when it is no session description. Nothing usable in it is no error.
+    pub(crate) fn parse(sdp: &[u8]) -> Result<Self, Unusable> {
+        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
+        let stream = sdp.medias.iter().find_map(|media| Stream::read(&sdp, media));
+        Ok(stream.map_or(
+            Self {
+                rtp: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+                codecs: Vec::new(),
+                telephone_event: None,
+                direction: Direction::Inactive,
+            },
+            |stream| Self {
+                rtp: stream.rtp,
+                codecs: stream.codecs,
+                telephone_event: stream.telephone_event,
+                direction: flip(stream.direction),
+            },
+        ))
+    }
+}
+
+/// Why a description cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unusable {
+    /// Not a session description, or the answer to nothing.
+    Malformed,
+    /// No stream with a codec of ours.
+    NoCommonCodec,
+}
+
+/// Our half of one session: what we last said, and what holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    id: u64,
+    version: u64,
+    /// The description sent last, rendered with version 0: a different one means version + 1.
+    sent: Option<Vec<u8>>,
+    lines: Vec<Line>,
+    /// What our SDP says as of the last agreement.
+    local: LocalMedia,
+    offered: Option<LocalMedia>,
+    agreed: Option<RemoteMedia>,
+    telephone_event: Option<u8>,
+}
+
+/// One `m=` line; their number and order never change within a session (RFC 3264 §8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Line {
+    Audio { proto: String },
+    Refused { media: String, proto: String, fmt: String },
+}
+
+impl Session {
+    /// A session nothing was said in. `id` is the `o=` session id, unique per session.
+    pub(crate) fn new(id: u64, local: LocalMedia) -> Self {
+        // Session ids and versions stay below 2^62 so that peers with signed integers can count.
+        let id = id >> 2;
+        Self {
+            id,
+            version: id,
+            sent: None,
+            lines: vec![Line::Audio { proto: "RTP/AVP".to_owned() }],
+            telephone_event: Some(local.telephone_event),
+            local,
+            offered: None,
+            agreed: None,
+        }
+    }
+
+    /// What holds now.
+    pub(crate) const fn agreed(&self) -> Option<RemoteMedia> {
+        self.agreed
+    }
+
+    /// Our side as of the last agreement.
+    pub(crate) const fn local(&self) -> &LocalMedia {
+        &self.local
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    pub(crate) const fn is_offering(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// Makes an offer; the session stays as it is until [`answered`](Self::answered).
+    pub(crate) fn offer(&mut self, local: LocalMedia) -> Vec<u8> {
+        if self.agreed.is_none() {
+            self.telephone_event = Some(local.telephone_event);
+        }
+        let codecs = local.codecs.clone();
+        let telephone_event = self.telephone_event.or(Some(local.telephone_event));
+        let sdp = self.describe(&local, &codecs, telephone_event, local.direction);
+        self.offered = Some(local);
+        sdp
+    }
+
+    /// Our offer was refused, or its transaction failed: what held before holds on.
+    pub(crate) fn take_back(&mut self) {
+        self.offered = None;
+    }
+
+    /// The peer answered our offer.
+    ///
+    /// # Errors
+    /// [`Unusable`]; what held before holds on.
+    pub(crate) fn answered(&mut self, sdp: &[u8]) -> Result<RemoteMedia, Unusable> {
+        let local = self.offered.take().ok_or(Unusable::Malformed)?;
+        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
+        let ours = self.lines.iter().position(|line| matches!(line, Line::Audio { .. })).unwrap_or(0);
+        let media = sdp.medias.get(ours).ok_or(Unusable::NoCommonCodec)?;
+        let stream = Stream::read(&sdp, media).ok_or(Unusable::NoCommonCodec)?;
+        let codec = stream.codecs.iter().copied().find(|codec| local.codecs.contains(codec));
+        let media = RemoteMedia {
+            rtp: stream.rtp,
+            rtcp: stream.rtcp,
+            codec: codec.ok_or(Unusable::NoCommonCodec)?,
+            telephone_event: stream.telephone_event,
+            direction: both(flip(stream.direction), local.direction),
+        };
+        self.local = local;
+        self.agreed = Some(media);
+        Ok(media)
+    }
+
+    /// Answers the peer's offer with what `local` allows (none: our side stays as it is).
+    ///
+    /// The codec in use stays if it is still offered; otherwise ours are tried in our order of preference. The answer
+    /// names just that one, so that nobody changes codec without a new offer.
+    ///
+    /// # Errors
+    /// [`Unusable`]; nothing changed, what held before holds on (RFC 3261 §14.2: 488).
+    pub(crate) fn answer(
+        &mut self,
+        offer: &[u8],
+        local: Option<LocalMedia>,
+    ) -> Result<(Vec<u8>, RemoteMedia), Unusable> {
+        let sdp = Sdp::parse(offer).map_err(|_| Unusable::Malformed)?;
+        let local = local.unwrap_or_else(|| self.local.clone());
+        let in_use = self.agreed.map(|media| media.codec);
+        let preferred = || in_use.into_iter().chain(local.codecs.iter().copied());
+        let choose = |stream: &Stream| {
+            preferred().find(|codec| local.codecs.contains(codec) && stream.codecs.contains(codec))
+        };
+        let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
+            let stream = Stream::read(&sdp, media)?;
+            choose(&stream).map(|codec| (index, stream, codec))
+        });
+        let (index, stream, codec) = found.ok_or(Unusable::NoCommonCodec)?;
+        self.lines = sdp.medias.iter().enumerate().map(|(i, media)| Line::read(media, i == index)).collect();
+        self.telephone_event = stream.telephone_event;
+        let media = RemoteMedia {
+            rtp: stream.rtp,
+            rtcp: stream.rtcp,
+            codec,
+            telephone_event: stream.telephone_event,
+            direction: both(flip(stream.direction), local.direction),
+        };
+        let answer = self.describe(&local, &[codec], stream.telephone_event, media.direction);
+        self.local = local;
+        self.agreed = Some(media);
+        Ok((answer, media))
+    }
+
+    /// Renders what we say, with the version raised if and only if it differs from what we said last.
+    fn describe(
+        &mut self,
+        local: &LocalMedia,
+        codecs: &[Codec],
+        telephone_event: Option<u8>,
+        direction: Direction,
+    ) -> Vec<u8> {
+        let medias: Vec<Media> =
+            self.lines.iter().map(|line| line.write(local, codecs, telephone_event, direction)).collect();
+        let mut sdp = Sdp {
+            origin: Origin::with_ip_addr(self.id, 0, local.rtp.ip()),
+            session_name: "-".to_owned(),
+            session_description: None,
+            uri: None,
+            emails: Vec::new(),
+            phones: Vec::new(),
+            connection: Some(Connection::from_ip_addr(local.rtp.ip())),
+            bandwidths: Vec::new(),
+            times: vec![Time { start_time: 0, stop_time: 0, repeats: Vec::new() }],
+            time_zones: Vec::new(),
+            key: None,
+            attributes: Vec::new(),
+            medias,
+        };
+        let unversioned = render(&sdp);
+        if self.sent.as_ref().is_some_and(|sent| *sent != unversioned) {
+            self.version += 1;
+        }
+        self.sent = Some(unversioned);
+        sdp.origin.sess_version = self.version;
+        render(&sdp)
+    }
+}
+
+impl Line {
+    fn read(media: &Media, chosen: bool) -> Self {
+        if chosen {
+            Self::Audio { proto: media.proto.clone() }
+        } else {
+            Self::Refused { media: media.media.clone(), proto: media.proto.clone(), fmt: media.fmt.clone() }
+        }
+    }
+
+    fn write(&self, local: &LocalMedia, codecs: &[Codec], event: Option<u8>, direction: Direction) -> Media {
+        let blank = |media: &str, port, proto: &str, fmt: String, attributes| Media {
+            media: media.to_owned(),
+            port,
+            num_ports: None,
+            proto: proto.to_owned(),
+            fmt,
+            media_title: None,
+            connections: Vec::new(),
+            bandwidths: Vec::new(),
+            key: None,
+            attributes,
+        };
+        match self {
+            Self::Refused { media, proto, fmt } => blank(media, 0, proto, fmt.clone(), Vec::new()),
+            Self::Audio { proto } => {
+                let types = codecs.iter().map(|codec| codec.payload_type()).chain(event);
+                let fmt = types.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+                blank("audio", local.rtp.port(), proto, fmt, audio_attributes(codecs, event, direction))
+            }
+        }
+    }
+}
+
+fn audio_attributes(codecs: &[Codec], event: Option<u8>, direction: Direction) -> Vec<Attribute> {
+    let attribute = |name: &str, value: String| Attribute { attribute: name.to_owned(), value: Some(value) };
+    let mut attributes: Vec<_> = codecs
+        .iter()
+        .map(|codec| attribute("rtpmap", format!("{} {}/8000", codec.payload_type(), codec.name())))
+        .collect();
+    if let Some(number) = event {
+        attributes.push(attribute("rtpmap", format!("{number} telephone-event/8000")));
+        attributes.push(attribute("fmtp", format!("{number} 0-15")));
+    }
+    attributes.push(attribute("ptime", "20".to_owned()));
+    attributes.push(Attribute { attribute: direction_name(direction).to_owned(), value: None });
+    attributes
+}
+
+fn render(sdp: &Sdp) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    // Writing to a Vec cannot fail; were it to, an empty body is the visible outcome.
+    if sdp.write(&mut out).is_err() {
+        out.clear();
+    }
+    out
+}
+
+/// One audio stream of a peer's description, as far as it is usable.
+struct Stream {
+    rtp: SocketAddr,
+    rtcp: SocketAddr,
+    codecs: Vec<Codec>,
+    telephone_event: Option<u8>,
+    /// From the peer's point of view.
+    direction: Direction,
+}
+
+impl Stream {
+    /// None when it is not audio over plain RTP, is switched off (port 0), or has no unicast address.
+    fn read(sdp: &Sdp, media: &Media) -> Option<Self> {
+        let plain = ["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
+        if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 || !plain {
+            return None;
+        }
+        let connection = media.connections.first().or(sdp.connection.as_ref())?;
+        let ip = connection.try_address().ok()?.ip;
+        if ip.is_multicast() {
+            return None;
+        }
+        let rtp = SocketAddr::new(ip, media.port);
+        let mut direction = read_direction(&media.attributes).or_else(|| read_direction(&sdp.attributes));
+        if ip.is_unspecified() {
+            // Hold as RFC 2543 had it (RFC 3264 §8.4): send nothing.
+            direction = Some(both(direction.unwrap_or_default(), Direction::SendOnly));
+        }
+        Some(Self {
+            rtp,
+            rtcp: read_rtcp(media, rtp),
+            codecs: read_codecs(media),
+            telephone_event: read_telephone_event(media),
+            direction: direction.unwrap_or_default(),
+        })
+    }
+}
+
+fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
+    media.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok()).filter(|number| *number < 128)
+}
+
+/// Encoding name and clock of a payload type: `a=rtpmap`, or the static assignment (RFC 3551 §6).
+fn encoding(media: &Media, number: u8) -> Option<(String, u32)> {
+    let mapped = attribute_values(media, "rtpmap").find_map(|value| {
+        let (payload_type, encoding) = value.trim().split_once(char::is_whitespace)?;
+        if payload_type.parse() != Ok(number) {
+            return None;
+        }
+        let mut parts = encoding.trim().split('/');
+        let name = parts.next()?.to_ascii_uppercase();
+        Some((name, parts.next()?.trim().parse().ok()?))
+    });
+    mapped.or(match number {
+        0 => Some(("PCMU".to_owned(), 8000)),
+        8 => Some(("PCMA".to_owned(), 8000)),
+        _ => None,
+    })
+}
+
+fn read_codecs(media: &Media) -> Vec<Codec> {
+    let mut codecs = Vec::new();
+    for number in payload_types(media) {
+        let codec = [Codec::Pcmu, Codec::Pcma].into_iter().find(|codec| {
+            codec.payload_type() == number && encoding(media, number) == Some((codec.name().to_owned(), 8000))
+        });
+        if let Some(codec) = codec.filter(|codec| !codecs.contains(codec)) {
+            codecs.push(codec);
+        }
+    }
+    codecs
+}
+
+fn read_telephone_event(media: &Media) -> Option<u8> {
+    payload_types(media).find(|number| encoding(media, *number) == Some(("TELEPHONE-EVENT".to_owned(), 8000)))
+}
+
+/// `a=rtcp:port [IN IP4 address]` (RFC 3605), else the next port. We never agree to rtcp-mux, so it never holds.
+fn read_rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
+    let next = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
+    let Some(value) = attribute_values(media, "rtcp").next() else { return next };
+    let mut words = value.split_ascii_whitespace();
+    let Some(port) = words.next().and_then(|word| word.parse::<u16>().ok()).filter(|port| *port != 0) else {
+        return next;
+    };
+    let ip = words.nth(2).and_then(|word| word.parse::<IpAddr>().ok()).filter(|ip| !ip.is_multicast());
+    SocketAddr::new(ip.unwrap_or(rtp.ip()), port)
+}
+
+fn attribute_values<'a>(media: &'a Media, name: &'a str) -> impl Iterator<Item = &'a str> {
+    media.attributes.iter().filter(move |a| a.attribute.eq_ignore_ascii_case(name)).filter_map(|a| a.value.as_deref())
+}
+
+const DIRECTIONS: [(&str, Direction); 4] = [
+    ("sendrecv", Direction::SendRecv),
+    ("sendonly", Direction::SendOnly),
+    ("recvonly", Direction::RecvOnly),
+    ("inactive", Direction::Inactive),
+];
+
+fn read_direction(attributes: &[Attribute]) -> Option<Direction> {
+    attributes.iter().find_map(|attribute| {
+        DIRECTIONS.iter().find(|(name, _)| attribute.attribute.eq_ignore_ascii_case(name)).map(|(_, d)| *d)
+    })
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    DIRECTIONS.iter().find(|(_, d)| *d == direction).map_or("inactive", |(name, _)| name)
+}
+
+const fn direction(sends: bool, receives: bool) -> Direction {
+    match (sends, receives) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
+    }
+}
+
+/// The same direction seen from the other end.
+const fn flip(d: Direction) -> Direction {
+    direction(d.receives(), d.sends())
+}
+
+/// What both allow.
+const fn both(a: Direction, b: Direction) -> Direction {
+    direction(a.sends() && b.sends(), a.receives() && b.receives())
+}
+
+/// Whether a description puts the other side on hold, for the trace. Cheap: it does not parse.
+pub(crate) fn is_hold(sdp: &[u8]) -> bool {
+    let mut lines = sdp.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| matches!(line, b"a=sendonly" | b"a=inactive" | b"c=IN IP4 0.0.0.0"))
+}
+
+#[cfg(test)]
+mod tests;

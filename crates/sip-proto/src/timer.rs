@@ -33,6 +33,8 @@ pub enum TimerName {
     TakeForCancelled,
     /// Try our re-INVITE again after glare (RFC 3261 §14.1).
     GlareBackOff,
+    /// Our re-INVITE got a 1xx and nothing more: give it up.
+    GiveUpChange,
     /// Try our REFER again after 491.
     ReferAgain,
     /// No NOTIFY at all for our REFER (N; RFC 6665 §4.1.2.4).
@@ -72,6 +74,10 @@ impl<O: Copy + Ord> Timers<O> {
         if let Some(at) = self.set.remove(&(owner, name)) {
             self.queue.remove(&(at, owner, name));
         }
+    }
+
+    pub(crate) fn is_set(&self, owner: O, name: TimerName) -> bool {
+        self.set.contains_key(&(owner, name))
     }
 
     /// Drops every deadline of an owner.

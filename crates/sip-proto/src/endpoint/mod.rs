@@ -1,123 +1,334 @@
 //! The endpoint: all transactions and dialogs of one gateway.
 
+mod receive;
+mod refer;
+mod screen;
+mod uac;
+mod uas;
+mod within;
+
 use crate::config::EndpointConfig;
-use crate::event::{AcceptError, DialogId, InviteRequest, Output, PingId, RequestId};
+use crate::dialog::{Dialog, State};
+use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote};
 use crate::flow::Flow;
-use crate::timer::TimerName;
-use call_model::{IdSource, Instant, LocalMedia, RemoteMedia};
-use sip_wire::{Malformed, Message, Method, Replaces, Uri};
+use crate::message;
+use crate::timer::{TimerName, Timers};
+use crate::transaction::{ClientResult, NewClient, Timing, Transactions, TxId};
+use call_model::{IdSource, Instant};
+use sip_wire::{COOKIE, Message, Method, NameAddr, Replaces, Uri};
+use std::collections::{BTreeMap, VecDeque};
 
 /// All transactions and dialogs of one gateway, as one pure value.
 #[derive(Debug)]
 pub struct Endpoint {
     config: EndpointConfig,
     ids: IdSource,
+    timing: Timing,
+    transactions: Transactions<Purpose>,
+    dialogs: BTreeMap<DialogId, Dialog>,
+    index: BTreeMap<DialogKey, DialogId>,
+    timers: Timers<DialogId>,
+    out: VecDeque<Output>,
+    next_dialog: u64,
+    next_ping: u64,
+    draining: bool,
 }
 
-#[allow(unused_variables)]
+/// What a client transaction is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Purpose {
+    /// The INVITE that makes the dialog.
+    Invite(DialogId),
+    /// An INVITE within it.
+    Reinvite(DialogId),
+    Bye(DialogId),
+    Refer(DialogId),
+    /// Whatever the user asked for.
+    Request(DialogId, Method),
+    Ping(PingId),
+    /// The outcome changes nothing.
+    Nothing,
+}
+
+impl Purpose {
+    const fn dialog(&self) -> Option<DialogId> {
+        match self {
+            Self::Invite(id) | Self::Reinvite(id) | Self::Bye(id) | Self::Refer(id) | Self::Request(id, _) => Some(*id),
+            Self::Ping(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// By what a message finds its dialog (RFC 3261 §12). The remote tag is empty while it is not known.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct DialogKey {
+    call_id: String,
+    local_tag: String,
+    remote_tag: String,
+}
+
 impl Endpoint {
     /// An endpoint without dialogs.
     pub fn new(config: EndpointConfig, ids: IdSource) -> Self {
-        Self { config, ids }
+        let timing = Timing::new(&config);
+        Self {
+            config,
+            ids,
+            timing,
+            transactions: Transactions::new(timing),
+            dialogs: BTreeMap::new(),
+            index: BTreeMap::new(),
+            timers: Timers::new(),
+            out: VecDeque::new(),
+            next_dialog: 1,
+            next_ping: 1,
+            draining: false,
+        }
     }
-    /// Takes a message that was parsed.
-    pub fn handle_message(&mut self, flow: Flow, message: Message, now: Instant) {}
-    /// Takes one that could not be: sends its ready answer, if it has one.
-    pub fn handle_malformed(&mut self, flow: Flow, malformed: Malformed, now: Instant) {}
-    /// Takes the news that a flow is gone (connection lost, ICMP): its client transactions fail with 503.
-    pub fn handle_flow_failed(&mut self, flow: Flow, now: Instant) {}
+
+    /// Takes the news that a flow is gone (connection lost, ICMP): its client transactions fail with 503. Dialogs on a
+    /// lost connection go on over a new one to the peer's `Contact` or first route.
+    pub fn handle_flow_failed(&mut self, flow: Flow, now: Instant) {
+        for dialog in self.dialogs.values_mut().filter(|dialog| dialog.flow == flow && flow.transport.is_reliable()) {
+            let hop = dialog.route_set.first().map_or(&dialog.remote_target, |route| &route.uri);
+            dialog.flow.remote.set_port(hop.port().unwrap_or(5060));
+        }
+        for purpose in self.transactions.fail_flow(flow, now, &mut self.out) {
+            self.on_no_response(purpose, 503, now);
+        }
+    }
+
     /// Lets every deadline up to `now` act.
-    pub fn handle_timeout(&mut self, now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(result) = self.transactions.handle_due(now, &mut self.out) {
+            match result {
+                Some((purpose, ClientResult::TimedOut)) => self.on_no_response(purpose, 408, now),
+                Some((purpose, ClientResult::TransportFailed)) => self.on_no_response(purpose, 503, now),
+                Some((_, ClientResult::Response)) | None => {}
+            }
+        }
+        while let Some((dialog, name)) = self.timers.pop_due(now) {
+            self.on_dialog_timer(dialog, name, now);
+        }
+    }
+
     /// The next deadline, and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
-        None
+        self.transactions.next_timeout().into_iter().chain(self.timers.next()).min()
     }
+
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.out.pop_front()
     }
+
     /// No new calls from now on: INVITE and OPTIONS outside dialogs get 503 with `Retry-After`.
-    pub fn drain(&mut self) {}
+    pub const fn drain(&mut self) {
+        self.draining = true;
+    }
 
-    /// Sends INVITE. Ends in `Answered` or `Failed`.
-    pub fn invite(&mut self, request: InviteRequest, now: Instant) -> DialogId {
-        DialogId(0)
-    }
-    /// Gives an unanswered INVITE of ours up: CANCEL as soon as it is allowed (RFC 3261 §9.1). `Failed` (487 as a
-    /// rule) or `Late` follows. `reason` is the value of a `Reason` header.
-    pub fn cancel(&mut self, dialog: DialogId, reason: Option<&str>, now: Instant) {}
-
-    /// Sends a provisional response (180, 183, 182) to an INVITE.
-    pub fn ring(&mut self, dialog: DialogId, code: u16, now: Instant) {}
-    /// Answers an INVITE with 200, sent again until acknowledged. Gives what was agreed, or none when the offer is ours
-    /// (late offer): then `Confirmed` carries it.
-    ///
-    /// # Errors
-    /// [`AcceptError`]; nothing was sent.
-    pub fn accept(
-        &mut self, dialog: DialogId, local: LocalMedia, headers: &[(String, String)], now: Instant,
-    ) -> Result<Option<RemoteMedia>, AcceptError> {
-        Err(AcceptError::NotWaiting)
-    }
-    /// Answers an INVITE with a final 3xx-6xx. An empty `reason` means the usual phrase. Nothing is reported back.
-    pub fn reject(&mut self, dialog: DialogId, code: u16, reason: &str, headers: &[(String, String)], now: Instant) {}
-
-    /// Hangs up, in whatever state: BYE when established (after the ACK, if that is still due), CANCEL when ringing,
-    /// 480 when not answered. `reason` is the value of a `Reason` header. `Ended` (or `Failed`) follows.
-    pub fn bye(&mut self, dialog: DialogId, reason: Option<&str>, now: Instant) {}
-    /// Offers `local` anew (hold, resume, moved media). `MediaChanged` or `ChangeRefused` follows; 491 is retried
-    /// inside (RFC 3261 §14.1).
-    pub fn reinvite(&mut self, dialog: DialogId, local: LocalMedia, now: Instant) {}
-    /// Sends REFER. `refer_to` goes byte-exact inside the angle brackets; so does `referred_by`.
-    pub fn refer(&mut self, dialog: DialogId, refer_to: &str, referred_by: &str, now: Instant) {}
-    /// Sends another request inside the dialog (INFO, OPTIONS). `RequestDone` follows. `body` is content type and octets.
-    pub fn request(
-        &mut self, dialog: DialogId, method: Method, headers: &[(String, String)], body: Option<(&str, &[u8])>,
-        now: Instant,
-    ) {
-    }
-    /// Answers a request that an event handed out. An empty `reason` means the usual phrase.
-    pub fn respond(
-        &mut self, request: RequestId, code: u16, reason: &str, headers: &[(String, String)],
-        body: Option<(&str, &[u8])>, now: Instant,
-    ) {
-    }
     /// Asks a peer for signs of life; `Pong` follows.
     pub fn options(&mut self, flow: Flow, uri: Uri, now: Instant) -> PingId {
-        PingId(0)
+        let ping = PingId(self.next_ping);
+        self.next_ping += 1;
+        let us = Uri::sip("ping", &flow.local.ip().into(), Some(flow.local.port()));
+        let mut request = Message::request(Method::Options, uri.clone());
+        let headers = &mut request.headers;
+        headers.push("Max-Forwards", "70");
+        headers.push("From", NameAddr::new(us).with_tag(&self.ids.hex(12)).to_string());
+        headers.push("To", NameAddr::new(uri).to_string());
+        headers.push("Call-ID", format!("{}@{}", self.ids.hex(20), flow.local.ip()));
+        headers.push("CSeq", "1 OPTIONS");
+        headers.push("Contact", message::contact(&self.config.contact_user, flow));
+        headers.push("Accept", "application/sdp");
+        headers.push("User-Agent", self.config.user_agent.as_str());
+        self.send(flow, request, Purpose::Ping(ping), now);
+        ping
     }
 
     /// How a third party must name this dialog to its remote party in `Replaces` (RFC 3891 §3): `to-tag` is the
     /// remote's tag. None unless the dialog is established.
     pub fn replaces_value(&self, dialog: DialogId) -> Option<Replaces> {
-        None
+        let dialog = self.dialogs.get(&dialog).filter(|dialog| dialog.is_open())?;
+        Some(Replaces {
+            call_id: dialog.call_id.clone(),
+            to_tag: dialog.remote_tag.clone(),
+            from_tag: dialog.local_tag.clone(),
+            early_only: false,
+        })
     }
+
     /// Which established dialog of ours a received `Replaces` names.
     pub fn match_replaces(&self, replaces: &Replaces) -> Option<DialogId> {
-        None
+        let id = self.find_replaced(replaces)?;
+        self.dialogs.get(&id).filter(|dialog| dialog.is_open()).map(|dialog| dialog.id)
     }
+
     /// Where requests to the peer go: its latest `Contact`.
     pub fn remote_target(&self, dialog: DialogId) -> Option<Uri> {
-        None
+        self.dialogs.get(&dialog).map(|dialog| dialog.remote_target.clone())
     }
+
     /// `Call-ID` of the dialog; empty for an unknown one.
     pub fn sip_call_id(&self, dialog: DialogId) -> &str {
-        ""
+        self.dialogs.get(&dialog).map_or("", |dialog| dialog.call_id.as_str())
     }
+
     /// Whether the peer listed an option tag in `Supported` (its INVITE or latest answer).
     pub fn remote_supports(&self, dialog: DialogId, tag: &str) -> bool {
-        false
+        self.dialogs.get(&dialog).is_some_and(|d| d.peer.supported.iter().any(|known| known.eq_ignore_ascii_case(tag)))
     }
+
     /// Whether the peer listed a method in `Allow`. False when it sent no `Allow`.
     pub fn remote_allows(&self, dialog: DialogId, method: &Method) -> bool {
-        false
+        self.dialogs.get(&dialog).is_some_and(|d| d.peer.allow.iter().any(|known| known == method.as_str()))
     }
+
     /// Dialogs held, lingering ones included.
     pub fn dialog_count(&self) -> usize {
-        0
+        self.dialogs.len()
     }
+
     /// Transactions held.
     pub fn transaction_count(&self) -> usize {
-        0
+        self.transactions.len()
+    }
+
+    // --- what the parts of this folder share
+
+    fn emit(&mut self, event: DialogEvent) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn seen(&mut self, flow: Flow, message: &Message, dialog: Option<DialogId>, again: bool) {
+        let (what, sip_call_id) = (message::describe(message), message.call_id().to_owned());
+        self.out.push_back(Output::Seen(SeenNote { flow, dialog, what, sip_call_id, again }));
+    }
+
+    fn dropped(&mut self, why: impl Into<String>) {
+        self.out.push_back(Output::Dropped(why.into()));
+    }
+
+    /// Sends a request that is complete but for its `Via`.
+    fn send(&mut self, flow: Flow, mut request: Message, purpose: Purpose, now: Instant) -> TxId {
+        let branch = self.branch();
+        request.headers.push_front("Via", message::via(flow, &branch).to_string());
+        let note = self.note(purpose.dialog(), &request);
+        self.transactions.start_client(NewClient { flow, request, branch, purpose, note }, now, &mut self.out)
+    }
+
+    /// Sends a message outside transactions.
+    fn transmit(&mut self, flow: Flow, message: &Message, dialog: Option<DialogId>) {
+        let note = self.note(dialog, message);
+        self.out.push_back(Output::Transmit { flow, bytes: message.to_bytes(), note });
+    }
+
+    fn note(&self, dialog: Option<DialogId>, message: &Message) -> SentNote {
+        SentNote {
+            dialog,
+            what: message::describe(message),
+            sip_call_id: message.call_id().to_owned(),
+            again: false,
+        }
+    }
+
+    fn branch(&mut self) -> String {
+        format!("{COOKIE}{}", self.ids.hex(16))
+    }
+
+    /// Answers a request being served; gives the response as sent.
+    fn reply(
+        &mut self,
+        tx: TxId,
+        code: u16,
+        reason: &str,
+        now: Instant,
+        complete: impl FnOnce(&mut Message),
+    ) -> Option<Message> {
+        let (request, to_tag, flow) = self.transactions.server_head(tx)?;
+        let mut response = request.response_to(code, reason, (code > 100).then_some(to_tag));
+        let target = matches!(request.method(), Some(Method::Invite | Method::Update | Method::Refer | Method::Notify));
+        if target && (101..300).contains(&code) {
+            response.headers.push("Contact", message::contact(&self.config.contact_user, flow));
+        }
+        response.headers.push("Server", self.config.user_agent.as_str());
+        complete(&mut response);
+        self.transactions.respond(tx, &response, now, &mut self.out);
+        Some(response)
+    }
+
+    fn add_dialog(&mut self, dialog: Dialog) {
+        self.index.insert(key_of(&dialog), dialog.id);
+        self.dialogs.insert(dialog.id, dialog);
+    }
+
+    fn fresh_dialog_id(&mut self) -> DialogId {
+        let id = DialogId(self.next_dialog);
+        self.next_dialog += 1;
+        id
+    }
+
+    fn find_dialog(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Option<DialogId> {
+        let key = DialogKey {
+            call_id: call_id.to_owned(),
+            local_tag: local_tag.to_owned(),
+            remote_tag: remote_tag.to_owned(),
+        };
+        self.index.get(&key).copied()
+    }
+
+    /// The dialog is over: what is left is to answer what is still under way. Emits `event` unless it is a quiet one.
+    fn finish(&mut self, id: DialogId, event: Option<DialogEvent>, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.state = State::Over;
+        dialog.unacknowledged = None;
+        let quiet = core::mem::replace(&mut dialog.quiet, true);
+        self.timers.stop_all(id);
+        self.timers.start(id, TimerName::ForgetDialog, now + self.timing.span());
+        if let Some(event) = event.filter(|_| !quiet) {
+            self.emit(event);
+        }
+    }
+
+    /// Reports the end at once and hangs up behind it.
+    fn end_now(&mut self, id: DialogId, because: EndedBecause, now: Instant) {
+        self.hang_up(id, because, None, now);
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if !core::mem::replace(&mut dialog.quiet, true) {
+            self.emit(DialogEvent::Ended { dialog: id, by_remote: false, reason: None, because });
+        }
+    }
+
+    fn forget(&mut self, id: DialogId) {
+        if let Some(dialog) = self.dialogs.remove(&id) {
+            let key = key_of(&dialog);
+            if self.index.get(&key) == Some(&id) {
+                self.index.remove(&key);
+            }
+            self.timers.stop_all(id);
+        }
+    }
+
+    fn on_dialog_timer(&mut self, id: DialogId, name: TimerName, now: Instant) {
+        match name {
+            TimerName::ForgetDialog => self.forget(id),
+            TimerName::RetransmitOk => self.on_retransmit_ok(id, now),
+            TimerName::HangUpUnacknowledged => self.on_never_acknowledged(id, now),
+            TimerName::TakeForCancelled => self.on_take_for_cancelled(id, now),
+            TimerName::GlareBackOff => self.on_glare_over(id, now),
+            TimerName::GiveUpChange => self.on_give_up_change(id, now),
+            TimerName::ReferAgain => self.on_refer_again(id, now),
+            TimerName::AwaitFirstNotify => self.on_no_notify(id, now),
+            TimerName::AwaitReferResult => self.on_no_refer_result(id, now),
+            _ => {}
+        }
+    }
+}
+
+fn key_of(dialog: &Dialog) -> DialogKey {
+    DialogKey {
+        call_id: dialog.call_id.clone(),
+        local_tag: dialog.local_tag.clone(),
+        remote_tag: dialog.remote_tag.clone(),
     }
 }

@@ -1,0 +1,238 @@
+//! One dialog (RFC 3261 §12): who is in it, the one builder of requests within it, the one counter of CSeq.
+
+use crate::config::EndpointConfig;
+use crate::event::{DialogId, EndedBecause};
+use crate::flow::Flow;
+use crate::message::{self, ALLOW, SUPPORTED};
+use crate::offer_answer::Session;
+use crate::transaction::TxId;
+use call_model::{LocalMedia, RemoteMedia};
+use core::time::Duration;
+use sip_wire::{Message, Method, NameAddr, Uri};
+
+/// One dialog.
+#[derive(Debug)]
+pub(crate) struct Dialog {
+    pub(crate) id: DialogId,
+    /// Where its peer was heard last.
+    pub(crate) flow: Flow,
+    pub(crate) call_id: String,
+    pub(crate) local_tag: String,
+    /// Empty until the peer's is known.
+    pub(crate) remote_tag: String,
+    /// `From` of our requests, with our tag.
+    pub(crate) local: NameAddr,
+    /// `To` of our requests, with the peer's tag once known.
+    pub(crate) remote: NameAddr,
+    pub(crate) local_cseq: u32,
+    pub(crate) remote_cseq: Option<u32>,
+    pub(crate) route_set: Vec<NameAddr>,
+    pub(crate) remote_target: Uri,
+    pub(crate) peer: Peer,
+    pub(crate) session: Option<Session>,
+    pub(crate) state: State,
+    /// We sent the first INVITE: the Call-ID is ours (it decides who backs off longer after glare).
+    pub(crate) calling: bool,
+    /// A 2xx of ours that waits for its ACK.
+    pub(crate) unacknowledged: Option<Unacknowledged>,
+    /// The ACK we sent last, for a 2xx that comes again.
+    pub(crate) acknowledged: Option<Acknowledged>,
+    pub(crate) change: Change,
+    pub(crate) refer: Option<Refer>,
+    /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
+    pub(crate) quiet: bool,
+}
+
+/// Where a dialog stands.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum State {
+    /// Our INVITE is out.
+    Calling { tx: TxId, heard: bool, ringing: u16, cancel: Cancel },
+    /// The peer's INVITE waits for our answer.
+    Arriving { tx: TxId, offer: Option<Vec<u8>> },
+    /// Our 200 is out, its ACK has not come.
+    Answering {
+        /// A BYE that has to wait for the ACK (RFC 3261 §15), with its `Reason`.
+        bye: Option<Option<String>>,
+    },
+    /// Both sides agree that it exists.
+    Established,
+    /// Our BYE is out.
+    HangingUp { because: EndedBecause },
+    /// Over; lingers to answer what is still under way.
+    Over,
+}
+
+/// How far we are with giving our INVITE up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Cancel {
+    No,
+    /// Wanted, but no provisional response has come yet (RFC 3261 §9.1).
+    Wanted(Option<String>),
+    Sent,
+}
+
+/// What the peer said it can do.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) supported: Vec<String>,
+    pub(crate) allow: Vec<String>,
+}
+
+impl Peer {
+    /// Takes what a message says, keeps what it does not mention.
+    pub(crate) fn learn(&mut self, message: &Message) {
+        if message.headers.contains("Supported") {
+            self.supported = message.supported();
+        }
+        if message.headers.contains("Allow") {
+            self.allow = message.tokens("Allow");
+        }
+    }
+}
+
+/// A 2xx of ours to an INVITE, sent again until acknowledged (RFC 3261 §13.3.1.4).
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Unacknowledged {
+    pub(crate) cseq: u32,
+    pub(crate) flow: Flow,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) interval: Duration,
+    /// Our offer is in it; the answer comes in the ACK.
+    pub(crate) offering: bool,
+}
+
+/// An ACK we sent for a 2xx.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) cseq: u32,
+    pub(crate) flow: Flow,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A change of the session that we want (re-INVITE).
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Change {
+    /// None.
+    None,
+    /// To be sent when the dialog is free for it.
+    Wanted(LocalMedia),
+    /// Sent.
+    Sent {
+        tx: TxId,
+        local: LocalMedia,
+        tries: u8,
+        /// A wish that came meanwhile.
+        next: Option<LocalMedia>,
+    },
+    /// Crossed with one of the peer's; waits (RFC 3261 §14.1).
+    BackingOff { local: LocalMedia, tries: u8 },
+}
+
+/// A REFER of ours and its implicit subscription (RFC 3515).
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Refer {
+    pub(crate) tx: TxId,
+    pub(crate) cseq: u32,
+    pub(crate) refer_to: String,
+    pub(crate) referred_by: String,
+    pub(crate) tries: u8,
+    /// Its acceptance is reported; NOTIFY may overtake the 2xx.
+    pub(crate) accepted: bool,
+    pub(crate) state: ReferState,
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReferState {
+    /// Sent, or waiting to be sent again after 491.
+    Asked,
+    /// Accepted, or NOTIFY came before the response did.
+    Subscribed,
+    /// The result is known, or we stopped waiting.
+    Done,
+}
+
+impl Dialog {
+    /// Whether requests of ours may be sent in it.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Answering { .. } | State::Established)
+    }
+
+    /// Whether a new offer of ours may go out now.
+    pub(crate) fn is_free_for_offer(&self) -> bool {
+        self.state == State::Established
+            && self.unacknowledged.is_none()
+            && self.session.as_ref().is_none_or(|session| !session.is_offering())
+    }
+
+    /// What was last agreed.
+    pub(crate) fn agreed(&self) -> Option<RemoteMedia> {
+        self.session.as_ref().and_then(Session::agreed)
+    }
+
+    /// Takes what a response that makes or refreshes the dialog says about the peer (RFC 3261 §12.1.2, §12.2.1.2).
+    pub(crate) fn learn_from_answer(&mut self, response: &Message) {
+        if self.remote_tag.is_empty() {
+            if let Ok(to) = response.to() {
+                self.remote_tag = to.tag().unwrap_or_default().to_owned();
+                self.remote = to;
+            }
+            self.route_set = response.record_routes();
+            self.route_set.reverse();
+        }
+        self.refresh_target(response);
+        self.peer.learn(response);
+    }
+
+    /// Takes the peer's new `Contact`.
+    pub(crate) fn refresh_target(&mut self, message: &Message) {
+        if let Ok(Some(contact)) = message.contact()
+            && contact.uri.is_sip()
+        {
+            self.remote_target = contact.uri;
+        }
+    }
+
+    /// The next CSeq number: the only place that counts.
+    pub(crate) const fn next_cseq(&mut self) -> u32 {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.local_cseq
+    }
+
+    /// A request within the dialog, complete but for `Via` and body, and where to send it (RFC 3261 §12.2.1.1). ACK
+    /// carries the number of its INVITE, everything else the next one.
+    pub(crate) fn request(&self, method: Method, cseq: u32, config: &EndpointConfig) -> (Message, Flow) {
+        let loose = self.route_set.first().is_none_or(|route| route.uri.param("lr").is_some());
+        let (uri, routes) = match self.route_set.split_first() {
+            // Strict routing: the first hop takes the place of the target, which goes to the end of the list.
+            Some((first, rest)) if !loose => {
+                let mut routes = rest.to_vec();
+                routes.push(NameAddr::new(self.remote_target.clone()));
+                (first.uri.without_headers(), routes)
+            }
+            _ => (self.remote_target.clone(), self.route_set.clone()),
+        };
+        let hop = if loose { routes.first().map_or(&uri, |route| &route.uri) } else { &uri };
+        let flow = message::next_hop(hop, self.flow);
+        let mut request = Message::request(method.clone(), uri);
+        let headers = &mut request.headers;
+        for route in &routes {
+            headers.push("Route", route.to_string());
+        }
+        headers.push("Max-Forwards", "70");
+        headers.push("From", self.local.to_string());
+        headers.push("To", self.remote.to_string());
+        headers.push("Call-ID", self.call_id.as_str());
+        headers.push("CSeq", format!("{cseq} {method}"));
+        if matches!(method, Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify) {
+            headers.push("Contact", message::contact(&config.contact_user, self.flow));
+        }
+        if matches!(method, Method::Invite | Method::Update | Method::Refer) {
+            headers.push("Allow", ALLOW);
+            headers.push("Supported", SUPPORTED.join(", "));
+        }
+        headers.push("User-Agent", config.user_agent.as_str());
+        (request, flow)
+    }
+}

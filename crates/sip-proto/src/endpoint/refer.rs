@@ -1,0 +1,156 @@
+//! Our REFER and its implicit subscription (RFC 3515); the peer's REFER, handed on.
+//!
+//! The outcome is the last status line seen, not the fact of termination. Every ending is one event: refused, notified
+//! with a final status or terminated, timed out; or the dialog's own end.
+
+use super::screen::{Refusal, bad_event, is_refer_event};
+use super::within::GLARE_TRIES;
+use super::{Endpoint, Purpose};
+use crate::body;
+use crate::dialog::{Refer, ReferState, State};
+use crate::event::{DialogEvent, DialogId, ReferStage, RequestId};
+use crate::timer::TimerName;
+use crate::transaction::TxId;
+use call_model::Instant;
+use sip_wire::{Message, Method};
+
+impl Endpoint {
+    /// Sends REFER. `refer_to` goes byte-exact inside the angle brackets; so does `referred_by`. A REFER before it in
+    /// the same dialog is no longer reported on.
+    pub fn refer(&mut self, dialog: DialogId, refer_to: &str, referred_by: &str, now: Instant) {
+        if !self.dialogs.get(&dialog).is_some_and(|entry| entry.is_open()) {
+            return self.emit(DialogEvent::ReferRefused { dialog, code: 481, unsupported: Vec::new() });
+        }
+        self.send_refer(dialog, refer_to.to_owned(), referred_by.to_owned(), 0, now);
+    }
+
+    fn send_refer(&mut self, id: DialogId, refer_to: String, referred_by: String, tries: u8, now: Instant) {
+        for name in [TimerName::AwaitFirstNotify, TimerName::AwaitReferResult, TimerName::ReferAgain] {
+            self.timers.stop(id, name);
+        }
+        let sent = self.send_within(id, Method::Refer, Purpose::Refer(id), now, |refer| {
+            refer.headers.push("Refer-To", format!("<{refer_to}>"));
+            refer.headers.push("Referred-By", format!("<{referred_by}>"));
+            refer.headers.push("Accept", "message/sipfrag");
+        });
+        let (Some((tx, cseq)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
+        let state = ReferState::Asked;
+        dialog.refer = Some(Refer { tx, cseq, refer_to, referred_by, tries, accepted: false, state });
+    }
+
+    /// The final response to our REFER, or none (408, 503).
+    pub(super) fn on_refer_done(&mut self, id: DialogId, code: u16, unsupported: Vec<String>, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let over = matches!(dialog.state, State::HangingUp { .. } | State::Over);
+        let Some(refer) = dialog.refer.as_mut() else { return };
+        if (200..300).contains(&code) {
+            if !refer.accepted && !over {
+                refer.accepted = true;
+                refer.state = ReferState::Subscribed;
+                self.timers.start(id, TimerName::AwaitFirstNotify, now + self.timing.span());
+                self.emit(DialogEvent::ReferAccepted { dialog: id, code });
+            }
+            return;
+        }
+        if refer.state != ReferState::Asked {
+            return;
+        }
+        if code == 491 && refer.tries < GLARE_TRIES && !over {
+            let wait = self.glare_wait(id);
+            return self.timers.start(id, TimerName::ReferAgain, now + wait);
+        }
+        refer.state = ReferState::Done;
+        if !over {
+            self.emit(DialogEvent::ReferRefused { dialog: id, code, unsupported });
+        }
+    }
+
+    pub(super) fn on_refer_again(&mut self, id: DialogId, now: Instant) {
+        let Some(dialog) = self.dialogs.get(&id).filter(|dialog| dialog.is_open()) else { return };
+        if let Some(refer) = dialog.refer.clone() {
+            self.send_refer(id, refer.refer_to, refer.referred_by, refer.tries + 1, now);
+        }
+    }
+
+    /// NOTIFY: answered 200 whenever the subscription is known, also after BYE (the two are separate usages of the
+    /// dialog, RFC 5057 §3), so that a NOTIFY which a BYE overtakes makes no storm.
+    pub(super) fn on_notify(&mut self, id: DialogId, tx: TxId, request: &Message, now: Instant) {
+        if !is_refer_event(request) {
+            return self.refuse(tx, &bad_event(), now);
+        }
+        let wanted = match request.event() {
+            Some(Ok(event)) => event.params.get_unquoted("id"),
+            _ => None,
+        };
+        let refer = self.dialogs.get_mut(&id).and_then(|dialog| dialog.refer.as_mut());
+        let refer = refer.filter(|refer| wanted.is_none_or(|id| id.trim() == refer.cseq.to_string()));
+        let Some(refer) = refer else { return self.refuse(tx, &Refusal(481, "", Vec::new()), now) };
+        let status = body::sipfrag_status(&request.body);
+        let terminated = matches!(request.subscription_state(), Some(Ok(state)) if state.value == "terminated");
+        let before = refer.state;
+        let accepted = core::mem::replace(&mut refer.accepted, true);
+        let last = terminated || status.is_some_and(|status| status >= 200);
+        if before != ReferState::Done {
+            refer.state = if last { ReferState::Done } else { ReferState::Subscribed };
+        }
+        self.reply(tx, 200, "", now, |_| ());
+        if before == ReferState::Done {
+            return;
+        }
+        if !accepted {
+            // NOTIFY overtook the 2xx; it says as much.
+            self.emit(DialogEvent::ReferAccepted { dialog: id, code: 202 });
+        }
+        self.on_refer_progress(id, last, now);
+        self.emit(DialogEvent::ReferNotify { dialog: id, status, terminated });
+    }
+
+    fn on_refer_progress(&mut self, id: DialogId, last: bool, now: Instant) {
+        let over = self.dialogs.get(&id).is_none_or(|dialog| dialog.state == State::Over);
+        let first = !self.timers.is_set(id, TimerName::AwaitReferResult);
+        self.timers.stop(id, TimerName::AwaitFirstNotify);
+        if last {
+            self.timers.stop(id, TimerName::AwaitReferResult);
+        } else if first && !over {
+            self.timers.start(id, TimerName::AwaitReferResult, now + self.config.refer_result_timeout);
+        }
+    }
+
+    pub(super) fn on_no_notify(&mut self, id: DialogId, now: Instant) {
+        self.stop_waiting(id, ReferStage::NoNotify, now);
+    }
+
+    pub(super) fn on_no_refer_result(&mut self, id: DialogId, now: Instant) {
+        self.stop_waiting(id, ReferStage::NoResult, now);
+    }
+
+    fn stop_waiting(&mut self, id: DialogId, stage: ReferStage, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| dialog.is_open()) else { return };
+        let Some(refer) = dialog.refer.as_mut().filter(|refer| refer.state == ReferState::Subscribed) else { return };
+        refer.state = ReferState::Done;
+        let cseq = refer.cseq;
+        self.emit(DialogEvent::ReferTimeout { dialog: id, stage });
+        if stage == ReferStage::NoResult {
+            // A courtesy: we no longer listen. Many trunks answer 481, which says nothing about the call.
+            self.send_within(id, Method::Subscribe, Purpose::Nothing, now, |subscribe| {
+                subscribe.headers.push("Event", format!("refer;id={cseq}"));
+                subscribe.headers.push("Expires", "0");
+            });
+        }
+    }
+
+    /// The peer's REFER.
+    pub(super) fn on_referred(&mut self, id: DialogId, tx: TxId, request: &Message, now: Instant) {
+        // RFC 3515 §2.4.2: exactly one; two on one line are two as well.
+        let one = request.headers.get_list("Refer-To").count() == 1;
+        let value = request.headers.get("Refer-To").filter(|_| one && matches!(request.refer_to(), Some(Ok(_))));
+        let Some(refer_to) = value else {
+            return self.refuse(tx, &Refusal(400, "One Refer-To Expected", Vec::new()), now);
+        };
+        let refer_to = refer_to.to_owned();
+        if !self.dialogs.get(&id).is_some_and(|dialog| dialog.is_open()) {
+            return self.refuse(tx, &Refusal(603, "", Vec::new()), now);
+        }
+        self.emit(DialogEvent::Referred { dialog: id, request: RequestId(tx.0), refer_to });
+    }
+}

@@ -1,0 +1,217 @@
+//! The peer's INVITE: arriving, ringing, answered, acknowledged.
+
+use super::Endpoint;
+use super::uac::introduce;
+use crate::body;
+use crate::dialog::{Change, Dialog, Peer, State, Unacknowledged};
+use crate::event::{AcceptError, DialogEvent, DialogId, EndedBecause, Output, SentNote};
+use crate::flow::Flow;
+use crate::offer_answer::{Offer, Session};
+use crate::timer::TimerName;
+use crate::transaction::TxId;
+use call_model::{Instant, LocalMedia, RemoteMedia};
+use sip_wire::Message;
+
+impl Endpoint {
+    pub(super) fn on_invite(
+        &mut self,
+        flow: Flow,
+        tx: TxId,
+        request: &Message,
+        offer: Option<(Offer, Vec<u8>)>,
+        replaces: Option<DialogId>,
+        now: Instant,
+    ) {
+        let (offer, sdp) = offer.unzip();
+        let Some(dialog) = self.arriving_dialog(flow, tx, request, sdp) else {
+            self.reply(tx, 400, "", now, |_| ());
+            return;
+        };
+        let id = dialog.id;
+        self.add_dialog(dialog);
+        self.transactions.set_server_dialog(tx, id);
+        self.reply(tx, 100, "", now, |_| ());
+        self.emit(DialogEvent::Incoming { dialog: id, flow, request: Box::new(request.clone()), offer, replaces });
+    }
+
+    fn arriving_dialog(
+        &mut self,
+        flow: Flow,
+        tx: TxId,
+        request: &Message,
+        offer: Option<Vec<u8>>,
+    ) -> Option<Dialog> {
+        let id = self.fresh_dialog_id();
+        let (_, local_tag, _) = self.transactions.server_head(tx)?;
+        let local_tag = local_tag.to_owned();
+        let (local, remote) = (request.to().ok()?.with_tag(&local_tag), request.from().ok()?);
+        // RFC 3261 §12.1.1 wants a Contact; RFC 2543 did not.
+        let target = request.contact().ok().flatten().map_or_else(|| remote.uri.clone(), |contact| contact.uri);
+        let mut peer = Peer::default();
+        peer.learn(request);
+        Some(Dialog {
+            id,
+            flow,
+            call_id: request.call_id().to_owned(),
+            local,
+            local_tag,
+            remote_tag: remote.tag().unwrap_or_default().to_owned(),
+            remote,
+            local_cseq: 0,
+            remote_cseq: request.cseq().ok().map(|cseq| cseq.number),
+            route_set: request.record_routes(),
+            remote_target: target,
+            peer,
+            session: None,
+            state: State::Arriving { tx, offer },
+            calling: false,
+            unacknowledged: None,
+            acknowledged: None,
+            change: Change::None,
+            refer: None,
+            quiet: false,
+        })
+    }
+
+    /// Sends a provisional response (180, 183, 182) to an INVITE.
+    pub fn ring(&mut self, dialog: DialogId, code: u16, now: Instant) {
+        let Some(State::Arriving { tx, .. }) = self.dialogs.get(&dialog).map(|d| &d.state) else { return };
+        if (101..200).contains(&code) {
+            self.reply(*tx, code, "", now, introduce);
+        }
+    }
+
+    /// Answers an INVITE with 200, sent again until acknowledged. Gives what was agreed, or none when the offer is ours
+    /// (late offer): then `Confirmed` carries it.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; nothing was sent.
+    pub fn accept(
+        &mut self,
+        dialog: DialogId,
+        local: LocalMedia,
+        headers: &[(String, String)],
+        now: Instant,
+    ) -> Result<Option<RemoteMedia>, AcceptError> {
+        let session_id = self.ids.next_u64();
+        let entry = self.dialogs.get_mut(&dialog).ok_or(AcceptError::NotWaiting)?;
+        let State::Arriving { tx, offer } = &entry.state else { return Err(AcceptError::NotWaiting) };
+        let (tx, offering) = (*tx, offer.is_none());
+        let mut session = Session::new(session_id, local.clone());
+        let (sdp, media) = match offer {
+            Some(offer) => {
+                let (sdp, media) =
+                    session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;
+                (sdp, Some(media))
+            }
+            None => (session.offer(local), None),
+        };
+        entry.session = Some(session);
+        entry.state = State::Answering { bye: None };
+        self.answer_ok(dialog, tx, sdp, offering, headers, now);
+        Ok(media)
+    }
+
+    /// Answers an INVITE with a final 3xx-6xx. An empty `reason` means the usual phrase. Nothing is reported back.
+    pub fn reject(&mut self, dialog: DialogId, code: u16, reason: &str, headers: &[(String, String)], now: Instant) {
+        let Some(State::Arriving { tx, .. }) = self.dialogs.get(&dialog).map(|d| &d.state) else { return };
+        let code = if (300..700).contains(&code) { code } else { 500 };
+        self.reply(*tx, code, reason, now, |response| {
+            for (name, value) in headers {
+                response.headers.push(name, value.as_str());
+            }
+        });
+        self.finish(dialog, None, now);
+    }
+
+    /// Sends a 200 with SDP to an INVITE and keeps sending it until the ACK comes, over TCP as well (RFC 3261
+    /// §13.3.1.4): a proxy on the way may use UDP.
+    pub(super) fn answer_ok(
+        &mut self,
+        id: DialogId,
+        tx: TxId,
+        sdp: Vec<u8>,
+        offering: bool,
+        headers: &[(String, String)],
+        now: Instant,
+    ) {
+        let Some((request, _, flow)) = self.transactions.server_head(tx) else { return };
+        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
+        let sent = self.reply(tx, 200, "", now, |response| {
+            introduce(response);
+            for (name, value) in headers {
+                response.headers.push(name, value.as_str());
+            }
+            body::attach(response, sdp, None, "");
+        });
+        let (Some(dialog), Some(sent)) = (self.dialogs.get_mut(&id), sent) else { return };
+        let interval = self.timing.t1;
+        dialog.unacknowledged = Some(Unacknowledged { cseq, flow, bytes: sent.to_bytes(), interval, offering });
+        self.timers.start(id, TimerName::RetransmitOk, now + interval);
+        self.timers.start(id, TimerName::HangUpUnacknowledged, now + self.timing.span());
+    }
+
+    pub(super) fn on_retransmit_ok(&mut self, id: DialogId, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let Some(ok) = dialog.unacknowledged.as_mut() else { return };
+        ok.interval = (ok.interval * 2).min(self.timing.t2);
+        self.timers.start(id, TimerName::RetransmitOk, now + ok.interval);
+        let note = SentNote {
+            dialog: Some(id),
+            what: "200 OK".to_owned(),
+            sip_call_id: dialog.call_id.clone(),
+            again: true,
+        };
+        self.out.push_back(Output::Transmit { flow: ok.flow, bytes: ok.bytes.clone(), note });
+    }
+
+    pub(super) fn on_never_acknowledged(&mut self, id: DialogId, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if dialog.unacknowledged.take().is_none() {
+            return;
+        }
+        self.timers.stop(id, TimerName::RetransmitOk);
+        self.end_now(id, EndedBecause::NoAck, now);
+    }
+
+    pub(super) fn awaits_ack(&self, id: DialogId, cseq: u32) -> bool {
+        let ok = self.dialogs.get(&id).and_then(|dialog| dialog.unacknowledged.as_ref());
+        ok.is_some_and(|ok| ok.cseq == cseq)
+    }
+
+    pub(super) fn on_ack(&mut self, id: DialogId, ack: &Message, cseq: u32, now: Instant) {
+        if self.awaits_ack(id, cseq) {
+            self.on_acknowledged(id, body::sdp(ack), now);
+        }
+    }
+
+    /// Our 2xx arrived: the ACK says so, or a later request that cannot come without.
+    pub(super) fn on_acknowledged(&mut self, id: DialogId, answer: Option<Vec<u8>>, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let Some(ok) = dialog.unacknowledged.take() else { return };
+        self.timers.stop(id, TimerName::RetransmitOk);
+        self.timers.stop(id, TimerName::HangUpUnacknowledged);
+        let agreed = match (ok.offering, dialog.session.as_mut()) {
+            (true, Some(session)) => Some(answer.ok_or(()).and_then(|sdp| session.answered(&sdp).map_err(|_| ()))),
+            _ => None,
+        };
+        if agreed == Some(Err(())) {
+            if let Some(session) = dialog.session.as_mut() {
+                session.take_back();
+            }
+            return self.end_now(id, EndedBecause::BadAnswer, now);
+        }
+        let media = agreed.and_then(Result::ok);
+        if let State::Answering { bye } = &mut dialog.state {
+            let bye = bye.take();
+            dialog.state = State::Established;
+            match bye {
+                Some(reason) => self.hang_up(id, EndedBecause::Bye, reason.as_deref(), now),
+                None => self.emit(DialogEvent::Confirmed { dialog: id, media }),
+            }
+        } else if let Some(media) = media {
+            self.emit(DialogEvent::MediaChanged { dialog: id, media });
+        }
+        self.try_change(id, now);
+    }
+}
