@@ -168,9 +168,10 @@ impl Head {
         self.start.is_some()
     }
 
-    /// A refusal because of framing. A problem found earlier in the head tells more and wins.
+    /// A refusal because of framing. A problem found earlier in the head tells more and wins, unless the message is too
+    /// large: then the rest of the head was never read whole.
     pub(crate) fn refuse(&self, code: u16, why: &'static str) -> Malformed {
-        let (code, why) = self.problem.unwrap_or((code, why));
+        let (code, why) = self.problem.filter(|_| code != 513).unwrap_or((code, why));
         if self.is_response {
             return Malformed { call_id: self.headers.get("Call-ID").map(str::to_owned), ..Malformed::silent(why) };
         }

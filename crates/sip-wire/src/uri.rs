@@ -41,8 +41,7 @@ impl Host {
         if let Ok(address) = text.parse::<Ipv4Addr>() {
             return Ok(Host::V4(address));
         }
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if text.is_empty() || !text.bytes().all(good) {
+        if text.is_empty() || !text.chars().all(is_host_char) {
             return Err(ParseError("not a host name"));
         }
         Ok(Host::Name(text.to_owned()))
@@ -56,6 +55,11 @@ impl Host {
             Host::V6(address) => Some(IpAddr::V6(*address)),
         }
     }
+}
+
+/// `_` is in no standard and in many host names.
+fn is_host_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
 /// RFC 5118 §4.10: a widely copied grammar bug wrote `:::` before an embedded IPv4 address; read it as `::`.
@@ -141,7 +145,7 @@ impl Uri {
         match scheme {
             _ if scheme.eq_ignore_ascii_case("sip") => Uri::parse_sip(text, Scheme::Sip, start),
             _ if scheme.eq_ignore_ascii_case("sips") => Uri::parse_sip(text, Scheme::Sips, start),
-            _ if scheme.eq_ignore_ascii_case("tel") => Ok(Uri::parse_tel(text, start, rest)),
+            _ if scheme.eq_ignore_ascii_case("tel") => Uri::parse_tel(text, start, rest),
             _ => Ok(Uri::opaque(text, Scheme::Other(scheme.to_ascii_lowercase()))),
         }
     }
@@ -151,9 +155,12 @@ impl Uri {
         Uri { raw: text.to_owned(), scheme, user: None, host: None, port: None, params: end.clone(), headers: end }
     }
 
-    fn parse_tel(text: &str, start: usize, rest: &str) -> Uri {
+    fn parse_tel(text: &str, start: usize, rest: &str) -> Result<Uri, ParseError> {
         let number_end = start + rest.find(';').unwrap_or(rest.len());
-        Uri { user: Some(start..number_end), params: number_end..text.len(), ..Uri::opaque(text, Scheme::Tel) }
+        if number_end == start {
+            return Err(ParseError("tel URI without a number"));
+        }
+        Ok(Uri { user: Some(start..number_end), params: number_end..text.len(), ..Uri::opaque(text, Scheme::Tel) })
     }
 
     fn parse_sip(text: &str, scheme: Scheme, start: usize) -> Result<Uri, ParseError> {
@@ -178,13 +185,19 @@ impl Uri {
         })
     }
 
-    /// Builds `sip:user@host:port` (user escaped where needed; no user when empty).
+    /// Builds `sip:user@host:port`: the user escaped where needed, no user when empty, and `-` for a character that no
+    /// host name may hold.
     pub fn sip(user: &str, host: &Host, port: Option<u16>) -> Uri {
         let user = text::escape_user(user);
         let at = if user.is_empty() { "" } else { "@" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let host = match host {
+            Host::Name(name) if name.is_empty() => "invalid".to_owned(),
+            Host::Name(name) => name.replace(|c: char| !is_host_char(c), "-"),
+            Host::V4(_) | Host::V6(_) => host.to_string(),
+        };
         let text = format!("sip:{user}{at}{host}{port}");
-        Uri::parse(&text).unwrap_or_else(|_| Uri::opaque("sip:invalid.invalid", Scheme::Sip))
+        Uri::parse(&text).unwrap_or_else(|_| Uri::opaque(&text, Scheme::Sip))
     }
 
     /// The whole URI as received.

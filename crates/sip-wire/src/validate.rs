@@ -29,7 +29,7 @@ const SINGLE: [&str; 12] = [
 pub fn validate_request(request: &Message) -> Result<(), Malformed> {
     let method = request.method();
     let refuse = |code, reason: String| Malformed::refused(code, reason, method, &request.headers);
-    check_headers(request).map_err(|error| refuse(400, error.to_string()))?;
+    check_request_headers(request).map_err(|error| refuse(400, error.to_string()))?;
     let cseq = request.cseq().map_err(|error| refuse(400, error.to_string()))?;
     if method != Some(&cseq.method) {
         let code = if matches!(method, Some(Method::Other(_))) { 501 } else { 400 };
@@ -47,19 +47,43 @@ pub fn validate_request(request: &Message) -> Result<(), Malformed> {
 }
 
 /// Checks what every response must have before it is matched to a transaction. A response that fails is dropped:
-/// there is never an answer.
+/// there is never an answer. Other headers are the business of whoever reads them, so that a strange Contact does
+/// not cost an answered call.
 pub fn validate_response(response: &Message) -> Result<(), Malformed> {
-    let drop = |error: HeaderError| Malformed {
-        call_id: Some(response.call_id().to_owned()),
+    check_response(response).map_err(|error| Malformed {
+        call_id: response.headers.get("Call-ID").map(str::to_owned),
         ..Malformed::silent(error.to_string())
-    };
-    check_headers(response).map_err(drop)?;
-    response.cseq().map(|_| ()).map_err(drop)
+    })
 }
 
-fn check_headers(message: &Message) -> Result<(), HeaderError> {
-    check_repeats(message)?;
-    check_vias(message)?;
+fn check_response(response: &Message) -> Result<(), HeaderError> {
+    check_single(response, &["From", "To", "Call-ID", "CSeq"])?;
+    // RFC 3261 §8.1.3.3: we never proxy, so a response with a second Via is not for us.
+    if response.vias()?.len() != 1 {
+        return Err(HeaderError::Repeated("Via"));
+    }
+    check_dialog_headers(response)?;
+    response.cseq().map(|_| ())
+}
+
+fn check_request_headers(request: &Message) -> Result<(), HeaderError> {
+    check_single(request, &SINGLE)?;
+    check_vias(request)?;
+    check_dialog_headers(request)?;
+    request.max_forwards()?;
+    request.expires()?;
+    request.contacts()?;
+    request.name_addrs("Route")?;
+    request.name_addrs("Record-Route")?;
+    request.refer_to().transpose()?;
+    request.replaces().transpose()?;
+    if !request.body.is_empty() {
+        request.content_type().transpose()?;
+    }
+    Ok(())
+}
+
+fn check_dialog_headers(message: &Message) -> Result<(), HeaderError> {
     message.from()?;
     message.to()?;
     if message.call_id().is_empty() {
@@ -68,24 +92,14 @@ fn check_headers(message: &Message) -> Result<(), HeaderError> {
     if message.call_id().contains([' ', '\t']) {
         return Err(HeaderError::Bad { name: "Call-ID", why: "white space in it" });
     }
-    message.max_forwards()?;
-    message.expires()?;
-    message.contacts()?;
-    message.name_addrs("Route")?;
-    message.name_addrs("Record-Route")?;
-    message.refer_to().transpose()?;
-    message.replaces().transpose()?;
-    message.content_type().transpose()?;
     Ok(())
 }
 
-fn check_repeats(message: &Message) -> Result<(), HeaderError> {
-    for name in SINGLE {
-        if message.headers.get_all(name).nth(1).is_some() {
-            return Err(HeaderError::Repeated(name));
-        }
+fn check_single(message: &Message, names: &[&'static str]) -> Result<(), HeaderError> {
+    match names.iter().find(|name| message.headers.get_all(name).nth(1).is_some()) {
+        Some(name) => Err(HeaderError::Repeated(name)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_vias(message: &Message) -> Result<(), HeaderError> {

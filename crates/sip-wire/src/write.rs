@@ -37,7 +37,8 @@ fn start_line(start: &Start, out: &mut Vec<u8>) {
     }
 }
 
-/// Method and header names: whatever is no token character becomes `_`.
+/// Method and header names: whatever is no token character becomes `_`, and so does an empty name.
 fn token(name: &str, out: &mut Vec<u8>) {
+    let name = if name.is_empty() { "_" } else { name };
     out.extend(name.bytes().map(|byte| if text::is_token_byte(byte) { byte } else { b'_' }));
 }

@@ -124,7 +124,7 @@ pub const CASES: &[Case] = cases! {
     "regaut01", "4475 §3.3.7", "unknown authorization scheme", Accepted, AsDatagram, Answers(&[405]);
     "multi01", "4475 §3.3.8", "single headers repeated", Refused(400), AsDatagram, Answers(&[400]);
     "mcl01", "4475 §3.3.9", "two Content-Lengths", Refused(400), Closes(400), Answers(&[400]);
-    "bcast", "4475 §3.3.10", "second Via is a broadcast address", Accepted, AsDatagram, Silent;
+    "bcast", "4475 §3.3.10", "second Via is a broadcast address", Dropped, AsDatagram, Silent;
     "zeromf", "4475 §3.3.11", "Max-Forwards is 0", Accepted, AsDatagram, Answers(&[200, 483]);
     "cparam01", "4475 §3.3.12", "unknown Contact header parameter", Accepted, AsDatagram, Answers(&[405]);
     "cparam02", "4475 §3.3.13", "unknown Contact URI parameter", Accepted, AsDatagram, Answers(&[405]);
