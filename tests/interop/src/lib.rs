@@ -1,1 +1,44 @@
-//! interop
+//! Tests with real peers over real sockets: SIPp as trunk, bot and desk; a public Media Streams bot framework; Chromium
+//! on the desk page. `cargo xtask test` installs them; a peer it could not install is named in `WARMLINE_SKIP_PEERS`
+//! and its tests say that they were skipped.
+//!
+//! SIPp does the signalling, so that an independent stack judges ours; [`Talker`]s do the audio, each with a tone of
+//! its own, so that every receiver can say exactly whom it hears.
+
+mod gateway;
+mod sipp;
+mod talker;
+
+pub use gateway::Gateway;
+pub use sipp::{Callee, Sipp, Trunk};
+pub use talker::Talker;
+
+use std::net::{TcpListener, UdpSocket};
+
+/// What the caller says, in hertz.
+pub const CALLER: f32 = 400.0;
+/// What the bot says.
+pub const BOT: f32 = 600.0;
+/// What the human says.
+pub const DESK: f32 = 800.0;
+
+/// Whether a peer is missing on purpose; says so once.
+pub fn skipped(peer: &str) -> bool {
+    let skipped = std::env::var("WARMLINE_SKIP_PEERS").is_ok_and(|list| list.split(',').any(|name| name == peer));
+    if skipped {
+        eprintln!("SKIPPED: {peer} is not installed");
+    }
+    skipped
+}
+
+/// A loopback port that is free for UDP and TCP, and its neighbour too.
+pub fn free_port() -> u16 {
+    loop {
+        let Ok(socket) = UdpSocket::bind("127.0.0.1:0") else { continue };
+        let Ok(port) = socket.local_addr().map(|at| at.port()) else { continue };
+        let neighbour = UdpSocket::bind(("127.0.0.1", port.wrapping_add(1)));
+        if port % 2 == 0 && neighbour.is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The gateway as a user runs it: `warmline serve --config FILE`.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// `warmline serve` in a process of its own, killed when dropped.
+pub struct Gateway {
+    child: Child,
+    folder: PathBuf,
+    /// Its SIP port, UDP and TCP.
+    pub sip: u16,
+    /// Its HTTP port.
+    pub http: u16,
+}
+
+/// The token operators present.
+pub(crate) const ADMIN: &str = "an-admin-token-for-tests-only";
+
+impl Gateway {
+    /// Starts it with one trunk on loopback and the given further configuration, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready; shows what it printed.
+    pub fn start(release: &str, more: &str) -> Self {
+        let (sip, http, rtp) = (crate::free_port(), crate::free_port(), rtp_range());
+        let folder = std::env::temp_dir().join(format!("warmline-gateway-{}-{sip}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+        let config = format!(
+            r#"[sip]
+listen = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}"]
+[http]
+listen = "127.0.0.1:{http}"
+admin_token = "{ADMIN}"
+[rtp]
+address = "127.0.0.1"
+ports = [{rtp}, {}]
+[ledger]
+path = "ledger.sqlite"
+[[trunks]]
+name = "sipp"
+addresses = ["127.0.0.0/8"]
+release = "{release}"
+{more}
+"#,
+            rtp + 199
+        );
+        let file = folder.join("warmline.toml");
+        std::fs::write(&file, config).expect("a temporary file can be written");
+        let log = std::fs::File::create(folder.join("log")).expect("a temporary file can be written");
+        let errors = log.try_clone().expect("a file handle can be cloned");
+        let child = Command::new(binary())
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .expect("warmline starts (cargo build --release -p gateway)");
+        let mut gateway = Self { child, folder, sip, http };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while gateway.get("/readyz").is_none_or(|(status, _)| status != 200) {
+            let ended = gateway.child.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none() && Instant::now() < deadline, "not ready: {ended:?}\n{}", gateway.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        gateway
+    }
+
+    /// One HTTP request with the operator's token: status and body, or none when the server does not answer.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.request("GET", path, ADMIN, "")
+    }
+
+    /// One HTTP request: status and body, or none when the server does not answer.
+    pub fn request(&self, method: &str, path: &str, token: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
+            self.http
+        )
+        .ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// Waits until `path` answers with a body that satisfies `wanted`, and returns it.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub fn until(&self, path: &str, within: Duration, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + within;
+        loop {
+            let answer = self.get(path);
+            if let Some((200, body)) = &answer
+                && wanted(body)
+            {
+                return body.clone();
+            }
+            assert!(Instant::now() < deadline, "{path} never said it: {answer:?}\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// What it printed.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Already ended, or ended now: either is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// The binary of this build.
+pub(crate) fn binary() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    target.join("release").join("warmline")
+}
+
+/// The first port of a range of 200 that nobody else in this process uses.
+fn rtp_range() -> u16 {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(22_000);
+    NEXT.fetch_add(200, Ordering::Relaxed)
+}
