@@ -52,11 +52,7 @@ async fn main() -> std::io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let wall = WallAnchor { at: Instant::from_millis(100_000), unix_ms: now };
     let hub = Hub::new(HubConfig::new(wall));
-    let login = DeskLogin {
-        desk: sample::desk(),
-        display: Some("Anna, Billing".into()),
-        token: Secret::new("sample"),
-    };
+    let login = DeskLogin { desk: sample::desk(), display: Some("Anna, Billing".into()), token: Secret::new("sample") };
     let config = ApiConfig { desks: vec![login], admin_token: Some(Secret::new("admin")), host_names: Vec::new() };
     let control = Arc::new(Pretend { hub: hub.clone() });
     let api = Api { config: Arc::new(config), hub: hub.clone(), control, ledger: None };

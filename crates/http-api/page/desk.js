@@ -345,7 +345,7 @@ function voiceText(p, peak) {
 }
 
 function curve(p) {
-  const W = 560, H = 190, left = 34, right = 10, top = 16, bottom = 24;
+  const W = 560, H = 190, left = 40, right = 10, top = 16, bottom = 24;
   const begin = p.call_started_unix_ms, end = Math.max(p.trajectory[p.trajectory.length - 1].at_unix_ms, p.started_unix_ms) + 500;
   const x = (at) => left + ((at - begin) / Math.max(end - begin, 1)) * (W - left - right);
   const y = (value) => top + (1 - value) * (H - top - bottom);

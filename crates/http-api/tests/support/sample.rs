@@ -7,12 +7,12 @@ use call_model::{
 };
 
 /// The demo desk.
-pub fn desk() -> DeskId {
+pub(crate) fn desk() -> DeskId {
     DeskId("anna".into())
 }
 
 /// A call of 84 seconds with a bot, about a parcel.
-pub fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
+pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
     let second = |s: u64| Instant::from_millis(at.as_millis() + s * 1000);
     let (caller, bot) = (Speaker::Caller, Speaker::Bot);
     HandoffPackage {
@@ -37,9 +37,14 @@ pub fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
                   for somebody to confirm it."
             .into(),
         intent: Some("refund_delivery_fee".into()),
-        entities: [("order", "WL-20931"), ("express fee", "18.90 GBP"), ("promised", "Tue 17 Nov"), ("email", "marta.l@example.com")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        entities: [
+            ("order", "WL-20931"),
+            ("express fee", "18.90 GBP"),
+            ("promised", "Tue 17 Nov"),
+            ("email", "marta.l@example.com"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
         actions: vec![
             attempt(second(24), "identify_caller", true, "matched by number and postcode"),
             attempt(second(47), "look_up_order", false, "carrier's tracking timed out after 4 s"),
@@ -59,7 +64,12 @@ pub fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
             (49, bot, "I cannot see the tracking right now. Shall I try again?", Some(0.62)),
             (55, caller, "It came on Friday. I just want the express fee back.", Some(0.92)),
             (66, bot, "A second delivery can be arranged for Tuesday.", Some(0.41)),
-            (74, caller, "No! Not a second delivery. I want my money back. Is there a real person I can talk to?", Some(0.88)),
+            (
+                74,
+                caller,
+                "No! Not a second delivery. I want my money back. Is there a real person I can talk to?",
+                Some(0.88),
+            ),
             (82, bot, "I understand. I am getting a colleague for you now.", None),
         ]
         .into_iter()
@@ -70,7 +80,7 @@ pub fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
 }
 
 /// Shown on the demo desk.
-pub fn offered(package: HandoffPackage) -> PopUpdate {
+pub(crate) fn offered(package: HandoffPackage) -> PopUpdate {
     PopUpdate::Offered { desk: desk(), sip_call_id: "consult-1@127.0.0.1".into(), package: Box::new(package) }
 }
 
