@@ -1,2 +1,108 @@
-//! Cost of one relayed packet inside the engine.
-fn main() {}
+//! Cost of one relayed packet inside the engine: two hundred calls of two legs each, packets in turn, one source and
+//! one listener per packet. The copy of a fresh packet into the buffer is part of it.
+
+use call_model::{
+    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector, TapFrame,
+};
+use core::hint::black_box;
+use core::net::SocketAddr;
+use core::time::Duration;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rtp_proto::{EngineConfig, Header, LegSlot, MediaEngine, NoTap, TapSink};
+
+const CALLS: u64 = 200;
+const TURN: Duration = Duration::from_millis(20);
+
+struct Ring(Box<[Option<TapFrame>; 1024]>, usize);
+
+impl TapSink for Ring {
+    fn push(&mut self, frame: &TapFrame) -> bool {
+        self.0[self.1] = Some(*frame);
+        self.1 = (self.1 + 1) % 1024;
+        true
+    }
+}
+
+struct Bench {
+    engine: MediaEngine,
+    sources: Vec<(LegSlot, SocketAddr, u8)>,
+    next: usize,
+    sequence: u16,
+    now: Instant,
+}
+
+fn address(call: u64, index: u8) -> SocketAddr {
+    SocketAddr::from(([10, index, (call >> 8) as u8, call as u8], 4000))
+}
+
+impl Bench {
+    fn new(codecs: [Codec; 2], tap: Option<Ring>) -> Self {
+        let tapped = tap.is_some();
+        let sink: Box<dyn TapSink> = match tap {
+            Some(ring) => Box::new(ring),
+            None => Box::new(NoTap),
+        };
+        let mut engine = MediaEngine::new(EngineConfig::new("bench"), IdSource::from_u64(1), sink);
+        let now = Instant::from_millis(1);
+        let mut sources = Vec::new();
+        for call in 0..CALLS {
+            let legs = [0, 1].map(|index| LegId { call: CallId(call), index });
+            for (i, leg) in legs.into_iter().enumerate() {
+                let role = if i == 0 { Role::Caller } else { Role::Bot };
+                engine.handle_command(&MediaCommand::Open { leg, role, port: 0, allowed: vec![] }, now);
+                let rtp = address(call, leg.index);
+                let direction = Direction::SendRecv;
+                let media = RemoteMedia { rtp, rtcp: rtp, codec: codecs[i], telephone_event: Some(101), direction };
+                engine.handle_command(&MediaCommand::Remote { leg, media }, now);
+                engine.handle_command(&MediaCommand::Feed { leg, from: Selector::Leg(legs[1 - i]) }, now);
+                engine.handle_command(&MediaCommand::Tap { leg, on: tapped }, now);
+                let slot = engine.slot_of(leg).expect("just opened");
+                sources.push((slot, rtp, codecs[i].payload_type()));
+            }
+        }
+        while engine.poll_output().is_some() {}
+        Self { engine, sources, next: 0, sequence: 0, now }
+    }
+
+    fn packet(&mut self, buffer: &mut [u8; 172]) -> usize {
+        if self.next == self.sources.len() {
+            self.next = 0;
+            self.sequence = self.sequence.wrapping_add(1);
+            self.now += TURN;
+        }
+        let (slot, from, payload_type) = self.sources[self.next];
+        self.next += 1;
+        let (sequence, timestamp) = (self.sequence, u32::from(self.sequence).wrapping_mul(160));
+        let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 1, payload: 0..0 };
+        *buffer = [0x55; 172];
+        buffer[..12].copy_from_slice(&header.to_bytes());
+        let len = self.engine.handle_rtp(slot, from, buffer, self.now).map_or(0, |relay| relay.bytes.len());
+        // Flowing, once per leg.
+        while self.engine.poll_output().is_some() {}
+        len
+    }
+}
+
+fn relay(criterion: &mut Criterion) {
+    let cases = [
+        ("same codec", [Codec::Pcmu, Codec::Pcmu], false),
+        ("PCMU and PCMA", [Codec::Pcmu, Codec::Pcma], false),
+        ("same codec, callers tapped", [Codec::Pcmu, Codec::Pcmu], true),
+    ];
+    let mut group = criterion.benchmark_group("relay one packet");
+    group.throughput(Throughput::Elements(1));
+    for (name, codecs, tapped) in cases {
+        let ring = tapped.then(|| Ring(Box::new([None; 1024]), 0));
+        let mut bench = Bench::new(codecs, ring);
+        let mut buffer = [0; 172];
+        for _ in 0..bench.sources.len() {
+            bench.packet(&mut buffer);
+        }
+        assert_eq!(bench.packet(&mut buffer), 172, "packets are relayed");
+        group.bench_function(name, |b| b.iter(|| black_box(bench.packet(black_box(&mut buffer)))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, relay);
+criterion_main!(benches);

@@ -1,6 +1,6 @@
 //! What the engine takes and gives: configuration, outputs, packets, the tap.
 
-use call_model::{Instant, LegId, MediaEvent, Prompt};
+use call_model::{LegId, MediaEvent, Prompt, TapFrame};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -11,9 +11,6 @@ pub const FRAME: usize = 160;
 
 /// Longest packet the engine itself sends: room for 60 ms of G.711, and for a compound RTCP packet.
 pub const PACKET_CAPACITY: usize = 512;
-
-/// Octets of audio a [`TapFrame`] can hold: 30 ms. Longer packets are tapped as several frames.
-pub const TAP_CAPACITY: usize = 240;
 
 /// What the gateway plays, as mu-law bytes at 8000 Hz. An empty prompt counts as played at once.
 #[derive(Clone, Debug)]
@@ -241,32 +238,6 @@ pub enum TimerName {
     Rtcp,
     /// Statistics are due.
     Quality,
-}
-
-/// A copy of one packet of the caller's, for the listener. Not decoded, not reordered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TapFrame {
-    /// The caller's leg.
-    pub leg: LegId,
-    /// When it arrived.
-    pub at: Instant,
-    /// RTP sequence number, as received.
-    pub sequence: u16,
-    /// RTP timestamp of the first octet, as received.
-    pub timestamp: u32,
-    /// RTP payload type: 0 mu-law, 8 A-law, 13 comfort noise, else telephone-event (which is not for the model).
-    pub payload_type: u8,
-    /// Octets used of `payload`.
-    pub len: u16,
-    /// The payload.
-    pub payload: [u8; TAP_CAPACITY],
-}
-
-impl TapFrame {
-    /// The octets received.
-    pub fn audio(&self) -> &[u8] {
-        &self.payload[..usize::from(self.len).min(TAP_CAPACITY)]
-    }
 }
 
 /// Where tapped packets go. Called on the packet path: must not block, lock or allocate.

@@ -20,8 +20,8 @@ mod relay;
 mod rtcp;
 
 pub use api::{
-    EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TAP_CAPACITY, TapFrame,
-    TapSink, TimerName,
+    EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TapSink, TimerName,
 };
+pub use call_model::TapFrame;
 pub use engine::MediaEngine;
 pub use header::{HEADER, Header, TelephoneEvent};

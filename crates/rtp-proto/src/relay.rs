@@ -1,6 +1,6 @@
 //! The packet path: a datagram of one leg becomes packets of those who hear it. No allocation, no look-up.
 
-use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TAP_CAPACITY, TapFrame, TimerName};
+use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TimerName};
 use crate::dtmf::Pressed;
 use crate::engine::MediaEngine;
 use crate::g711;
@@ -8,7 +8,7 @@ use crate::header::{self, HEADER, Header};
 use crate::leg::{Arrival, Content, Feed, Kind, RtpLeg};
 use crate::outgoing::Stamp;
 use crate::rtcp;
-use call_model::{Codec, Instant, LegId, MediaEvent};
+use call_model::{Codec, Instant, LegId, MediaEvent, TapFrame};
 use core::net::SocketAddr;
 
 /// How one listener gets a packet.
@@ -75,7 +75,7 @@ impl MediaEngine {
             self.outputs.push_back(Output::Event(MediaEvent::Flowing { leg: id, from }));
         }
         if tapped {
-            self.tap_packet(id, &arrival.header, packet, now);
+            self.tap_packet(id, &arrival.header, packet);
         }
         if let Content::Event(event) = arrival.content {
             self.follow_digits(slot.index, arrival.header.timestamp, event, arrival.place.fresh, now);
@@ -83,21 +83,11 @@ impl MediaEngine {
         Some(arrival)
     }
 
-    fn tap_packet(&mut self, leg: LegId, header: &Header, packet: &[u8], now: Instant) {
+    fn tap_packet(&mut self, leg: LegId, header: &Header, packet: &[u8]) {
         let audio = packet.get(header.payload.clone()).unwrap_or(&[]);
         let mut timestamp = header.timestamp;
-        for part in audio.chunks(TAP_CAPACITY) {
-            let mut payload = [0; TAP_CAPACITY];
-            payload[..part.len()].copy_from_slice(part);
-            let frame = TapFrame {
-                leg,
-                at: now,
-                sequence: header.sequence,
-                timestamp,
-                payload_type: header.payload_type,
-                len: part.len() as u16,
-                payload,
-            };
+        for part in audio.chunks(TapFrame::MAX) {
+            let frame = TapFrame::new(leg, header.sequence, timestamp, header.payload_type, part);
             if !self.tap.push(&frame) {
                 self.tap_dropped += 1;
             }

@@ -10,23 +10,23 @@ use rtp_proto::{EngineConfig, Header, MediaEngine, Output, Prompts, TapFrame, Ta
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-pub const CALLER: u8 = 0;
-pub const BOT: u8 = 1;
-pub const DESK: u8 = 2;
+pub(crate) const CALLER: u8 = 0;
+pub(crate) const BOT: u8 = 1;
+pub(crate) const DESK: u8 = 2;
 
 /// The tones of our own audio, as mu-law octets that nobody else sends.
-pub const PRESS_ONE: u8 = 0x21;
-pub const MUSIC: u8 = 0x31;
+pub(crate) const PRESS_ONE: u8 = 0x21;
+pub(crate) const MUSIC: u8 = 0x31;
 
-pub fn leg(index: u8) -> LegId {
+pub(crate) fn leg(index: u8) -> LegId {
     LegId { call: CallId(7), index }
 }
 
-pub fn address(index: u8) -> SocketAddr {
+pub(crate) fn address(index: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, index + 1], 4000))
 }
 
-pub fn remote(index: u8, codec: Codec) -> RemoteMedia {
+pub(crate) fn remote(index: u8, codec: Codec) -> RemoteMedia {
     let rtp = address(index);
     RemoteMedia {
         rtp,
@@ -38,7 +38,7 @@ pub fn remote(index: u8, codec: Codec) -> RemoteMedia {
 }
 
 #[derive(Clone, Default)]
-pub struct Taps(pub Arc<Mutex<Vec<TapFrame>>>);
+pub(crate) struct Taps(pub(crate) Arc<Mutex<Vec<TapFrame>>>);
 
 impl TapSink for Taps {
     fn push(&mut self, frame: &TapFrame) -> bool {
@@ -50,26 +50,26 @@ impl TapSink for Taps {
 
 /// A packet as a peer received it.
 #[derive(Clone, Debug)]
-pub struct Got {
-    pub at: Instant,
-    pub to: SocketAddr,
-    pub header: Header,
-    pub payload: Vec<u8>,
+pub(crate) struct Got {
+    pub(crate) at: Instant,
+    pub(crate) to: SocketAddr,
+    pub(crate) header: Header,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// Sends a stream of one octet.
-pub struct Sender {
-    pub leg: LegId,
-    pub from: SocketAddr,
-    pub ssrc: u32,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub payload_type: u8,
-    pub octet: u8,
+pub(crate) struct Sender {
+    pub(crate) leg: LegId,
+    pub(crate) from: SocketAddr,
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) octet: u8,
 }
 
 impl Sender {
-    pub fn new(index: u8, octet: u8) -> Self {
+    pub(crate) fn new(index: u8, octet: u8) -> Self {
         Self {
             leg: leg(index),
             from: address(index),
@@ -81,19 +81,19 @@ impl Sender {
         }
     }
 
-    pub fn packet(&mut self) -> Vec<u8> {
+    pub(crate) fn packet(&mut self) -> Vec<u8> {
         let payload = [self.octet; 160];
         let packet = self.build(self.payload_type, self.timestamp, false, &payload);
         self.timestamp = self.timestamp.wrapping_add(160);
         packet
     }
 
-    pub fn event(&mut self, event: u8, end: bool, duration: u16, marker: bool) -> Vec<u8> {
+    pub(crate) fn event(&mut self, event: u8, end: bool, duration: u16, marker: bool) -> Vec<u8> {
         let [high, low] = duration.to_be_bytes();
         self.build(101, self.timestamp, marker, &[event, if end { 0x8a } else { 0x0a }, high, low])
     }
 
-    pub fn build(&mut self, payload_type: u8, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn build(&mut self, payload_type: u8, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<u8> {
         let (sequence, ssrc) = (self.sequence, self.ssrc);
         self.sequence = self.sequence.wrapping_add(1);
         let mut packet = Header { marker, payload_type, sequence, timestamp, ssrc, payload: 0..0 }.to_bytes().to_vec();
@@ -102,27 +102,27 @@ impl Sender {
     }
 }
 
-pub struct World {
-    pub engine: MediaEngine,
-    pub now: Instant,
-    pub taps: Taps,
-    pub got: BTreeMap<LegId, Vec<Got>>,
-    pub rtcp: Vec<(LegId, SocketAddr, bool, Vec<u8>)>,
-    pub frames: Vec<(LegId, [u8; 160])>,
-    pub marks: Vec<String>,
-    pub stream_digits: Vec<char>,
-    pub events: Vec<MediaEvent>,
+pub(crate) struct World {
+    pub(crate) engine: MediaEngine,
+    pub(crate) now: Instant,
+    pub(crate) taps: Taps,
+    pub(crate) got: BTreeMap<LegId, Vec<Got>>,
+    pub(crate) rtcp: Vec<(LegId, SocketAddr, bool, Vec<u8>)>,
+    pub(crate) frames: Vec<(LegId, [u8; 160])>,
+    pub(crate) marks: Vec<String>,
+    pub(crate) stream_digits: Vec<char>,
+    pub(crate) events: Vec<MediaEvent>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut config = EngineConfig::new("warmline@test");
         config.prompts = Prompts { press_one: Arc::from([PRESS_ONE; 400].as_slice()), ..Prompts::none() };
         config.music = Arc::from([MUSIC; 1000].as_slice());
         Self::with(config)
     }
 
-    pub fn with(config: EngineConfig) -> Self {
+    pub(crate) fn with(config: EngineConfig) -> Self {
         let taps = Taps::default();
         Self {
             engine: MediaEngine::new(config, IdSource::from_u64(5), Box::new(taps.clone())),
@@ -138,7 +138,7 @@ impl World {
     }
 
     /// A call of caller, SIP bot and SIP desk, all with remote parameters, hearing silence.
-    pub fn call(codecs: [Codec; 3]) -> Self {
+    pub(crate) fn call(codecs: [Codec; 3]) -> Self {
         let mut world = Self::new();
         for (index, codec) in codecs.into_iter().enumerate() {
             world.open(index as u8);
@@ -147,22 +147,22 @@ impl World {
         world
     }
 
-    pub fn open(&mut self, index: u8) {
+    pub(crate) fn open(&mut self, index: u8) {
         let role = [Role::Caller, Role::Bot, Role::Desk][usize::from(index.min(2))];
         let allowed = vec![("198.51.100.0".parse().expect("address"), 24)];
         self.command(MediaCommand::Open { leg: leg(index), role, port: 20_000 + 2 * u16::from(index), allowed });
     }
 
-    pub fn feed(&mut self, index: u8, from: Selector) {
+    pub(crate) fn feed(&mut self, index: u8, from: Selector) {
         self.command(MediaCommand::Feed { leg: leg(index), from });
     }
 
-    pub fn command(&mut self, command: MediaCommand) {
+    pub(crate) fn command(&mut self, command: MediaCommand) {
         self.engine.handle_command(&command, self.now);
         self.drain();
     }
 
-    pub fn deliver(&mut self, leg: LegId, from: SocketAddr, packet: &[u8]) {
+    pub(crate) fn deliver(&mut self, leg: LegId, from: SocketAddr, packet: &[u8]) {
         let Some(slot) = self.engine.slot_of(leg) else { return };
         let mut buffer = packet.to_vec();
         if let Some(relay) = self.engine.handle_rtp(slot, from, &mut buffer, self.now) {
@@ -172,13 +172,13 @@ impl World {
         self.drain();
     }
 
-    pub fn send(&mut self, sender: &mut Sender) {
+    pub(crate) fn send(&mut self, sender: &mut Sender) {
         let packet = sender.packet();
         self.deliver(sender.leg, sender.from, &packet);
     }
 
     /// Lets time pass, running every timer when it is due.
-    pub fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
         while let Some((at, _)) = self.engine.poll_timeout().filter(|(at, _)| *at <= end) {
             self.now = self.now.max(at);
@@ -189,7 +189,7 @@ impl World {
     }
 
     /// 20 ms steps in which each sender sends one packet.
-    pub fn talk(&mut self, senders: &mut [&mut Sender], steps: u32) {
+    pub(crate) fn talk(&mut self, senders: &mut [&mut Sender], steps: u32) {
         for _ in 0..steps {
             for sender in senders.iter_mut() {
                 self.send(sender);
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Rtp { leg, to, packet, .. } => self.receive(leg, to, packet.as_slice()),
@@ -219,11 +219,11 @@ impl World {
         self.got.entry(leg).or_default().push(Got { at: self.now, to, header, payload });
     }
 
-    pub fn take(&mut self, index: u8) -> Vec<Got> {
+    pub(crate) fn take(&mut self, index: u8) -> Vec<Got> {
         self.got.remove(&leg(index)).unwrap_or_default()
     }
 
-    pub fn digits(&self) -> Vec<(LegId, char)> {
+    pub(crate) fn digits(&self) -> Vec<(LegId, char)> {
         let digit = |event: &MediaEvent| match event {
             MediaEvent::Digit { leg, digit, .. } => Some((*leg, *digit)),
             _ => None,
@@ -234,7 +234,7 @@ impl World {
 
 /// The stream rules that hold for every leg at any time: one SSRC, no sequence number used twice, later numbers never
 /// with earlier timestamps, and no packet overlapping the one before.
-pub fn check_stream(got: &[Got]) {
+pub(crate) fn check_stream(got: &[Got]) {
     let Some(first) = got.first() else { return };
     let mut by_sequence: BTreeMap<i64, &Got> = BTreeMap::new();
     let mut highest = i64::from(first.header.sequence);
