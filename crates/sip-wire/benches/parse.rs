@@ -25,14 +25,13 @@ fn invite() -> Vec<u8> {
 fn benches(c: &mut Criterion) {
     let bytes = invite();
     let message = Message::parse_datagram(&bytes).expect("a valid INVITE");
-    println!("{} bytes", bytes.len());
     c.bench_function("parse_datagram 1 kB INVITE", |b| b.iter(|| Message::parse_datagram(black_box(&bytes))));
     c.bench_function("validate_request", |b| b.iter(|| validate_request(black_box(&message))));
     c.bench_function("to_bytes", |b| b.iter(|| black_box(&message).to_bytes()));
     c.bench_function("response_to 200 + to_bytes", |b| {
         b.iter(|| black_box(&message).response_to(200, "", Some("tag")).to_bytes())
     });
-    c.bench_function("StreamFramer, 1 kB INVITE", |b| {
+    c.bench_function("StreamFramer 1 kB INVITE", |b| {
         let mut framer = StreamFramer::new();
         b.iter(|| {
             framer.push(black_box(&bytes));

@@ -21,9 +21,16 @@ pub enum Framed {
 pub struct StreamFramer {
     buffer: Vec<u8>,
     scanned: usize,
-    /// Head that waits for its body: the head, where the body starts, how long it is.
-    waiting: Option<(Box<Head>, usize, usize)>,
+    waiting: Option<Waiting>,
     closed: bool,
+}
+
+/// A head whose body has not arrived yet.
+#[derive(Debug)]
+struct Waiting {
+    head: Box<Head>,
+    body_at: usize,
+    end: usize,
 }
 
 impl StreamFramer {
@@ -79,7 +86,7 @@ impl StreamFramer {
         }
     }
 
-    fn read_head(&mut self) -> Option<Result<(Box<Head>, usize, usize), Malformed>> {
+    fn read_head(&mut self) -> Option<Result<Waiting, Malformed>> {
         if matches!(self.buffer.first(), None | Some(b'\r' | b'\n')) {
             return None;
         }
@@ -88,35 +95,25 @@ impl StreamFramer {
             return too_long.then(|| Err(Head::parse(&self.buffer).refuse(513, "headers do not end")));
         };
         let head = Head::parse(&self.buffer[..body_at]);
-        if body_at > MAX_HEAD_BYTES {
-            return Some(Err(head.refuse(513, "headers too long")));
-        }
         Some(match head.content_length() {
-            ContentLength::Bytes(length) if length > MAX_MESSAGE_BYTES - body_at => {
-                Err(head.refuse(513, "message too large"))
-            }
-            ContentLength::Bytes(length) if head.has_start() => Ok((Box::new(head), body_at, length)),
-            ContentLength::Bytes(length) if length == 0 || head.looks_like_sip() => {
-                Ok((Box::new(head), body_at, length))
-            }
-            ContentLength::Bytes(_) => Err(head.refuse(400, "bad start line")),
+            _ if body_at > MAX_HEAD_BYTES => Err(head.refuse(513, "headers too long")),
             ContentLength::Absent => Err(head.refuse(400, "no Content-Length on a stream")),
             ContentLength::Bad => Err(head.refuse(400, "Content-Length is not a number")),
             ContentLength::Repeated => Err(head.refuse(400, "Content-Length stands more than once")),
+            ContentLength::Bytes(length) if length > MAX_MESSAGE_BYTES - body_at => {
+                Err(head.refuse(513, "message too large"))
+            }
+            ContentLength::Bytes(_) if !head.looks_like_sip() => Err(head.refuse(400, "bad start line")),
+            ContentLength::Bytes(length) => Ok(Waiting { head: Box::new(head), body_at, end: body_at + length }),
         })
     }
 
     fn take_message(&mut self) -> Option<Result<Framed, Malformed>> {
-        let (_, body_at, length) = self.waiting.as_ref()?;
-        let end = body_at + length;
-        if self.buffer.len() < end {
-            return None;
-        }
-        let (head, body_at, _) = self.waiting.take()?;
-        let body = self.buffer[body_at..end].to_vec();
-        self.buffer.drain(..end);
+        let waiting = self.waiting.take_if(|waiting| self.buffer.len() >= waiting.end)?;
+        let body = self.buffer[waiting.body_at..waiting.end].to_vec();
+        self.buffer.drain(..waiting.end);
         self.scanned = 0;
-        Some(head.into_message(body).map(|message| Framed::Message(Box::new(message))))
+        Some(waiting.head.into_message(body).map(|message| Framed::Message(Box::new(message))))
     }
 
     fn close(&mut self, malformed: Malformed) -> Malformed {

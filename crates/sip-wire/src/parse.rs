@@ -154,18 +154,13 @@ impl Head {
         self.problem.get_or_insert((code, why));
     }
 
-    /// True for a first line of three words that ends in a SIP version, or one that starts with it.
+    /// False when the first line starts with neither a method nor a SIP version: then nothing after it can be trusted.
     pub(crate) fn looks_like_sip(&self) -> bool {
         self.is_response || self.method.is_some()
     }
 
     pub(crate) fn content_length(&self) -> ContentLength {
         self.content_length
-    }
-
-    /// True when the start line could be read, so that the bytes are SIP at all.
-    pub(crate) fn has_start(&self) -> bool {
-        self.start.is_some()
     }
 
     /// A refusal because of framing. A problem found earlier in the head tells more and wins, unless the message is too
