@@ -3,7 +3,7 @@
 //! A call speaks legs. What a leg hears is computed from the state in one place ([`Call::settle`]), so that a caller
 //! is never fed by two sources or by none.
 
-use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig, WhileConsulting};
+use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
 use crate::digits::LoneDigits;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState};
@@ -85,7 +85,7 @@ pub(crate) struct Call {
     pub(crate) prompt: Option<(Prompt, Instant)>,
     /// A decision taken while there was nobody to hand over yet.
     pub(crate) waiting: Option<Decision>,
-    tapped: bool,
+    pub(crate) tapped: bool,
     pub(crate) ending: Option<EndCause>,
     /// A desk that hears why nobody is there, until then.
     pub(crate) farewell: Option<(LegId, Instant)>,
@@ -93,7 +93,7 @@ pub(crate) struct Call {
     pub(crate) forget_at: Option<Instant>,
     probed: Option<Instant>,
     over: bool,
-    outputs: VecDeque<CallOutput>,
+    pub(crate) outputs: VecDeque<CallOutput>,
 }
 
 impl Call {
@@ -142,6 +142,11 @@ impl Call {
 
     /// Something happened to a leg.
     pub(crate) fn handle_leg(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
+        if let LegEvent::Refer(progress) = event {
+            // NOTIFY may come after the BYE of its own dialog, when the leg is gone.
+            self.on_refer(progress, world);
+            return self.settle();
+        }
         let Some(leg) = self.leg_mut(id) else { return };
         match &event {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
@@ -351,98 +356,11 @@ impl Call {
     }
 }
 
-/// Who hears whom.
-impl Call {
-    /// Brings every leg's feed and the tap in line with the state. Runs at the end of every input.
-    pub(crate) fn settle(&mut self) {
-        for index in 0..self.legs.len() {
-            let leg = &self.legs[index];
-            let (id, role) = (leg.id, leg.role);
-            let wanted = if leg.is_up() { self.source_for(leg) } else { None };
-            if let Some(from) = wanted
-                && self.legs[index].feed != Some(from)
-            {
-                self.legs[index].feed = Some(from);
-                let source = match from {
-                    Selector::Leg(source) => self.leg(source).map(|leg| leg.role),
-                    _ => None,
-                };
-                self.outputs.push_back(CallOutput::Media(MediaCommand::Feed { leg: id, from }));
-                self.trace(TraceKind::Fed { leg: id, role, from, source });
-            }
-        }
-        let listen =
-            self.about.route.listen && self.caller_is_up() && self.ending.is_none() && self.phase.before_join();
-        if listen != self.tapped {
-            self.tapped = listen;
-            if self.leg(self.caller_id()).is_some() {
-                self.outputs.push_back(CallOutput::Media(MediaCommand::Tap { leg: self.caller_id(), on: listen }));
-            }
-        }
-        self.close_when_empty();
-    }
-
-    fn source_for(&self, leg: &Leg) -> Option<Selector> {
-        match leg.role {
-            Role::Caller if self.ending.is_some() => None,
-            Role::Caller => Some(self.source_for_caller()),
-            Role::Bot if Some(leg.id) == self.bot && self.bot_hears_caller() => Some(Selector::Leg(self.caller_id())),
-            Role::Bot => Some(Selector::Silence),
-            Role::Desk => Some(self.source_for_desk(leg.id)),
-        }
-    }
-
-    fn source_for_caller(&self) -> Selector {
-        match &self.phase {
-            Phase::WithBot | Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Accepting { .. } => {
-                match self.bot.filter(|_| self.bot_is_up() && (self.is_with_bot() || self.bot_keeps_caller())) {
-                    Some(bot) => Selector::Leg(bot),
-                    None => self.comfort(),
-                }
-            }
-            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => match self.leg(*leg) {
-                Some(desk) if desk.is_up() && desk.direction.receives() => Selector::Leg(*leg),
-                Some(desk) if desk.is_up() => Selector::Music,
-                _ => Selector::Silence,
-            },
-            Phase::Recovering(_) | Phase::Released => self.comfort(),
-        }
-    }
-
-    fn source_for_desk(&self, desk: LegId) -> Selector {
-        let caller = Selector::Leg(self.caller_id());
-        match &self.phase {
-            _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
-            Phase::Accepting { leg, .. } if *leg == desk => Selector::Prompt(Prompt::PressOne),
-            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => caller,
-            _ => Selector::Silence,
-        }
-    }
-
-    /// What a caller hears who has nobody: the prompt that is due, else music.
-    fn comfort(&self) -> Selector {
-        self.prompt.map_or(Selector::Music, |(prompt, _)| Selector::Prompt(prompt))
-    }
-
-    fn bot_hears_caller(&self) -> bool {
-        self.caller_is_up() && (self.is_with_bot() || (self.phase.is_consulting() && self.bot_keeps_caller()))
-    }
-
-    fn bot_keeps_caller(&self) -> bool {
-        self.about.route.while_consulting == WhileConsulting::Bot
-    }
-
-    const fn is_with_bot(&self) -> bool {
-        matches!(self.phase, Phase::WithBot)
-    }
-}
-
 /// The caller.
 impl Call {
     fn on_caller(&mut self, event: LegEvent, world: &mut World<'_>) {
         match event {
             LegEvent::Answered { .. } => self.on_caller_up(world),
-            LegEvent::Refer(progress) => self.on_refer(progress, world),
             LegEvent::Cancelled => {
                 self.end(EndCause::new(Party::Caller, call_model::EndReason::Cancelled), world);
             }
@@ -450,7 +368,7 @@ impl Call {
                 self.end(EndCause::sip(Party::Gateway, call_model::EndReason::Refused, status), world);
             }
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
-            LegEvent::Ringing | LegEvent::MediaChanged { .. } | LegEvent::Late => {}
+            LegEvent::Ringing | LegEvent::MediaChanged { .. } | LegEvent::Late | LegEvent::Refer(_) => {}
         }
     }
 

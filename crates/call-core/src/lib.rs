@@ -9,6 +9,7 @@ mod call;
 pub mod config;
 mod digits;
 mod ending;
+mod hearing;
 mod known;
 mod leg;
 mod metadata;
@@ -19,6 +20,9 @@ mod release;
 mod seats;
 mod switchboard;
 mod transfer;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::{
     AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,

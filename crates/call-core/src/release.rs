@@ -42,7 +42,7 @@ impl Call {
 
     /// What the trunk makes of it.
     pub(crate) fn on_refer(&mut self, progress: ReferProgress, world: &mut World<'_>) {
-        if !matches!(self.phase, Phase::Releasing { .. }) {
+        if self.ending.is_some() || !matches!(self.phase, Phase::Releasing { .. }) {
             return;
         }
         match progress {

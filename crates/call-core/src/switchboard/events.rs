@@ -71,15 +71,7 @@ impl Switchboard {
     fn on_refer(&mut self, dialog: DialogId, progress: ReferProgress, now: Instant) {
         // NOTIFY may come after the BYE of its own dialog: the leg it belonged to is remembered.
         if let Some((leg, _)) = self.leg_of(dialog) {
-            let is_past = self.links.get(&leg).is_none_or(|link| link.dialog != Some(dialog));
-            self.with_call(leg.call, now, |call, world| {
-                if is_past {
-                    call.on_refer(progress, world);
-                    call.settle();
-                } else {
-                    call.handle_leg(leg, LegEvent::Refer(progress), world);
-                }
-            });
+            self.with_call(leg.call, now, |call, world| call.handle_leg(leg, LegEvent::Refer(progress), world));
         }
     }
 

@@ -1,0 +1,93 @@
+//! Who hears whom: computed from the state in one place, after every input.
+
+use crate::call::{Call, CallOutput};
+use crate::config::WhileConsulting;
+use crate::leg::{Leg, LegState};
+use crate::transfer::Phase;
+use call_model::{LegId, MediaCommand, Prompt, Role, Selector, TraceKind};
+
+impl Call {
+    /// Brings every leg's feed and the tap in line with the state. Runs at the end of every input.
+    pub(crate) fn settle(&mut self) {
+        for index in 0..self.legs.len() {
+            let leg = &self.legs[index];
+            let (id, role) = (leg.id, leg.role);
+            let wanted = if leg.is_up() { self.source_for(leg) } else { None };
+            if let Some(from) = wanted
+                && self.legs[index].feed != Some(from)
+            {
+                self.legs[index].feed = Some(from);
+                let source = match from {
+                    Selector::Leg(source) => self.leg(source).map(|leg| leg.role),
+                    _ => None,
+                };
+                self.outputs.push_back(CallOutput::Media(MediaCommand::Feed { leg: id, from }));
+                self.trace(TraceKind::Fed { leg: id, role, from, source });
+            }
+        }
+        let listen =
+            self.about.route.listen && self.caller_is_up() && self.ending.is_none() && self.phase.before_join();
+        if listen != self.tapped {
+            self.tapped = listen;
+            if self.leg(self.caller_id()).is_some() {
+                self.outputs.push_back(CallOutput::Media(MediaCommand::Tap { leg: self.caller_id(), on: listen }));
+            }
+        }
+        self.close_when_empty();
+    }
+
+    fn source_for(&self, leg: &Leg) -> Option<Selector> {
+        match leg.role {
+            Role::Caller if self.ending.is_some() => None,
+            Role::Caller => Some(self.source_for_caller()),
+            _ if self.leg(self.caller_id()).is_some_and(|caller| caller.state == LegState::Arriving) => None,
+            Role::Bot if Some(leg.id) == self.bot && self.bot_hears_caller() => Some(Selector::Leg(self.caller_id())),
+            Role::Bot => Some(Selector::Silence),
+            Role::Desk => Some(self.source_for_desk(leg.id)),
+        }
+    }
+
+    fn source_for_caller(&self) -> Selector {
+        match &self.phase {
+            Phase::WithBot | Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Accepting { .. } => {
+                match self.bot.filter(|_| self.bot_is_up() && (self.is_with_bot() || self.bot_keeps_caller())) {
+                    Some(bot) => Selector::Leg(bot),
+                    None => self.comfort(),
+                }
+            }
+            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => match self.leg(*leg) {
+                Some(desk) if desk.is_up() && desk.direction.receives() => Selector::Leg(*leg),
+                Some(desk) if desk.is_up() => Selector::Music,
+                _ => Selector::Silence,
+            },
+            Phase::Recovering(_) | Phase::Released => self.comfort(),
+        }
+    }
+
+    fn source_for_desk(&self, desk: LegId) -> Selector {
+        let caller = Selector::Leg(self.caller_id());
+        match &self.phase {
+            _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
+            Phase::Accepting { leg, .. } if *leg == desk => Selector::Prompt(Prompt::PressOne),
+            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => caller,
+            _ => Selector::Silence,
+        }
+    }
+
+    /// What a caller hears who has nobody: the prompt that is due, else music.
+    fn comfort(&self) -> Selector {
+        self.prompt.map_or(Selector::Music, |(prompt, _)| Selector::Prompt(prompt))
+    }
+
+    pub(crate) fn bot_hears_caller(&self) -> bool {
+        self.caller_is_up() && (self.is_with_bot() || (self.phase.is_consulting() && self.bot_keeps_caller()))
+    }
+
+    fn bot_keeps_caller(&self) -> bool {
+        self.about.route.while_consulting == WhileConsulting::Bot
+    }
+
+    const fn is_with_bot(&self) -> bool {
+        matches!(self.phase, Phase::WithBot)
+    }
+}
