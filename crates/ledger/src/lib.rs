@@ -1,30 +1,43 @@
 //! The durable record of calls, decisions and handoffs, in SQLite.
 //!
 //! One writer thread behind a bounded queue: [`Ledger::record`] never waits for the disk. What does not fit is dropped
-//! and counted ([`Ledger::health`]).
+//! and counted ([`Ledger::health`]). A file can be read by others while it is written ([`Report`]).
+//!
+//! ```
+//! use call_model::{Instant, WallAnchor};
+//! let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
+//! let ledger = ledger::Ledger::open(&ledger::Place::Memory, wall)?;
+//! assert!(ledger.calls(10)?.is_empty());
+//! ledger.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod entry;
+mod place;
+mod query;
+mod writer;
+
+pub use place::{OpenError, Place};
+pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
 
 use call_model::{CallId, TraceEvent, WallAnchor};
-use std::path::{Path, PathBuf};
-
-/// Where the ledger lives.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// In memory; gone with the process.
-    Memory,
-    /// In a file, which is created when missing.
-    File(PathBuf),
-}
-
-impl Place {
-    /// `:memory:` or a path.
-    pub fn parse(text: &str) -> Self {
-        if text == ":memory:" { Self::Memory } else { Self::File(PathBuf::from(text)) }
-    }
-}
+use entry::Entry;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use writer::{Job, Shared};
 
 /// The open ledger. Share it by `Arc`.
 #[derive(Debug)]
-pub struct Ledger {}
+pub struct Ledger {
+    jobs: SyncSender<Job>,
+    shared: Arc<Shared>,
+    wall: WallAnchor,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Ledger {
     /// Opens or creates it, migrates it and starts its writer.
@@ -32,41 +45,156 @@ impl Ledger {
     /// # Errors
     /// The file is not a ledger, is damaged, locked, from a newer Warmline, or cannot be written; the text says which
     /// and what to do.
-    pub fn open(_place: &Place, _wall: WallAnchor) -> Result<Self, OpenError> {
-        Ok(Self {})
+    pub fn open(place: &Place, wall: WallAnchor) -> Result<Self, OpenError> {
+        let db = place::open(place)?;
+        Self::start(db, wall, writer::QUEUE)
+    }
+
+    fn start(db: Connection, wall: WallAnchor, queue: usize) -> Result<Self, OpenError> {
+        let (jobs, received) = mpsc::sync_channel(queue);
+        let shared = Arc::new(Shared::default());
+        let of_writer = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || writer::run(db, &received, &of_writer))
+            .map_err(OpenError::NoThread)?;
+        Ok(Self { jobs, shared, wall, thread: Mutex::new(Some(thread)) })
     }
 
     /// Writes down what matters of the event. Never blocks.
-    pub fn record(&self, _event: &TraceEvent) {}
+    pub fn record(&self, event: &TraceEvent) {
+        let Some(entry) = Entry::from_trace(event, &self.wall) else { return };
+        if self.jobs.try_send(Job::Entry(Box::new(entry))).is_err() {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     /// How the writer is doing.
     pub fn health(&self) -> Health {
-        Health { dropped: 0, fault: None }
+        Health { dropped: self.shared.dropped.load(Ordering::Relaxed), fault: self.shared.fault() }
     }
 
-    /// The newest calls, newest first. Waits for the writer: not for the switchboard loop.
+    /// The newest calls, newest first. Like all queries it sees everything recorded before it, and waits for the
+    /// writer: not for the switchboard loop.
     ///
     /// # Errors
     /// The database failed, or the ledger is closed.
-    pub fn calls(&self, _limit: u32) -> Result<Vec<CallRow>, QueryError> {
-        Ok(Vec::new())
+    pub fn calls(&self, limit: u32) -> Result<Vec<CallRow>, QueryError> {
+        self.ask(move |db| query::calls(db, limit))
     }
 
-    /// One call.
+    /// One call with its decisions, handoffs and events.
     ///
     /// # Errors
     /// The database failed, or the ledger is closed.
-    pub fn call(&self, _call: CallId) -> Result<Option<CallRow>, QueryError> {
-        Ok(None)
+    pub fn call(&self, call: CallId) -> Result<Option<CallStory>, QueryError> {
+        self.ask(move |db| query::story(db, &call.to_string()))
     }
 
-    /// Flushes everything recorded so far, and stops the writer. Later records are dropped.
+    /// The newest handoffs, newest first.
     ///
     /// # Errors
-    /// The database failed to take the last rows.
+    /// The database failed, or the ledger is closed.
+    pub fn handoffs(&self, limit: u32) -> Result<Vec<HandoffRow>, QueryError> {
+        self.ask(move |db| query::handoffs(db, limit))
+    }
+
+    /// Handoffs begun in `since_ms..until_ms` (milliseconds since 1970) by outcome and kind of reason, commonest first.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn outcomes(&self, since_ms: u64, until_ms: u64) -> Result<Vec<OutcomeRow>, QueryError> {
+        self.ask(move |db| query::outcomes(db, since_ms, until_ms))
+    }
+
+    /// Flushes everything recorded so far, and stops the writer. Later records are dropped and counted. Dropping the
+    /// ledger does the same and keeps the error to itself.
+    ///
+    /// # Errors
+    /// The database did not take the last rows.
     pub fn close(&self) -> Result<(), QueryError> {
-        Ok(())
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(thread) = thread.take() else { return Ok(()) };
+        let (done, closed) = mpsc::sync_channel(1);
+        let sent = self.jobs.send(Job::Close(done));
+        let result = closed.recv();
+        // A writer that panicked has said so on stderr; what it held is lost.
+        let joined = thread.join();
+        match (sent, result, joined) {
+            (Ok(()), Ok(result), Ok(())) => result.map_err(QueryError::Failed),
+            _ => Err(QueryError::Closed),
+        }
     }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let (tell, answer) = mpsc::sync_channel(1);
+        let job = Job::Query(Box::new(move |db| {
+            let _ = tell.send(query(db));
+        }));
+        self.jobs.send(job).map_err(|_| QueryError::Closed)?;
+        answer.recv().map_err(|_| QueryError::Closed)?.map_err(|error| QueryError::Failed(place::explain(&error)))
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+/// A ledger file opened for reading only, by a report while the gateway writes, or after it.
+#[derive(Debug)]
+pub struct Report {
+    db: Connection,
+}
+
+impl Report {
+    /// Opens an existing file.
+    ///
+    /// # Errors
+    /// There is no such file, it is not a ledger, is damaged, or from a newer Warmline.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        place::open_read_only(path).map(|db| Self { db })
+    }
+
+    /// See [`Ledger::calls`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn calls(&self, limit: u32) -> Result<Vec<CallRow>, QueryError> {
+        told(query::calls(&self.db, limit))
+    }
+
+    /// See [`Ledger::call`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn call(&self, call: CallId) -> Result<Option<CallStory>, QueryError> {
+        told(query::story(&self.db, &call.to_string()))
+    }
+
+    /// See [`Ledger::handoffs`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn handoffs(&self, limit: u32) -> Result<Vec<HandoffRow>, QueryError> {
+        told(query::handoffs(&self.db, limit))
+    }
+
+    /// See [`Ledger::outcomes`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn outcomes(&self, since_ms: u64, until_ms: u64) -> Result<Vec<OutcomeRow>, QueryError> {
+        told(query::outcomes(&self.db, since_ms, until_ms))
+    }
+}
+
+fn told<T>(result: rusqlite::Result<T>) -> Result<T, QueryError> {
+    result.map_err(|error| QueryError::Failed(place::explain(&error)))
 }
 
 /// How the writer is doing.
@@ -78,42 +206,13 @@ pub struct Health {
     pub fault: Option<String>,
 }
 
-/// One call, as recorded.
-#[derive(Clone, PartialEq, Debug)]
-pub struct CallRow {
-    /// Its id.
-    pub call: String,
-}
-
-/// Why the ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file cannot be opened, created or written.
-    #[error("ledger {}: {what}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        what: String,
-    },
-}
-
 /// Why a query gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The database said no.
-    #[error("the ledger could not be read: {0}")]
+    #[error("the ledger failed: {0}")]
     Failed(String),
     /// The ledger is closed.
     #[error("the ledger is closed")]
     Closed,
-}
-
-impl OpenError {
-    /// The file it is about.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Unusable { path, .. } => path,
-        }
-    }
 }

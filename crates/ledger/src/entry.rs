@@ -1,0 +1,187 @@
+//! What of a trace event is worth keeping, as a value that the writer can apply later.
+
+use call_model::{
+    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, TraceEvent, TraceKind,
+    TransferState, Urgency, WallAnchor,
+};
+use rusqlite::{Connection, params};
+
+/// One change to the database.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Entry {
+    call: CallId,
+    at_ms: u64,
+    change: Change,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum Change {
+    Began { session_id: String, trunk: String, caller: String, called: String },
+    Voice { distress: f32 },
+    Decided { decision: Decision, because: String },
+    Routed { handoff: HandoffId, desk: String, because: String },
+    Pop { handoff: HandoffId, desk: String, what: &'static str },
+    State { from: TransferState, to: TransferState },
+    HandoffEnded { handoff: HandoffId, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16> },
+    Ended(EndCause),
+    Other { kind: &'static str, what: String },
+}
+
+impl Entry {
+    /// Nothing for what the ledger does not keep.
+    pub(crate) fn from_trace(event: &TraceEvent, wall: &WallAnchor) -> Option<Self> {
+        let change = match &event.kind {
+            TraceKind::Began { from, to, trunk, session_id } => Change::Began {
+                session_id: session_id.clone(),
+                trunk: trunk.clone(),
+                caller: from.reveal().to_owned(),
+                called: to.reveal().to_owned(),
+            },
+            TraceKind::Fact(fact) => match &fact.kind {
+                FactKind::Voice(score) => Change::Voice { distress: score.distress },
+                _ => return None,
+            },
+            TraceKind::Decided(decision) => {
+                Change::Decided { decision: decision.clone(), because: because_json(decision, wall) }
+            }
+            TraceKind::Routed { handoff, desk, because } => {
+                Change::Routed { handoff: *handoff, desk: desk.0.clone(), because: because.clone() }
+            }
+            TraceKind::Pop { handoff, desk, what } => Change::Pop { handoff: *handoff, desk: desk.0.clone(), what },
+            TraceKind::State { from, to } => Change::State { from: *from, to: *to },
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
+                Change::HandoffEnded { handoff: *handoff, outcome: *outcome, stage: *stage, sip: *sip }
+            }
+            TraceKind::Ended { cause } => Change::Ended(*cause),
+            TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
+            TraceKind::LegEnded { role, cause, .. } => {
+                Change::Other { kind: "leg_ended", what: format!("{role}: {cause}") }
+            }
+            TraceKind::Note { about, text } => Change::Other { kind: "note", what: format!("{about}: {text}") },
+            TraceKind::Sip { .. }
+            | TraceKind::Fed { .. }
+            | TraceKind::Flowing { .. }
+            | TraceKind::Quality { .. }
+            | TraceKind::Dropped { .. } => return None,
+        };
+        Some(Self { call: event.call?, at_ms: wall.unix_ms(event.at), change })
+    }
+
+    /// Applies it, within the caller's transaction.
+    pub(crate) fn apply(&self, db: &Connection) -> rusqlite::Result<()> {
+        let (call, at) = (self.call.to_string(), self.at_ms);
+        match &self.change {
+            Change::Began { session_id, trunk, caller, called } => {
+                db.prepare_cached(
+                    "INSERT OR IGNORE INTO calls (call, session_id, trunk, caller, called, began_ms)
+                     VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![call, session_id, trunk, caller, called, at])?;
+            }
+            Change::Voice { distress } => {
+                db.prepare_cached(
+                    "UPDATE calls SET voice_windows = voice_windows + 1,
+                            peak_distress = max(coalesce(peak_distress, 0), ?2) WHERE call = ?1",
+                )?
+                .execute(params![call, f64::from(*distress)])?;
+            }
+            Change::Decided { decision, because } => decided(db, &call, at, decision, because)?,
+            Change::Routed { handoff, desk, because } => {
+                db.prepare_cached(
+                    "INSERT INTO handoffs (handoff, call, began_ms, trigger_kind, desk, routed_because)
+                     VALUES (?1, ?2, ?3, (SELECT trigger_kind FROM decisions WHERE call = ?2 ORDER BY id DESC LIMIT 1),
+                             ?4, ?5)
+                     ON CONFLICT (handoff) DO UPDATE SET desk = excluded.desk, routed_because = excluded.routed_because",
+                )?
+                .execute(params![handoff.to_string(), call, at, desk, because])?;
+            }
+            Change::Pop { handoff, desk, what } => pop(db, &call, at, &handoff.to_string(), desk, what)?,
+            Change::State { from, to } => state(db, &call, at, *from, *to)?,
+            Change::HandoffEnded { handoff, outcome, stage, sip } => {
+                db.prepare_cached(
+                    "INSERT INTO handoffs (handoff, call, began_ms, trigger_kind, ended_ms, outcome, stage, sip)
+                     VALUES (?1, ?2, ?3, (SELECT trigger_kind FROM decisions WHERE call = ?2 ORDER BY id DESC LIMIT 1),
+                             ?3, ?4, ?5, ?6)
+                     ON CONFLICT (handoff) DO UPDATE SET ended_ms = excluded.ended_ms, outcome = excluded.outcome,
+                             stage = excluded.stage, sip = excluded.sip",
+                )?
+                .execute(params![handoff.to_string(), call, at, outcome.as_str(), stage.to_string(), sip])?;
+            }
+            Change::Ended(cause) => {
+                db.prepare_cached(
+                    "UPDATE calls SET ended_ms = ?2, ended_by = ?3, ended_reason = ?4, ended_sip = ?5
+                     WHERE call = ?1 AND ended_ms IS NULL",
+                )?
+                .execute(params![call, at, cause.by.to_string(), cause.reason.as_str(), cause.sip])?;
+            }
+            Change::Other { kind, what } => event(db, &call, at, kind, what)?,
+        }
+        Ok(())
+    }
+}
+
+fn decided(db: &Connection, call: &str, at: u64, decision: &Decision, because: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO decisions (call, at_ms, rule, trigger_kind, layer, urgency, because) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        call,
+        at,
+        decision.rule,
+        decision.trigger.as_str(),
+        decision.layer.to_string(),
+        urgency(decision.urgency),
+        because
+    ])?;
+    Ok(())
+}
+
+fn pop(db: &Connection, call: &str, at: u64, handoff: &str, desk: &str, what: &str) -> rusqlite::Result<()> {
+    // The first acknowledgement and acceptance count.
+    let column = match what {
+        "acknowledged" => Some("acknowledged_ms"),
+        "accepted" => Some("accepted_ms"),
+        "joined" => Some("joined_ms"),
+        _ => None,
+    };
+    if let Some(column) = column {
+        db.prepare_cached(&format!("UPDATE handoffs SET {column} = coalesce({column}, ?2) WHERE handoff = ?1"))?
+            .execute(params![handoff, at])?;
+    }
+    event(db, call, at, "pop", &format!("{what} on {desk}"))
+}
+
+fn state(db: &Connection, call: &str, at: u64, from: TransferState, to: TransferState) -> rusqlite::Result<()> {
+    if to == TransferState::Joined {
+        db.prepare_cached("UPDATE calls SET joined_ms = coalesce(joined_ms, ?2) WHERE call = ?1")?
+            .execute(params![call, at])?;
+        db.prepare_cached(
+            "UPDATE handoffs SET joined_ms = coalesce(joined_ms, ?2) WHERE handoff =
+                 (SELECT handoff FROM handoffs WHERE call = ?1 ORDER BY began_ms DESC, handoff DESC LIMIT 1)",
+        )?
+        .execute(params![call, at])?;
+    }
+    event(db, call, at, "state", &format!("{from} -> {to}"))
+}
+
+fn event(db: &Connection, call: &str, at: u64, kind: &str, what: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO events (call, at_ms, kind, what) VALUES (?, ?, ?, ?)")?
+        .execute(params![call, at, kind, what])?;
+    Ok(())
+}
+
+fn because_json(decision: &Decision, wall: &WallAnchor) -> String {
+    let list = decision.because.iter().map(|fact| {
+        let at = wall.unix_ms(fact.at);
+        serde_json::json!({"at_ms": at, "text": fact.text})
+    });
+    serde_json::Value::Array(list.collect()).to_string()
+}
+
+const fn urgency(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Normal => "normal",
+        Urgency::High => "high",
+        Urgency::Emergency => "emergency",
+    }
+}
