@@ -9,6 +9,12 @@ pub struct Phrase {
     steps: Vec<Step>,
     at_start: bool,
     at_end: bool,
+    /// The steps a match may begin with, one bit each.
+    entry: u64,
+    /// The steps that may be left out, one bit each.
+    optional: u64,
+    /// The first letters of words a match may begin with, one bit each: most words of a turn end here.
+    letters: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +38,15 @@ const MAX_STEPS: usize = 63;
 impl Phrase {
     /// Compiles a phrase; the error says what to fix.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
-        let mut phrase = Self { source: source.to_owned(), steps: Vec::new(), at_start: false, at_end: false };
+        let mut phrase = Self {
+            source: source.to_owned(),
+            steps: Vec::new(),
+            at_start: false,
+            at_end: false,
+            entry: 0,
+            optional: 0,
+            letters: 0,
+        };
         let tokens: Vec<&str> = source.split_whitespace().collect();
         for (index, token) in tokens.iter().enumerate() {
             match *token {
@@ -48,6 +62,11 @@ impl Phrase {
         if !phrase.steps.iter().any(|step| !step.optional) {
             return Err("the phrase needs at least one word that is not optional".to_owned());
         }
+        let optional = phrase.steps.iter().enumerate().filter(|(_, step)| step.optional);
+        phrase.optional = optional.fold(0, |bits, (i, _)| bits | (1 << i));
+        phrase.entry = phrase.with_skips(1);
+        let entry = bits(phrase.entry).filter_map(|i| phrase.steps.get(i));
+        phrase.letters = entry.fold(0, |letters, step| letters | step.letters());
         Ok(phrase)
     }
 
@@ -108,7 +127,10 @@ impl Phrase {
     /// steps times words whatever the phrase.
     fn matches_at(&self, words: &Words, masked: &[bool], first: usize) -> Option<usize> {
         let done = 1_u64 << self.steps.len();
-        let mut states = self.with_skips(1);
+        if words.get(first).is_none_or(|word| self.letters & letter(word) == 0) {
+            return None;
+        }
+        let mut states = self.entry;
         let mut end = None;
         for index in first.. {
             if states & done != 0 && (!self.at_end || index == words.len()) {
@@ -124,25 +146,57 @@ impl Phrase {
     }
 
     fn advance(&self, states: u64, word: &str) -> u64 {
-        let moved = self.steps.iter().enumerate().filter(|(i, _)| states & (1 << i) != 0);
-        let moved = moved.filter(|(_, step)| step.accepts(word)).fold(0, |next, (i, _)| next | (1_u64 << (i + 1)));
-        self.with_skips(moved)
+        let accepts = |i: &usize| self.steps.get(*i).is_some_and(|step| step.accepts(word));
+        self.with_skips(bits(states).filter(accepts).fold(0, |next, i| next | (1_u64 << (i + 1))))
     }
 
     /// Adds the states reached by leaving optional steps out.
-    fn with_skips(&self, states: u64) -> u64 {
-        let optional = self.steps.iter().enumerate().filter(|(_, step)| step.optional);
-        optional.fold(states, |s, (i, _)| if s & (1 << i) != 0 { s | (1 << (i + 1)) } else { s })
+    fn with_skips(&self, mut states: u64) -> u64 {
+        loop {
+            let more = states | ((states & self.optional) << 1);
+            if more == states {
+                return states;
+            }
+            states = more;
+        }
     }
 }
 
+/// The numbers of the bits that are set.
+fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let first = (set != 0).then(|| set.trailing_zeros() as usize)?;
+        set &= set - 1;
+        Some(first)
+    })
+}
+
+/// The first letter of a word, as one bit; several letters share one.
+fn letter(word: &str) -> u32 {
+    1 << (word.bytes().next().unwrap_or_default() & 31)
+}
+
 impl Step {
+    fn letters(&self) -> u32 {
+        if self.words.is_empty() {
+            u32::MAX
+        } else {
+            self.words.iter().fold(0, |bits, word| bits | letter(word.text()))
+        }
+    }
+
     fn accepts(&self, word: &str) -> bool {
         self.words.is_empty() || self.words.iter().any(|w| w.matches(word))
     }
 }
 
 impl Word {
+    fn text(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::Prefix(text) => text,
+        }
+    }
+
     fn matches(&self, word: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == word,
