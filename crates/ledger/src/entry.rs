@@ -105,7 +105,14 @@ impl Entry {
                      ON CONFLICT (handoff) DO UPDATE SET ended_ms = excluded.ended_ms, outcome = excluded.outcome,
                              stage = excluded.stage, sip = excluded.sip",
                 )?
-                .execute(params![handoff.to_string(), call, at, outcome.as_str(), stage.to_string(), sip])?;
+                .execute(params![
+                    handoff.to_string(),
+                    call,
+                    at,
+                    outcome.as_str(),
+                    stage.to_string(),
+                    sip
+                ])?;
             }
             Change::Ended(cause) => {
                 db.prepare_cached(

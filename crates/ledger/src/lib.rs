@@ -20,6 +20,9 @@ mod writer;
 pub use place::{OpenError, Place};
 pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
 
+#[cfg(test)]
+mod tests;
+
 use call_model::{CallId, TraceEvent, WallAnchor};
 use entry::Entry;
 use rusqlite::Connection;

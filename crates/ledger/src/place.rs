@@ -82,9 +82,8 @@ fn prepare(opened: rusqlite::Result<Connection>, path: &Path, write: bool) -> Re
     let number = |connection: &Connection, pragma: &str| {
         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
     };
-    let tables = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
-        .map_err(unusable)?;
+    let tables =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(unusable)?;
     let owner = number(&connection, "application_id").map_err(unusable)?;
     if owner != APPLICATION_ID && (tables > 0 || owner != 0 || !write) {
         return Err(OpenError::NotOurs { path: path.to_owned() });

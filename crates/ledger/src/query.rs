@@ -142,12 +142,7 @@ pub(crate) fn outcomes(db: &Connection, since_ms: u64, until_ms: u64) -> rusqlit
          WHERE began_ms >= ? AND began_ms < ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
     )?
     .query_map(params![bound(since_ms), bound(until_ms)], |row| {
-        Ok(OutcomeRow {
-            outcome: row.get(0)?,
-            trigger: row.get(1)?,
-            count: row.get(2)?,
-            mean_wait_ms: row.get(3)?,
-        })
+        Ok(OutcomeRow { outcome: row.get(0)?, trigger: row.get(1)?, count: row.get(2)?, mean_wait_ms: row.get(3)? })
     })?
     .collect()
 }
@@ -172,9 +167,8 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
 
 fn decision_row(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
     let because: String = row.get(5)?;
-    let because = serde_json::from_str(&because).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
-    })?;
+    let because = serde_json::from_str(&because)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error)))?;
     Ok(DecisionRow {
         at_ms: row.get(0)?,
         rule: row.get(1)?,
