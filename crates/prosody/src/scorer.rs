@@ -1,16 +1,36 @@
-//! stub
-use crate::{Model, ModelError};
+//! The listening threads: packets in without ever blocking, scores out.
+//!
+//! Each worker owns some callers, whole: their ears, one model session and one queue. It computes features of all that
+//! came, then runs the model for the caller who has waited longest. A caller who becomes due again while still waiting
+//! loses the older window and keeps the place in line, so that under load everyone is heard less often, and no one
+//! never. Packets are taken every 20 ms by the workers; producers wake nobody.
+
+use crate::ear::Ear;
+use crate::listening::Heard;
+use crate::model::{Model, ModelError, Runner};
 use call_model::{LegId, TapFrame, VoiceScore};
 use core::time::Duration;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use prosody_features::WINDOW_VALUES;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// Pause between two looks at the queue when there was nothing to do: one packet time.
+const NAP: Duration = Duration::from_millis(20);
+/// Packets taken before the waiting windows get their turn.
+const MOST_AT_ONCE: usize = 2048;
 
 /// How listening is done.
 #[derive(Clone, Debug)]
 pub struct ScorerConfig {
-    /// Worker threads.
+    /// Worker threads; at least one is started.
     pub workers: usize,
-    /// Packets that may wait per worker.
+    /// Packets that may wait per worker. 100 calls bring 5000 a second.
     pub queue: usize,
-    /// Sensitivity: false alarms per hour of calm speech that `distress` 0.5 stands for.
+    /// Sensitivity: false alarms per hour of calm speech at which `distress` 0.5 is set.
     pub alarms_per_hour: f32,
 }
 
@@ -27,8 +47,10 @@ pub struct Scored {
     pub leg: LegId,
     /// The end of the window, in the caller's media time since the leg was opened.
     pub at: Duration,
-    /// What was heard.
+    /// What was heard, for the rules.
     pub score: VoiceScore,
+    /// The conclusion in full: the logit behind `distress`, and lasting changes.
+    pub heard: Heard,
 }
 
 /// Counters since start.
@@ -48,41 +70,310 @@ pub struct ScorerStats {
     pub shed: u64,
     /// Windows on which the model failed.
     pub failed: u64,
-    /// CPU time in the model, milliseconds.
+    /// Time in the model, milliseconds of the wall clock.
     pub model_ms: f64,
-    /// CPU time of the workers altogether, milliseconds.
+    /// CPU time of the workers altogether, milliseconds; zero where the system does not tell.
     pub cpu_ms: f64,
 }
 
-/// The listening threads. Dropping it stops them.
-pub struct Scorer;
+impl ScorerStats {
+    /// Time in the model per window, milliseconds.
+    pub fn ms_per_window(&self) -> f64 {
+        if self.windows == 0 { 0.0 } else { self.model_ms / self.windows as f64 }
+    }
+
+    /// Share of due windows that were shed, 0..1.
+    pub fn shed_share(&self) -> f64 {
+        let due = self.windows + self.shed + self.failed;
+        if due == 0 { 0.0 } else { self.shed as f64 / due as f64 }
+    }
+}
+
+/// The listening threads. Dropping it stops them and waits for the window in work.
+pub struct Scorer {
+    workers: Vec<Handle>,
+    shared: Arc<Shared>,
+    name: String,
+    backend: &'static str,
+}
+
+struct Handle {
+    frames: Sender<TapFrame>,
+    control: Sender<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Control {
+    Open(LegId),
+    Close(LegId),
+    Stop,
+}
+
+#[derive(Default)]
+struct Shared {
+    legs: AtomicU64,
+    frames: AtomicU64,
+    dropped: AtomicU64,
+    windows: AtomicU64,
+    quiet: AtomicU64,
+    shed: AtomicU64,
+    failed: AtomicU64,
+    model_ns: AtomicU64,
+    cpu_ns: AtomicU64,
+}
 
 impl Scorer {
-    /// Starts the threads. `sink` is called on them, once per scored window.
+    /// Starts the threads. `sink` is called on them, once per scored window; it must not block.
     ///
     /// # Errors
     /// When a session or a thread cannot be made.
     pub fn start(
-        _config: ScorerConfig,
-        _model: &Model,
-        _sink: impl Fn(Scored) + Send + Sync + 'static,
+        config: ScorerConfig,
+        model: &Model,
+        sink: impl Fn(Scored) + Send + Sync + 'static,
     ) -> Result<Self, ModelError> {
-        Ok(Self)
+        let shared = Arc::new(Shared::default());
+        let sink: Arc<dyn Fn(Scored) + Send + Sync> = Arc::new(sink);
+        let workers = (0..config.workers.max(1))
+            .map(|i| start_worker(i, &config, model, Arc::clone(&shared), Arc::clone(&sink)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { workers, shared, name: model.name().into(), backend: model.backend() })
     }
 
     /// Starts listening to a leg, with a fresh baseline.
-    pub fn open(&self, _leg: LegId) {}
+    pub fn open(&self, leg: LegId) {
+        self.tell(leg, Control::Open(leg));
+    }
 
-    /// Stops listening to a leg and forgets it.
-    pub fn close(&self, _leg: LegId) {}
+    /// Stops listening to a leg and forgets it. Packets of it still queued are ignored; a window in work may still
+    /// come out.
+    pub fn close(&self, leg: LegId) {
+        self.tell(leg, Control::Close(leg));
+    }
 
-    /// Takes a packet. Never blocks; false when it was dropped because the queue is full.
-    pub fn push(&self, _frame: &TapFrame) -> bool {
-        true
+    /// Takes a packet. Never blocks, wakes nobody; false when it was dropped because the queue is full.
+    pub fn push(&self, frame: &TapFrame) -> bool {
+        match self.worker(frame.leg).frames.try_send(*frame) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
     }
 
     /// Counters.
     pub fn stats(&self) -> ScorerStats {
-        ScorerStats::default()
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared = &self.shared;
+        ScorerStats {
+            legs: get(&shared.legs),
+            frames: get(&shared.frames),
+            dropped: get(&shared.dropped),
+            windows: get(&shared.windows),
+            quiet: get(&shared.quiet),
+            shed: get(&shared.shed),
+            failed: get(&shared.failed),
+            model_ms: get(&shared.model_ns) as f64 / 1e6,
+            cpu_ms: get(&shared.cpu_ns) as f64 / 1e6,
+        }
     }
+
+    /// The runtime: `tract` or `onnxruntime`.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Name and version of the model.
+    pub fn model_name(&self) -> &str {
+        &self.name
+    }
+
+    fn tell(&self, leg: LegId, control: Control) {
+        // The receiver lives as long as the thread; if that died, there is nobody to tell.
+        let _ = self.worker(leg).control.send(control);
+    }
+
+    fn worker(&self, leg: LegId) -> &Handle {
+        // Call ids are random, so this spreads calls evenly.
+        &self.workers[(leg.call.0 % self.workers.len() as u64) as usize]
+    }
+}
+
+impl Drop for Scorer {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            let _ = worker.control.send(Control::Stop);
+        }
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn start_worker(
+    index: usize,
+    config: &ScorerConfig,
+    model: &Model,
+    shared: Arc<Shared>,
+    sink: Arc<dyn Fn(Scored) + Send + Sync>,
+) -> Result<Handle, ModelError> {
+    let (frames, frames_in) = crossbeam_channel::bounded(config.queue.max(1));
+    let (control, control_in) = crossbeam_channel::unbounded();
+    let worker = Worker {
+        frames: frames_in,
+        control: control_in,
+        runner: model.runner()?,
+        model: model.clone(),
+        alarms_per_hour: config.alarms_per_hour,
+        ears: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        window: vec![0.0; WINDOW_VALUES],
+        shared,
+        sink,
+        cpu_ns: 0,
+        until_account: 0,
+        stopping: false,
+    };
+    let thread = std::thread::Builder::new()
+        .name(format!("listen-{index}"))
+        .spawn(move || worker.run())
+        .map_err(|e| ModelError::Thread(e.to_string()))?;
+    Ok(Handle { frames, control, thread: Some(thread) })
+}
+
+struct Worker {
+    frames: Receiver<TapFrame>,
+    control: Receiver<Control>,
+    runner: Runner,
+    model: Model,
+    alarms_per_hour: f32,
+    ears: BTreeMap<LegId, Listener>,
+    /// Callers with a due window, longest wait first.
+    waiting: VecDeque<LegId>,
+    window: Vec<f32>,
+    shared: Arc<Shared>,
+    sink: Arc<dyn Fn(Scored) + Send + Sync>,
+    cpu_ns: u64,
+    until_account: u32,
+    stopping: bool,
+}
+
+struct Listener {
+    ear: Ear,
+    waiting: bool,
+    quiet: u64,
+}
+
+impl Worker {
+    fn run(mut self) {
+        while !self.stopping {
+            let took = self.take_frames();
+            self.score_next();
+            self.account();
+            while let Ok(control) = self.control.try_recv() {
+                self.handle_control(control);
+            }
+            if took > 0 || !self.waiting.is_empty() {
+                continue;
+            }
+            match self.control.recv_timeout(NAP) {
+                Ok(control) => self.handle_control(control),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn handle_control(&mut self, control: Control) {
+        match control {
+            Control::Open(leg) => {
+                let ear = Ear::new(&self.model.metadata().calibration, self.alarms_per_hour);
+                if self.ears.insert(leg, Listener { ear, waiting: false, quiet: 0 }).is_none() {
+                    self.shared.legs.fetch_add(1, Ordering::Relaxed);
+                }
+                self.waiting.retain(|waiting| *waiting != leg);
+            }
+            Control::Close(leg) => {
+                if self.ears.remove(&leg).is_some() {
+                    self.shared.legs.fetch_sub(1, Ordering::Relaxed);
+                }
+                self.waiting.retain(|waiting| *waiting != leg);
+            }
+            Control::Stop => self.stopping = true,
+        }
+    }
+
+    fn take_frames(&mut self) -> usize {
+        let mut took = 0;
+        while took < MOST_AT_ONCE {
+            let Ok(frame) = self.frames.try_recv() else { break };
+            took += 1;
+            self.handle_frame(&frame);
+        }
+        self.shared.frames.fetch_add(took as u64, Ordering::Relaxed);
+        took
+    }
+
+    fn handle_frame(&mut self, frame: &TapFrame) {
+        if !self.ears.contains_key(&frame.leg) {
+            // The word that the leg is open was sent before its first packet, on the other channel.
+            while let Ok(control) = self.control.try_recv() {
+                self.handle_control(control);
+            }
+        }
+        let Some(listener) = self.ears.get_mut(&frame.leg) else { return };
+        let due = listener.ear.handle_packet(frame);
+        let quiet = listener.ear.quiet_windows();
+        self.shared.quiet.fetch_add(quiet - listener.quiet, Ordering::Relaxed);
+        listener.quiet = quiet;
+        if due && listener.waiting {
+            self.shared.shed.fetch_add(1, Ordering::Relaxed);
+        } else if due {
+            listener.waiting = true;
+            self.waiting.push_back(frame.leg);
+        }
+    }
+
+    fn score_next(&mut self) {
+        let Some(leg) = self.waiting.pop_front() else { return };
+        let Some(listener) = self.ears.get_mut(&leg) else { return };
+        listener.waiting = false;
+        if !listener.ear.take_window(&mut self.window) {
+            return;
+        }
+        let started = Instant::now();
+        match self.runner.run(&self.window) {
+            Ok(answer) => {
+                let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(0);
+                self.shared.model_ns.fetch_add(spent, Ordering::Relaxed);
+                self.shared.windows.fetch_add(1, Ordering::Relaxed);
+                let heard = listener.ear.handle_answer(&answer);
+                (self.sink)(Scored { leg, at: listener.ear.media_time(), score: heard.score, heard });
+            }
+            Err(error) => {
+                if self.shared.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::error!(%error, "the prosody model fails; callers are not heard");
+                }
+            }
+        }
+    }
+
+    /// Adds this thread's CPU time since the last look, about twice a second.
+    fn account(&mut self) {
+        self.until_account = self.until_account.checked_sub(1).unwrap_or(25);
+        if self.until_account > 0 {
+            return;
+        }
+        let Some(now) = thread_cpu_ns() else { return };
+        self.shared.cpu_ns.fetch_add(now.saturating_sub(self.cpu_ns), Ordering::Relaxed);
+        self.cpu_ns = now;
+    }
+}
+
+/// CPU time of the calling thread, from the scheduler's statistics (Linux).
+pub fn thread_cpu_ns() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
 }
