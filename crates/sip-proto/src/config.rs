@@ -17,9 +17,10 @@ pub struct EndpointConfig {
     pub t4: Duration,
     /// How long to wait, after REFER was accepted, for the NOTIFY that says how it ended. 30 s.
     pub refer_result_timeout: Duration,
-    /// Transactions held at once; above it, requests outside dialogs get 503 with `Retry-After`. 20,000.
+    /// Transactions held at once; above it, requests outside dialogs get 503 with `Retry-After`. A call
+    /// leaves about six behind for 32 s each. 50,000.
     pub max_transactions: usize,
-    /// Dialogs held at once, lingering ones included; above it, INVITE gets 503 with `Retry-After`. 10,000.
+    /// Dialogs held at once, lingering ones included; above it, INVITE gets 503 with `Retry-After`. 20,000.
     pub max_dialogs: usize,
     /// The value of `Retry-After` in such a 503, in seconds. 5.
     pub retry_after: u32,
@@ -34,8 +35,8 @@ impl Default for EndpointConfig {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             refer_result_timeout: Duration::from_secs(30),
-            max_transactions: 20_000,
-            max_dialogs: 10_000,
+            max_transactions: 50_000,
+            max_dialogs: 20_000,
             retry_after: 5,
         }
     }

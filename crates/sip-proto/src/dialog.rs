@@ -132,7 +132,7 @@ pub(crate) enum Change {
 /// A REFER of ours and its implicit subscription (RFC 3515).
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Refer {
-    pub(crate) tx: TxId,
+    /// Of the latest attempt; names the subscription too (`Event: refer;id=`).
     pub(crate) cseq: u32,
     pub(crate) refer_to: String,
     pub(crate) referred_by: String,

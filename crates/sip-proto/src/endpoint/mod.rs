@@ -42,7 +42,8 @@ enum Purpose {
     /// An INVITE within it.
     Reinvite(DialogId),
     Bye(DialogId),
-    Refer(DialogId),
+    /// A REFER, by its CSeq number.
+    Refer(DialogId, u32),
     /// Whatever the user asked for.
     Request(DialogId, Method),
     Ping(PingId),
@@ -53,7 +54,9 @@ enum Purpose {
 impl Purpose {
     const fn dialog(&self) -> Option<DialogId> {
         match self {
-            Self::Invite(id) | Self::Reinvite(id) | Self::Bye(id) | Self::Refer(id) | Self::Request(id, _) => Some(*id),
+            Self::Invite(id) | Self::Reinvite(id) | Self::Bye(id) | Self::Refer(id, _) | Self::Request(id, _) => {
+                Some(*id)
+            }
             Self::Ping(_) | Self::Nothing => None,
         }
     }

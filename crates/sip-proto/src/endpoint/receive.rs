@@ -89,7 +89,7 @@ impl Endpoint {
             Purpose::Reinvite(dialog) => self.on_reinvite_response(dialog, response, now),
             _ if code < 200 => {}
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
-            Purpose::Refer(dialog) => self.on_refer_done(dialog, code, response.tokens("Unsupported"), now),
+            Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, response.tokens("Unsupported"), now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => self.emit(DialogEvent::Pong {
                 ping,
@@ -107,7 +107,7 @@ impl Endpoint {
             Purpose::Invite(dialog) => self.on_invite_unanswered(dialog, code, now),
             Purpose::Reinvite(dialog) => self.on_reinvite_refused(dialog, code, now),
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
-            Purpose::Refer(dialog) => self.on_refer_done(dialog, code, Vec::new(), now),
+            Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => {
                 self.emit(DialogEvent::Pong { ping, code: None, allow: Vec::new(), supported: Vec::new() });

@@ -28,21 +28,29 @@ impl Endpoint {
         for name in [TimerName::AwaitFirstNotify, TimerName::AwaitReferResult, TimerName::ReferAgain] {
             self.timers.stop(id, name);
         }
-        let sent = self.send_within(id, Method::Refer, Purpose::Refer(id), now, |refer| {
+        let Some(number) = self.dialogs.get(&id).map(|dialog| dialog.local_cseq + 1) else { return };
+        let sent = self.send_within(id, Method::Refer, Purpose::Refer(id, number), now, |refer| {
             refer.headers.push("Refer-To", format!("<{refer_to}>"));
             refer.headers.push("Referred-By", format!("<{referred_by}>"));
             refer.headers.push("Accept", "message/sipfrag");
         });
-        let (Some((tx, cseq)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
+        let (Some((_, cseq)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
         let state = ReferState::Asked;
-        dialog.refer = Some(Refer { tx, cseq, refer_to, referred_by, tries, accepted: false, state });
+        dialog.refer = Some(Refer { cseq, refer_to, referred_by, tries, accepted: false, state });
     }
 
     /// The final response to our REFER, or none (408, 503).
-    pub(super) fn on_refer_done(&mut self, id: DialogId, code: u16, unsupported: Vec<String>, now: Instant) {
+    pub(super) fn on_refer_done(
+        &mut self,
+        (id, cseq): (DialogId, u32),
+        code: u16,
+        unsupported: Vec<String>,
+        now: Instant,
+    ) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let over = matches!(dialog.state, State::HangingUp { .. } | State::Over);
-        let Some(refer) = dialog.refer.as_mut() else { return };
+        // An earlier attempt's answer is no longer of interest.
+        let Some(refer) = dialog.refer.as_mut().filter(|refer| refer.cseq == cseq) else { return };
         if (200..300).contains(&code) {
             if !refer.accepted && !over {
                 refer.accepted = true;

@@ -61,7 +61,10 @@ impl Endpoint {
         Dialog {
             id,
             flow: request.flow,
-            call_id: format!("{}@{}", self.ids.hex(20), request.flow.local.ip()),
+            call_id: request
+                .call_id
+                .clone()
+                .unwrap_or_else(|| format!("{}@{}", self.ids.hex(20), request.flow.local.ip())),
             local: from.with_tag(&local_tag),
             local_tag,
             remote_tag: String::new(),
@@ -166,6 +169,7 @@ impl Endpoint {
                     dialog.state = State::Established;
                 }
                 self.emit(DialogEvent::Answered { dialog: id, media });
+                self.try_change(id, now);
             }
             Err(_) => {
                 let reason = "No usable session description in the answer".to_owned();

@@ -1,0 +1,234 @@
+use super::*;
+use call_model::IdSource;
+use proptest::prelude::*;
+
+const OFFER: &str = "v=0\r\no=trunk 49101 1 IN IP4 198.51.100.30\r\ns=-\r\nc=IN IP4 198.51.100.30\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+    a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n";
+
+fn local(direction: Direction) -> LocalMedia {
+    LocalMedia {
+        rtp: "203.0.113.10:30002".parse().unwrap(),
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        telephone_event: 101,
+        direction,
+    }
+}
+
+fn session() -> Session {
+    Session::new(IdSource::from_u64(1).next_u64(), local(Direction::SendRecv))
+}
+
+fn text(sdp: &[u8]) -> String {
+    String::from_utf8(sdp.to_vec()).unwrap()
+}
+
+fn line<'a>(sdp: &'a str, start: &str) -> &'a str {
+    sdp.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in {sdp}"))
+}
+
+fn version(sdp: &[u8]) -> u64 {
+    line(&text(sdp), "o=").split(' ').nth(2).unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_answer_names_one_codec_and_the_peers_telephone_event() {
+    let offer = OFFER.replace("101", "96");
+    let (answer, media) = session().answer(offer.as_bytes(), None).unwrap();
+    let answer = text(&answer);
+    assert_eq!(line(&answer, "m="), "m=audio 30002 RTP/AVP 0 96");
+    assert_eq!(line(&answer, "c="), "c=IN IP4 203.0.113.10");
+    assert!(answer.contains("a=rtpmap:96 telephone-event/8000\r\n") && answer.contains("a=sendrecv\r\n"));
+    assert_eq!(media.rtp, "198.51.100.30:40000".parse().unwrap());
+    assert_eq!(media.rtcp, "198.51.100.30:40001".parse().unwrap());
+    assert_eq!((media.codec, media.telephone_event, media.direction), (Codec::Pcmu, Some(96), Direction::SendRecv));
+}
+
+#[test]
+fn hold_is_answered_as_rfc_3264_wants() {
+    for (offered, ours, answered) in [
+        ("a=sendrecv", Direction::SendRecv, Direction::SendRecv),
+        ("a=sendonly", Direction::SendRecv, Direction::RecvOnly),
+        ("a=recvonly", Direction::SendRecv, Direction::SendOnly),
+        ("a=inactive", Direction::SendRecv, Direction::Inactive),
+        ("a=sendrecv", Direction::SendOnly, Direction::SendOnly),
+        ("a=sendonly", Direction::SendOnly, Direction::Inactive),
+        ("a=recvonly", Direction::RecvOnly, Direction::Inactive),
+    ] {
+        let offer = OFFER.replace("a=sendrecv", offered);
+        let (answer, media) = session().answer(offer.as_bytes(), Some(local(ours))).unwrap();
+        assert_eq!(media.direction, answered, "{offered} with {ours:?}");
+        assert!(text(&answer).contains(&format!("a={}\r\n", direction_name(answered))), "{offered} with {ours:?}");
+    }
+}
+
+#[test]
+fn the_hold_of_rfc_2543_is_answered_recvonly() {
+    let offer = OFFER.replace("c=IN IP4 198.51.100.30", "c=IN IP4 0.0.0.0");
+    let (answer, media) = session().answer(offer.as_bytes(), None).unwrap();
+    assert_eq!(media.direction, Direction::RecvOnly);
+    assert!(text(&answer).contains("a=recvonly"));
+    assert!(is_hold(offer.as_bytes()) && !is_hold(OFFER.as_bytes()));
+}
+
+#[test]
+fn a_direction_for_the_whole_session_counts_unless_the_stream_has_its_own() {
+    let offer = OFFER.replace("a=sendrecv\r\n", "").replace("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.direction, Direction::RecvOnly);
+    let offer = OFFER.replace("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.direction, Direction::SendRecv);
+}
+
+#[test]
+fn streams_we_do_not_carry_are_refused_in_their_place_and_stay_refused() {
+    let video = "m=video 50000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
+    let secure = "m=audio 50002 RTP/SAVP 0\r\n";
+    let offer = OFFER.replace("m=audio 40000", &format!("{video}{secure}m=audio 40000"));
+    let mut session = session();
+    let (answer, media) = session.answer(offer.as_bytes(), None).unwrap();
+    let lines = |sdp: &[u8]| text(sdp).lines().filter(|l| l.starts_with("m=")).map(str::to_owned).collect::<Vec<_>>();
+    let expected = ["m=video 0 RTP/AVP 96", "m=audio 0 RTP/SAVP 0", "m=audio 30002 RTP/AVP 0 101"];
+    assert_eq!(lines(&answer), expected);
+    assert_eq!(media.rtp.port(), 40000);
+    let again = lines(&session.offer(local(Direction::SendOnly)));
+    let expected = ["m=video 0 RTP/AVP 96", "m=audio 0 RTP/SAVP 0", "m=audio 30002 RTP/AVP 0 8 101"];
+    assert_eq!(again, expected);
+}
+
+#[test]
+fn the_version_rises_by_one_when_something_changed_and_only_then() {
+    let mut session = session();
+    let first = version(&session.answer(OFFER.as_bytes(), None).unwrap().0);
+    assert_eq!(version(&session.answer(OFFER.as_bytes(), None).unwrap().0), first);
+    let held = OFFER.replace("a=sendrecv", "a=sendonly");
+    assert_eq!(version(&session.answer(held.as_bytes(), None).unwrap().0), first + 1);
+    assert_eq!(version(&session.answer(held.as_bytes(), None).unwrap().0), first + 1);
+    assert_eq!(version(&session.answer(OFFER.as_bytes(), None).unwrap().0), first + 2);
+}
+
+#[test]
+fn the_codec_in_use_stays_while_it_is_offered() {
+    let mut session = session();
+    let only_a_law = OFFER.replace("RTP/AVP 8 0 101", "RTP/AVP 8 101");
+    assert_eq!(session.answer(only_a_law.as_bytes(), None).unwrap().1.codec, Codec::Pcma);
+    assert_eq!(session.answer(OFFER.as_bytes(), None).unwrap().1.codec, Codec::Pcma);
+    let only_mu_law = OFFER.replace("RTP/AVP 8 0 101", "RTP/AVP 0");
+    let media = session.answer(only_mu_law.as_bytes(), None).unwrap().1;
+    assert_eq!((media.codec, media.telephone_event), (Codec::Pcmu, None));
+}
+
+#[test]
+fn an_offer_without_anything_in_common_changes_nothing() {
+    let mut session = session();
+    let before = session.answer(OFFER.as_bytes(), None).unwrap().1;
+    let g729 = OFFER.replace("RTP/AVP 8 0 101", "RTP/AVP 18 101");
+    assert_eq!(session.answer(g729.as_bytes(), None).unwrap_err(), Unusable::NoCommonCodec);
+    assert_eq!(session.answer(b"hello", None).unwrap_err(), Unusable::Malformed);
+    let renamed = OFFER.replace("a=rtpmap:8 PCMA/8000", "a=rtpmap:8 OPUS/48000/2").replace("8 0 101", "8 101");
+    assert_eq!(session.answer(renamed.as_bytes(), None).unwrap_err(), Unusable::NoCommonCodec);
+    assert_eq!(session.agreed(), Some(before));
+    let offer = Offer::parse(g729.as_bytes()).unwrap();
+    assert_eq!((offer.codecs, offer.telephone_event), (vec![], Some(101)));
+    assert_eq!(Offer::parse(b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\n").unwrap().rtp.port(), 0);
+}
+
+#[test]
+fn rtcp_goes_where_rfc_3605_says() {
+    let offer = OFFER.replace("a=ptime:20", "a=rtcp:53020 IN IP4 192.0.2.99");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.rtcp, "192.0.2.99:53020".parse().unwrap());
+    let offer = OFFER.replace("a=ptime:20", "a=rtcp:53020");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.rtcp, "198.51.100.30:53020".parse().unwrap());
+    let offer = OFFER.replace("a=ptime:20", "a=rtcp:nonsense");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.rtcp, "198.51.100.30:40001".parse().unwrap());
+    let offer = OFFER.replace("40000", "65535");
+    assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.rtcp.port(), 65535);
+}
+
+#[test]
+fn ipv6_is_spoken() {
+    let offer = OFFER.replace("IN IP4 198.51.100.30", "IN IP6 2001:db8::30");
+    let mut ours = local(Direction::SendRecv);
+    ours.rtp = "[2001:db8::10]:30002".parse().unwrap();
+    let (answer, media) = session().answer(offer.as_bytes(), Some(ours)).unwrap();
+    assert_eq!(media.rtp, "[2001:db8::30]:40000".parse().unwrap());
+    assert_eq!(line(&text(&answer), "c="), "c=IN IP6 2001:db8::10");
+}
+
+#[test]
+fn a_refused_offer_leaves_what_held() {
+    let (mut a, mut b) = (session(), session());
+    let offer = a.offer(local(Direction::SendRecv));
+    let (answer, _) = b.answer(&offer, None).unwrap();
+    let held = a.answered(&answer).unwrap();
+    a.offer(local(Direction::Inactive));
+    a.take_back();
+    assert_eq!((a.agreed(), a.local().direction), (Some(held), Direction::SendRecv));
+    assert!(a.answered(&answer).is_err(), "an answer to nothing");
+}
+
+#[test]
+fn an_answer_that_switches_our_stream_off_is_not_usable() {
+    let mut session = session();
+    session.offer(local(Direction::SendRecv));
+    let off = OFFER.replace("40000", "0");
+    assert_eq!(session.answered(off.as_bytes()), Err(Unusable::NoCommonCodec));
+}
+
+fn any_direction() -> impl Strategy<Value = Direction> {
+    prop::sample::select(vec![Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive])
+}
+
+fn any_local() -> impl Strategy<Value = LocalMedia> {
+    let codecs = prop::sample::select(vec![
+        vec![Codec::Pcmu],
+        vec![Codec::Pcma],
+        vec![Codec::Pcmu, Codec::Pcma],
+        vec![Codec::Pcma, Codec::Pcmu],
+    ]);
+    let ip = prop::sample::select(vec!["192.0.2.1", "203.0.113.10", "2001:db8::1"]);
+    (codecs, any_direction(), ip, 1024u16..65000, 96u8..127).prop_map(|(codecs, direction, ip, port, event)| {
+        LocalMedia { rtp: SocketAddr::new(ip.parse().unwrap(), port), codecs, telephone_event: event, direction }
+    })
+}
+
+proptest! {
+    /// However two ends of ours talk, they agree: same codec, mirrored directions, the other's address.
+    #[test]
+    fn two_ends_agree(rounds in prop::collection::vec((any::<bool>(), any_local(), any_local()), 1..6)) {
+        let (mut a, mut b) = (session(), session());
+        for (a_offers, of_offerer, of_answerer) in rounds {
+            let (x, y) = if a_offers { (&mut a, &mut b) } else { (&mut b, &mut a) };
+            let before = (x.agreed(), y.agreed());
+            let offer = x.offer(of_offerer.clone());
+            match y.answer(&offer, Some(of_answerer.clone())) {
+                Ok((answer, theirs)) => {
+                    let ours = x.answered(&answer).expect("an answer of ours is usable");
+                    prop_assert_eq!(ours.codec, theirs.codec);
+                    prop_assert_eq!(ours.direction, flip(theirs.direction));
+                    prop_assert_eq!(ours.rtp, of_answerer.rtp);
+                    prop_assert_eq!(theirs.rtp, of_offerer.rtp);
+                    prop_assert_eq!(ours.telephone_event, theirs.telephone_event);
+                }
+                Err(why) => {
+                    x.take_back();
+                    prop_assert_eq!(why, Unusable::NoCommonCodec);
+                    prop_assert_eq!(before, (x.agreed(), y.agreed()));
+                    prop_assert!(!of_offerer.codecs.iter().any(|codec| of_answerer.codecs.contains(codec)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0usize..400, with: u8) {
+        let mut offer = OFFER.as_bytes().to_vec();
+        if let Some(byte) = offer.get_mut(at) { *byte = with; }
+        let _ = session().answer(&offer, None);
+        let _ = session().answer(&bytes, None);
+        offer.truncate(at);
+        bytes.extend_from_slice(&offer);
+        let mut session = session();
+        session.offer(local(Direction::SendRecv));
+        let _ = session.answered(&bytes);
+    }
+}
