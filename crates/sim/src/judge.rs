@@ -22,6 +22,10 @@ impl Verdict {
         self.last = Some(now);
     }
 
+    pub(crate) fn is_up(&self) -> bool {
+        self.up_since.is_some()
+    }
+
     pub(crate) fn down(&mut self, now: Instant) {
         self.judge(now);
         self.up_since = None;

@@ -258,7 +258,8 @@ impl World {
             Do::Refer(party, to) => self.phones[party].refer(&to, now),
             Do::Page(click) => self.click(click),
             Do::Fact(fact) => {
-                if let Some(call) = self.switchboard.calls().next().map(|call| call.id) {
+                let call = self.switchboard.calls().next().map(|call| call.id);
+                if let Some(call) = call {
                     self.switchboard.handle_fact(call, fact, now);
                 }
             }
@@ -384,6 +385,8 @@ impl World {
 
     fn judge_event(&mut self, event: &PhoneEvent) {
         match event {
+            // A second answer is the human's own, after a release: from then on the gateway feeds nobody.
+            PhoneEvent::Up if self.verdict.is_up() => self.verdict.down(self.now),
             PhoneEvent::Up => self.verdict.up(self.now),
             PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
             PhoneEvent::Held(direction) => self.verdict.hold(!direction.receives(), self.now),
