@@ -116,7 +116,7 @@ pub(crate) struct Bell {
 
 impl Bell {
     fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
             self.event.ring();
         }
     }
@@ -124,7 +124,8 @@ impl Bell {
     /// To be called before looking into the channel: whatever is sent from now on rings again.
     pub(crate) fn silence(&self) {
         self.event.silence();
-        self.rung.store(false, Ordering::Release);
+        // A swap rather than a store: the look into the channel must not be moved before it.
+        self.rung.swap(false, Ordering::SeqCst);
     }
 }
 
