@@ -1,2 +1,26 @@
 //! The `warmline` binary.
-fn main() {}
+
+use clap::Parser;
+use gateway::cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Serve(options) => {
+            gateway::logging::init("info");
+            gateway::serve::serve(options)
+        }
+        Command::Tail(_) => Err(anyhow::anyhow!("tail is not there yet")),
+        Command::Demo(_) => Err(anyhow::anyhow!("demo is not there yet")),
+        Command::Config => gateway::serve::print_config().map_err(Into::into),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain of causes, without a backtrace: it is written for operators.
+            eprintln!("warmline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

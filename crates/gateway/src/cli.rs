@@ -1,0 +1,81 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Warmline hands callers from an AI voice agent to a human, warm, with the story already on the human's screen.
+#[derive(Parser, Debug)]
+#[command(name = "warmline", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Where to begin:
+  warmline demo                          one handoff on this machine, nothing to configure
+  warmline config > warmline.toml        the commented defaults, to change
+  warmline serve --config warmline.toml --check
+  warmline serve --config warmline.toml
+  warmline tail                          in another terminal: what happens, as it happens
+
+Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
+
+/// The subcommands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Take calls until SIGTERM or Ctrl-C.
+    Serve(Serve),
+    /// Watch calls live: SIP ladder, decisions with reasons, audio quality, screen pops.
+    Tail(Tail),
+    /// Play one handoff with a scripted caller, bot and desk over real sockets, and measure it.
+    Demo(Demo),
+    /// Print the commented default configuration.
+    Config,
+}
+
+/// Options of `warmline serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The configuration; without it config/warmline.toml if there is one, else the built-in default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only check the configuration: list everything that is wrong with it, and what an operator should know.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Options of `warmline tail`.
+#[derive(Args, Debug)]
+pub struct Tail {
+    /// Only this call, by its id or the beginning of it.
+    #[arg(long, value_name = "ID")]
+    pub call: Option<String>,
+    /// One JSON object per line instead of ladder lines.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the gateway serves HTTP.
+    #[arg(long, default_value = "http://127.0.0.1:8088")]
+    pub url: String,
+    /// The admin token; without it, what a gateway on this machine left for its user.
+    #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+/// Options of `warmline demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// One JSON object with the measurements instead of the story.
+    #[arg(long)]
+    pub json: bool,
+    /// The control: the caller stays calm, so nobody is fetched.
+    #[arg(long)]
+    pub calm: bool,
+    /// Your own caller: a WAV file, any rate, 16 bits, mono or stereo.
+    #[arg(long, value_name = "FILE.wav")]
+    pub caller: Option<PathBuf>,
+    /// Keep running afterwards, so that the desk page can be looked at.
+    #[arg(long)]
+    pub keep: bool,
+}

@@ -1,0 +1,488 @@
+//! Section by section from TOML to [`Settings`], then what only shows across sections.
+
+use super::peers::{codec, http_url, overlap, pattern, stream_url, target};
+use super::reader::{Complaints, Section, ip, network, socket};
+use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
+use call_core::{
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
+    Timers, Trunk, WhileConsulting,
+};
+use call_model::{Codec, DeskId};
+use escalation::Rules;
+use http_api::{ApiConfig, DeskLogin};
+use sip_proto::Transport;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `None` only with complaints; with complaints the value must not be used.
+pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
+    let sip = sip(root.section("sip"));
+    let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
+    let mut http = http(root.section("http"));
+    let trunks: Vec<Trunk> = root.sections("trunks").into_iter().filter_map(trunk).collect();
+    let bots: Vec<Bot> = root.sections("bots").into_iter().filter_map(bot).collect();
+    let desks: Vec<(Desk, Option<DeskLogin>)> = root.sections("desks").into_iter().filter_map(desk).collect();
+    let routes: Vec<Route> = root.sections("routes").into_iter().filter_map(route).collect();
+    let rules = rules(root.section("rules"), complaints, base);
+    let listen = model(root.section("model"), base);
+    let ledger = ledger_place(root.section("ledger"), base);
+    let (timers, drain_max) = timers(root.section("timers"));
+    let call_limit = limits(root.section("limits"));
+    root.finish();
+
+    let desk_has_page: Vec<bool> = desks.iter().map(|(_, login)| login.is_some()).collect();
+    let (desks, logins): (Vec<Desk>, Vec<Option<DeskLogin>>) = desks.into_iter().unzip();
+    http.api.desks = logins.into_iter().flatten().collect();
+    let switchboard = SwitchboardConfig {
+        trunks,
+        bots,
+        desks,
+        routes,
+        sip: addresses(&sip),
+        media_ip,
+        rtp_ports,
+        timers,
+        rules,
+        package_url_base: http.public_url.as_ref().map(|url| package_url(url)),
+        call_limit,
+        user_agent: user_agent(),
+    };
+    let mut settings =
+        Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
+    names(&settings, complaints);
+    reachability(&settings, complaints);
+    exposure(&settings, complaints);
+    settings.warnings = warnings(&settings, &desk_has_page);
+    Some(settings)
+}
+
+/// Where a package is fetched: the handoff id is appended.
+pub(crate) fn package_url(public_url: &str) -> String {
+    format!("{public_url}/v1/handoffs/")
+}
+
+fn user_agent() -> String {
+    format!("Warmline/{}", env!("CARGO_PKG_VERSION"))
+}
+
+fn sip(mut section: Section) -> SipSettings {
+    let advertised = section.text("advertised", ip);
+    let parsed = section.list("listen", sip_listen);
+    let mut listen = parsed.unwrap_or_else(|| {
+        let bind = SocketAddr::from(([127, 0, 0, 1], 5060));
+        [Transport::Udp, Transport::Tcp].map(|transport| SipListen { transport, bind, advertised: None }).to_vec()
+    });
+    for (index, one) in listen.iter_mut().enumerate() {
+        one.advertised = advertised;
+        if one.bind.ip().is_unspecified() && advertised.is_none() {
+            section.complain(
+                &format!("listen[{index}]"),
+                format!("{} means every address, so peers must be told which: set sip.advertised = \"192.0.2.1\"", one.bind),
+            );
+        }
+    }
+    for transport in [Transport::Udp, Transport::Tcp] {
+        if listen.iter().filter(|one| one.transport == transport).count() > 1 {
+            section.complain("listen", "holds more than one address for one transport: keep one udp: and one tcp:");
+        }
+    }
+    if listen.is_empty() {
+        section.complain("listen", "is empty: without a socket no call can come; write [\"udp:127.0.0.1:5060\"]");
+    }
+    let settings = SipSettings {
+        listen,
+        max_connections: as_size(section.number("max_connections", 1..=100_000, 512)),
+        idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
+    };
+    section.finish();
+    settings
+}
+
+fn sip_listen(text: &str) -> Result<SipListen, String> {
+    let (transport, address) = match text.split_once(':') {
+        Some(("udp", address)) => (Transport::Udp, address),
+        Some(("tcp", address)) => (Transport::Tcp, address),
+        _ => return Err(format!("`{text}` names no transport: write udp:127.0.0.1:5060 or tcp:127.0.0.1:5060")),
+    };
+    Ok(SipListen { transport, bind: socket(address)?, advertised: None })
+}
+
+/// Our addresses as peers reach them. Ports 0 are filled in once the sockets are bound.
+fn addresses(sip: &SipSettings) -> SipAddresses {
+    let of = |transport| {
+        let one = sip.listen.iter().find(|one| one.transport == transport)?;
+        Some(SocketAddr::new(one.advertised.unwrap_or(one.bind.ip()), one.bind.port()))
+    };
+    SipAddresses { udp: of(Transport::Udp), tcp: of(Transport::Tcp) }
+}
+
+fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
+    let bind = section.text("address", ip).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let advertised = section.text("advertised", ip);
+    if bind.is_unspecified() && advertised.is_none() {
+        section.complain("address", format!("{bind} means every address, so peers must be told which: set rtp.advertised"));
+    }
+    let (low, high) = section.pair("ports", (20_000, 29_999));
+    let ports = match (u16::try_from(low), u16::try_from(high)) {
+        (Ok(low), Ok(high)) if low >= 1024 && high > low => (low, high),
+        _ => {
+            section.complain("ports", format!("[{low}, {high}] is no range: the first at least 1024, the second higher, at most 65535"));
+            (20_000, 29_999)
+        }
+    };
+    if ports.1 - ports.0 < 7 {
+        section.complain("ports", "holds fewer than 4 pairs: one call with a handoff needs three");
+    }
+    let threads = as_size(section.number("threads", 0..=64, 0));
+    section.finish();
+    (RtpSettings { bind, threads: (threads > 0).then_some(threads) }, advertised.unwrap_or(bind), ports)
+}
+
+fn http(mut section: Section) -> HttpSettings {
+    let settings = HttpSettings {
+        bind: section.text("listen", socket).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8088))),
+        public_url: section.text("public_url", http_url),
+        api: ApiConfig {
+            desks: Vec::new(),
+            admin_token: section.secret("admin_token"),
+            host_names: section.list("host_names", |name| Ok(name.to_owned())).unwrap_or_default(),
+        },
+    };
+    section.finish();
+    settings
+}
+
+fn codecs(section: &mut Section) -> Vec<Codec> {
+    let listed = section.list("codecs", codec);
+    if listed.as_ref().is_some_and(Vec::is_empty) {
+        section.complain("codecs", "is empty: name PCMU, PCMA or both");
+    }
+    listed.unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma])
+}
+
+fn trunk(mut section: Section) -> Option<Trunk> {
+    let name = section.required("name", "\"carrier\"", plain_name);
+    let addresses = section.list("addresses", network);
+    if addresses.as_ref().is_none_or(Vec::is_empty) {
+        section.complain("addresses", "names nobody: list where its SIP comes from, such as [\"192.0.2.0/28\"]");
+    }
+    let release = section.text("release", |text| match text {
+        "auto" => Ok(Release::Auto),
+        "stay" => Ok(Release::Stay),
+        "refer" => Ok(Release::Refer),
+        _ => Err(format!("`{text}` is not known: auto, stay or refer")),
+    });
+    let allowed_media = section.list("allowed_media", network).unwrap_or_default();
+    let codecs = codecs(&mut section);
+    section.finish();
+    Some(Trunk { name: name?, addresses: addresses?, release: release.unwrap_or_default(), allowed_media, codecs })
+}
+
+fn bot(mut section: Section) -> Option<Bot> {
+    let name = section.required("name", "\"helper\"", plain_name);
+    let sip = section.text("sip", target);
+    let stream = section.text("stream", stream_url);
+    let reach = match (sip, stream) {
+        (Some(_), Some(_)) => {
+            section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
+            None
+        }
+        (Some(target), None) => {
+            Some(BotReach::Sip { uri: target.uri, transport: target.transport, address: target.address })
+        }
+        (None, Some(url)) => Some(BotReach::Stream { url }),
+        (None, None) => {
+            section.complain("sip", "is missing: write sip = \"sip:{user}@HOST:PORT\" or stream = \"ws://HOST:PORT/PATH\"");
+            None
+        }
+    };
+    let on_close = section.text("on_close", |text| match text {
+        "hang_up" => Ok(OnBotClose::HangUp),
+        "handoff" => Ok(OnBotClose::Handoff),
+        _ => Err(format!("`{text}` is not known: hang_up or handoff")),
+    });
+    let on_refusal = section.text("on_refusal", |text| match text {
+        "refuse" => Ok(OnBotRefusal::Refuse),
+        "handoff" => Ok(OnBotRefusal::Handoff),
+        _ => Err(format!("`{text}` is not known: refuse or handoff")),
+    });
+    let allowed_media = section.list("allowed_media", network).unwrap_or_default();
+    let codecs = codecs(&mut section);
+    section.finish();
+    Some(Bot {
+        name: name?,
+        reach: reach?,
+        codecs,
+        on_close: on_close.unwrap_or_default(),
+        on_refusal: on_refusal.unwrap_or_default(),
+        allowed_media,
+    })
+}
+
+fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
+    let name = section.required("name", "\"alice\"", plain_name);
+    let target = section.required("sip", "\"sip:alice@192.0.2.9:5060\"", target);
+    let accept = section.text("accept", |text| match text {
+        "key" => Ok(AcceptGate::KeyOrPage),
+        "auto" => Ok(AcceptGate::Auto),
+        _ => Err(format!("`{text}` is not known: key (press 1, or the page) or auto (answering is accepting)")),
+    });
+    let display = section.string("display");
+    let page_token = section.secret("page_token");
+    let codecs = codecs(&mut section);
+    let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
+    let capacity = section.number("capacity", 1..=10_000, 1);
+    let priority = section.number("priority", 0..=1000, 10);
+    let multipart = section.flag("multipart", false);
+    let allowed_media = section.list("allowed_media", network).unwrap_or_default();
+    section.finish();
+    let (name, target) = (name?, target?);
+    let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
+    let desk = Desk {
+        name,
+        uri: target.uri,
+        transport: target.transport,
+        address: target.address,
+        accept: accept.unwrap_or_default(),
+        codecs,
+        skills,
+        capacity: as_u16(capacity),
+        priority: as_u16(priority),
+        multipart,
+        allowed_media,
+    };
+    Some((desk, login))
+}
+
+fn route(mut section: Section) -> Option<Route> {
+    let dialled = section.required("dialled", "\"*\"", pattern);
+    let to = match (section.string("bot"), section.string("desk")) {
+        (Some(bot), None) => Some(RouteTo::Bot(bot)),
+        (None, Some(desk)) => Some(RouteTo::Desk(desk)),
+        (Some(_), Some(_)) => {
+            section.complain("desk", "and bot are both given: a route leads to one, remove the other");
+            None
+        }
+        (None, None) => {
+            section.complain("bot", "is missing: write bot = \"NAME\" or desk = \"NAME\"");
+            None
+        }
+    };
+    let listen = section.flag("listen", true);
+    let while_consulting = section.text("while_consulting", |text| match text {
+        "bot" => Ok(WhileConsulting::Bot),
+        "music" => Ok(WhileConsulting::Music),
+        _ => Err(format!("`{text}` is not known: bot or music")),
+    });
+    section.finish();
+    Some(Route { dialled: dialled?, to: to?, listen, while_consulting: while_consulting.unwrap_or_default() })
+}
+
+fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {
+    let file = section.text("file", |text| Ok(base.join(text)));
+    let path = section.path_of("file");
+    section.finish();
+    let Some(file) = file else { return Arc::new(Rules::default_pack()) };
+    match std::fs::read_to_string(&file) {
+        Err(error) => complaints.add(path, format!("cannot read {}: {error}", file.display())),
+        Ok(text) => match Rules::parse(&text) {
+            Ok(rules) => return Arc::new(rules),
+            Err(found) => {
+                for complaint in found {
+                    complaints.add(format!("{path} ({})", file.display()), complaint.to_string());
+                }
+            }
+        },
+    }
+    Arc::new(Rules::default_pack())
+}
+
+fn model(mut section: Section, base: &Path) -> ListenSettings {
+    let existing = |text: &str| {
+        let path = base.join(text);
+        if path.is_file() { Ok(path) } else { Err(format!("there is no file {}", path.display())) }
+    };
+    let settings = ListenSettings {
+        model: section.text("path", existing),
+        onnxruntime: section.text("onnxruntime", existing),
+        workers: as_size(section.number("workers", 1..=64, 1)),
+    };
+    section.finish();
+    settings
+}
+
+fn ledger_place(mut section: Section, base: &Path) -> ledger::Place {
+    let place = section.text("path", |text| {
+        Ok(if text == ":memory:" { ledger::Place::Memory } else { ledger::Place::File(base.join(text)) })
+    });
+    section.finish();
+    place.unwrap_or(ledger::Place::Memory)
+}
+
+fn timers(mut section: Section) -> (Timers, Duration) {
+    let default = Timers::default();
+    let mut seconds = |key, range: std::ops::RangeInclusive<u64>, default: Duration| {
+        Duration::from_secs(section.number(key, range, default.as_secs()))
+    };
+    let ring_timeout = seconds("ring_timeout_s", 3..=180, default.ring_timeout);
+    let accept_timeout = seconds("accept_timeout_s", 2..=60, default.accept_timeout);
+    let release_after = seconds("release_after_s", 0..=3600, default.release_after);
+    let refer_result_timeout = seconds("refer_result_timeout_s", 5..=180, default.refer_result_timeout);
+    let bot_timeout = seconds("bot_timeout_s", 1..=60, default.bot_timeout);
+    let drain_max = seconds("drain_max_s", 0..=86_400, Duration::from_secs(300));
+    let pop_wait = Duration::from_millis(section.number("pop_wait_ms", 0..=2000, 20));
+    let port_drain = Duration::from_millis(section.number("port_drain_ms", 0..=60_000, 5000));
+    section.finish();
+    let timers = Timers {
+        ring_timeout,
+        accept_timeout,
+        pop_wait,
+        release_after,
+        refer_result_timeout,
+        bot_timeout,
+        port_drain,
+        ..default
+    };
+    (timers, drain_max)
+}
+
+fn limits(mut section: Section) -> usize {
+    let calls = as_size(section.number("calls", 1..=100_000, 1000));
+    section.finish();
+    calls
+}
+
+/// Names are unique, and those a route mentions exist.
+fn names(settings: &Settings, complaints: &Complaints) {
+    let board = &settings.switchboard;
+    unique("trunks", board.trunks.iter().map(|trunk| trunk.name.as_str()), complaints);
+    unique("bots", board.bots.iter().map(|bot| bot.name.as_str()), complaints);
+    unique("desks", board.desks.iter().map(|desk| desk.name.as_str()), complaints);
+    for (index, route) in board.routes.iter().enumerate() {
+        let (kind, name, known) = match &route.to {
+            RouteTo::Bot(name) => ("bot", name, board.bots.iter().map(|bot| bot.name.as_str()).collect::<Vec<_>>()),
+            RouteTo::Desk(name) => ("desk", name, board.desks.iter().map(|desk| desk.name.as_str()).collect()),
+        };
+        if !known.contains(&name.as_str()) {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            complaints.add(
+                format!("routes[{index}].{kind}"),
+                format!("there is no {kind} `{name}`: add [[{kind}s]] name = \"{name}\"; configured: {known}"),
+            );
+        }
+    }
+}
+
+fn unique<'a>(section: &str, names: impl Iterator<Item = &'a str>, complaints: &Complaints) {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        if !seen.insert(name) {
+            complaints.add(format!("{section}[{index}].name"), format!("`{name}` is taken: give each its own name"));
+        }
+    }
+}
+
+/// Somebody can call, something happens, and requests can leave by the transport they need.
+fn reachability(settings: &Settings, complaints: &Complaints) {
+    let board = &settings.switchboard;
+    if board.trunks.is_empty() {
+        complaints.add("trunks", "is empty: nobody may call; add [[trunks]] with name and addresses");
+    }
+    if board.routes.is_empty() {
+        complaints.add("routes", "is empty: no call would be taken; add [[routes]] dialled = \"*\" and bot = \"NAME\"");
+    }
+    for (i, a) in board.trunks.iter().enumerate() {
+        for (j, b) in board.trunks.iter().enumerate().skip(i + 1) {
+            let same = a.addresses.iter().find(|a| b.addresses.iter().any(|b| overlap(**a, *b) && a.1 == b.1));
+            if let Some((address, prefix)) = same {
+                complaints.add(
+                    format!("trunks[{j}].addresses"),
+                    format!("{address}/{prefix} is also in trunks[{i}] ({}): a call from there could be either's", a.name),
+                );
+            }
+        }
+    }
+    let needs = |path: String, transport: Transport| {
+        if board.sip.of(transport).is_none() {
+            let name = if transport == Transport::Udp { "udp" } else { "tcp" };
+            complaints.add(path, format!("needs {name}, but sip.listen has no {name} address: add \"{name}:IP:PORT\""));
+        }
+    };
+    for (index, bot) in board.bots.iter().enumerate() {
+        if let BotReach::Sip { transport, .. } = &bot.reach {
+            needs(format!("bots[{index}].sip"), *transport);
+        }
+    }
+    for (index, desk) in board.desks.iter().enumerate() {
+        needs(format!("desks[{index}].sip"), desk.transport);
+    }
+}
+
+/// Tokens that anybody could guess do not face a network.
+fn exposure(settings: &Settings, complaints: &Complaints) {
+    if settings.http.bind.ip().is_loopback() {
+        return;
+    }
+    let weak = |token: &call_model::Secret| token.expose().len() < 16;
+    let advice = "is shorter than 16 characters while http.listen faces a network: use `openssl rand -hex 16`";
+    for login in settings.http.api.desks.iter().filter(|login| weak(&login.token)) {
+        complaints.add(format!("desks ({}).page_token", login.desk), advice);
+    }
+    if settings.http.api.admin_token.as_ref().is_some_and(weak) {
+        complaints.add("http.admin_token", advice);
+    }
+}
+
+/// No mistakes, but worth knowing.
+fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
+    let board = &settings.switchboard;
+    let mut out = Vec::new();
+    for trunk in board.trunks.iter().filter(|trunk| trunk.release != Release::Stay) {
+        out.push(format!(
+            "trunk {}: after a handoff Warmline leaves the path by REFER when the trunk takes it. From then on there is \
+             no early-drop watchdog, no hand-back and no recovery to the bot for that call, and no quality figures. \
+             release = \"stay\" keeps them",
+            trunk.name
+        ));
+    }
+    for trunk in board.trunks.iter().filter(|trunk| trunk.addresses.iter().any(|(_, prefix)| *prefix == 0)) {
+        out.push(format!("trunk {}: takes calls from every address there is; list the carrier's", trunk.name));
+    }
+    for (desk, page) in board.desks.iter().zip(desk_has_page) {
+        if !page {
+            out.push(format!("desk {}: has no page_token, so no page: the phone rings without a screen pop", desk.name));
+        }
+    }
+    if board.desks.is_empty() {
+        out.push("there is no desk: when a human is needed nobody can be rung".to_owned());
+    }
+    if settings.ledger == ledger::Place::Memory {
+        out.push("ledger.path is :memory:, so the record of calls ends with the process".to_owned());
+    }
+    if let Some(shadowed) = board.routes.iter().position(|route| route.dialled == call_core::Pattern::Any)
+        && shadowed + 1 < board.routes.len()
+    {
+        out.push(format!("routes[{shadowed}] takes everything, so those after it are never reached"));
+    }
+    out
+}
+
+fn plain_name(text: &str) -> Result<String, String> {
+    if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` should be at most 64 of a-z, 0-9, - _ . since it appears in URLs and metrics"))
+    }
+}
+
+fn as_size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn as_u16(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+

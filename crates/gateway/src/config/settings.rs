@@ -1,0 +1,82 @@
+//! The checked configuration: what cannot be nonsense any more.
+
+use call_core::SwitchboardConfig;
+use http_api::ApiConfig;
+use sip_proto::Transport;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a gateway needs to start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the switchboard is told.
+    pub switchboard: SwitchboardConfig,
+    /// SIP sockets.
+    pub sip: SipSettings,
+    /// RTP sockets and threads.
+    pub rtp: RtpSettings,
+    /// The HTTP server.
+    pub http: HttpSettings,
+    /// The voice model.
+    pub listen: ListenSettings,
+    /// Where calls are recorded.
+    pub ledger: ledger::Place,
+    /// After SIGTERM, calls that are up have so long to end by themselves.
+    pub drain_max: Duration,
+    /// What an operator should know although it is no mistake.
+    pub warnings: Vec<String>,
+}
+
+/// SIP sockets.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    /// Sockets to open, at most one per transport.
+    pub listen: Vec<SipListen>,
+    /// TCP connections at once, both directions.
+    pub max_connections: usize,
+    /// A TCP connection without traffic is closed after this.
+    pub idle_timeout: Duration,
+}
+
+/// One SIP socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SipListen {
+    /// Over what.
+    pub transport: Transport,
+    /// Where to bind; port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// The address peers are told, when it is not the one bound.
+    pub advertised: Option<IpAddr>,
+}
+
+/// RTP sockets and threads.
+#[derive(Clone, Debug)]
+pub struct RtpSettings {
+    /// Where RTP sockets bind.
+    pub bind: IpAddr,
+    /// Media threads; `None`: one per two CPUs the process may use.
+    pub threads: Option<usize>,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where to listen; port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// How bots and desks reach it, without a slash at the end; `None`: `http://` and the address bound.
+    pub public_url: Option<String>,
+    /// Logins and names.
+    pub api: ApiConfig,
+}
+
+/// The voice model.
+#[derive(Clone, Debug)]
+pub struct ListenSettings {
+    /// The model; `None`: the one built in.
+    pub model: Option<PathBuf>,
+    /// `libonnxruntime.so`; `None`: the pure-Rust backend.
+    pub onnxruntime: Option<PathBuf>,
+    /// Scorer threads.
+    pub workers: usize,
+}

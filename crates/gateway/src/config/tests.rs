@@ -1,0 +1,123 @@
+//! What operators get told.
+
+use super::*;
+
+fn checked(text: &str) -> Result<Settings, Vec<String>> {
+    parse(text, "test.toml", Path::new(".")).map_err(|error| match error {
+        ConfigError::Wrong { complaints, .. } => complaints.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
+    })
+}
+
+const SMALL: &str = r#"
+[[trunks]]
+name = "t"
+addresses = ["127.0.0.11"]
+[[bots]]
+name = "b"
+sip = "sip:{user}@127.0.0.12:5091"
+[[routes]]
+dialled = "*"
+bot = "b"
+"#;
+
+#[test]
+fn the_shipped_file_is_valid_and_holds_the_documented_defaults() {
+    let settings = checked(DEFAULT).expect("the default must be valid");
+    assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8088");
+    assert_eq!(settings.switchboard.rtp_ports, (20_000, 29_999));
+    assert_eq!(settings.switchboard.sip.udp.expect("udp").to_string(), "127.0.0.1:5060");
+    assert_eq!(settings.switchboard.sip.tcp.expect("tcp").to_string(), "127.0.0.1:5060");
+    assert_eq!(settings.switchboard.timers, call_core::Timers::default());
+    assert!(settings.warnings.iter().any(|warning| warning.contains("release")), "{:?}", settings.warnings);
+}
+
+#[test]
+fn what_is_left_out_has_the_value_of_the_shipped_file() {
+    let (small, shipped) = (checked(SMALL).expect("valid"), checked(DEFAULT).expect("valid"));
+    assert_eq!(small.switchboard.timers, shipped.switchboard.timers);
+    assert_eq!(small.switchboard.call_limit, shipped.switchboard.call_limit);
+    assert_eq!(small.switchboard.sip, shipped.switchboard.sip);
+    assert_eq!(small.switchboard.media_ip, shipped.switchboard.media_ip);
+    assert_eq!(small.drain_max, shipped.drain_max);
+    assert_eq!(small.sip.max_connections, shipped.sip.max_connections);
+    assert_eq!(small.sip.idle_timeout, shipped.sip.idle_timeout);
+    assert_eq!(small.listen.workers, shipped.listen.workers);
+    assert_eq!(small.switchboard.trunks[0].release, shipped.switchboard.trunks[0].release);
+    assert_eq!(small.switchboard.routes[0].listen, shipped.switchboard.routes[0].listen);
+}
+
+#[test]
+fn every_complaint_is_listed_at_once_with_its_path() {
+    let complaints = checked(
+        r#"
+        colour = "red"
+        [sip]
+        listen = ["udp:0.0.0.0:5060", "sctp:1.2.3.4:5060"]
+        max_conections = 4
+        [rtp]
+        ports = [30000, 20000]
+        [http]
+        admin_token = "env:WARMLINE_SURELY_NOT_SET"
+        [[trunks]]
+        name = "a b"
+        addresses = ["carrier.example"]
+        release = "maybe"
+        [[bots]]
+        name = "b"
+        [[desks]]
+        name = "d"
+        sip = "tel:+44"
+        [[routes]]
+        dialled = "1*2"
+        bot = "nobody"
+        [timers]
+        ring_timeout_s = "long"
+        "#,
+    )
+    .expect_err("all wrong");
+    for path in [
+        "colour",
+        "sip.listen[0]",
+        "sip.listen[1]",
+        "sip.max_conections: is not a setting; did you mean `max_connections`?",
+        "rtp.ports",
+        "http.admin_token",
+        "trunks[0].name",
+        "trunks[0].addresses[0]",
+        "trunks[0].release",
+        "bots[0].sip",
+        "desks[0].sip",
+        "routes[0].dialled",
+        "timers.ring_timeout_s",
+    ] {
+        assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{path} missing in {complaints:#?}");
+    }
+}
+
+#[test]
+fn a_route_to_nobody_names_the_choices() {
+    let complaints = checked(&SMALL.replace("bot = \"b\"", "bot = \"c\"")).expect_err("no such bot");
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].contains("configured: b"), "{complaints:?}");
+}
+
+#[test]
+fn a_guessable_token_may_not_face_a_network() {
+    let text = format!("{SMALL}\n[http]\nlisten = \"0.0.0.0:8088\"\nadmin_token = \"short\"");
+    let complaints = checked(&text).expect_err("guessable");
+    assert!(complaints[0].starts_with("http.admin_token"), "{complaints:?}");
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let text = format!("{SMALL}\n[http]\nadmin_token = \"correct-horse-battery\"");
+    let settings = checked(&text).expect("valid");
+    assert!(!format!("{settings:?}").contains("correct-horse"));
+}
+
+#[test]
+fn a_syntax_error_shows_its_line() {
+    let complaints = checked("[sip\nlisten = 3").expect_err("no TOML");
+    assert!(complaints[0].contains("line 1"), "{complaints:?}");
+}

@@ -1,0 +1,71 @@
+//! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
+
+use crate::inbox::{Inbox, Input};
+use call_core::{ControlRefused, DeskRefused};
+use call_model::{CallId, DeskAction, DeskId, FactKind, Secret};
+use http_api::{Control, Readiness, Refused, Reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::oneshot;
+
+/// Whether new calls are refused, for readiness probes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+pub(crate) struct GatewayControl {
+    pub(crate) inbox: Inbox,
+    pub(crate) draining: Draining,
+}
+
+impl GatewayControl {
+    /// A full channel drops the sender of the answer, which the API reports as 503.
+    fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Reply<T> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.try_send(input(reply));
+        answer
+    }
+}
+
+impl Control for GatewayControl {
+    fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
+    }
+
+    fn parse_control(&self, body: &[u8]) -> Result<Vec<FactKind>, String> {
+        let text = std::str::from_utf8(body).map_err(|error| format!("body: not UTF-8 ({error})"))?;
+        bot_proto::control::parse(text).map_err(|error| error.to_string())
+    }
+
+    fn control(&self, call: CallId, token: Secret, facts: Vec<FactKind>) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Control { call, token, facts, reply })
+    }
+
+    fn readiness(&self) -> Readiness {
+        if self.draining.begun() { Readiness::NotReady("draining".to_owned()) } else { Readiness::Ready }
+    }
+}
+
+pub(crate) fn refused_control(refused: ControlRefused) -> Refused {
+    match refused {
+        ControlRefused::UnknownCall => Refused::UnknownCall,
+        ControlRefused::WrongToken => Refused::BadToken,
+    }
+}
+
+pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
+    match refused {
+        DeskRefused::UnknownDesk => Refused::UnknownHandoff,
+        DeskRefused::NotYours => Refused::OtherDesk,
+        DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
+    }
+}

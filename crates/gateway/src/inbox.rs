@@ -1,0 +1,101 @@
+//! The way to the switchboard thread: one bounded channel, one for the media path, and a bell that wakes it.
+
+use call_model::{BotEvent, CallId, DeskAction, DeskId, FactKind, LegId, MediaEvent, Secret};
+use http_api::Refused;
+use sip_proto::Flow;
+use sip_wire::{Malformed, Message};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+/// Everything that reaches the switchboard except UDP datagrams, which its thread reads itself.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A message from a TCP connection.
+    Framed { flow: Flow, framed: Box<Result<Message, Malformed>> },
+    /// A TCP connection ended or could not be made.
+    FlowFailed(Flow),
+    /// From the connection of a WebSocket bot.
+    Bot { leg: LegId, event: BotEvent },
+    /// From the voice model.
+    Fact { call: CallId, kind: FactKind },
+    /// From a bot over HTTP.
+    Control { call: CallId, token: Secret, facts: Vec<FactKind>, reply: oneshot::Sender<Result<(), Refused>> },
+    /// From a desk's page.
+    Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
+    /// No new calls from now on; tell when nothing is left.
+    Drain { idle: oneshot::Sender<()> },
+    /// Leave the loop.
+    Stop,
+}
+
+/// Inputs waiting at once. A full channel holds back TCP readers and bots, and refuses the rest.
+const CAPACITY: usize = 4096;
+
+/// The sending side. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    inputs: mpsc::Sender<Input>,
+    media: crossbeam_channel::Sender<MediaEvent>,
+    bell: Arc<Bell>,
+}
+
+/// The receiving side, for the switchboard thread only.
+pub(crate) struct Outlet {
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    pub(crate) media: crossbeam_channel::Receiver<MediaEvent>,
+    pub(crate) bell: Arc<Bell>,
+}
+
+/// Wakes the switchboard thread, at most once per round.
+pub(crate) struct Bell {
+    waker: mio::Waker,
+    rung: AtomicBool,
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "cannot wake the switchboard thread");
+        }
+    }
+
+    /// To be called before looking into the channels: whatever is sent from now on rings again.
+    pub(crate) fn silence(&self) {
+        self.rung.store(false, Ordering::Release);
+    }
+}
+
+/// A channel whose bell is `waker`.
+pub(crate) fn inbox(waker: mio::Waker) -> (Inbox, Outlet) {
+    let (inputs, inputs_out) = mpsc::channel(CAPACITY);
+    // Unbounded, since a media thread may not wait and these events may not be lost (ports hang on them); their
+    // number is bounded by the legs that are open.
+    let (media, media_out) = crossbeam_channel::unbounded();
+    let bell = Arc::new(Bell { waker, rung: AtomicBool::new(false) });
+    (Inbox { inputs, media, bell: bell.clone() }, Outlet { inputs: inputs_out, media: media_out, bell })
+}
+
+impl Inbox {
+    /// Waits for room. For those that can be held back.
+    pub(crate) async fn send(&self, input: Input) {
+        // A closed channel means that the process is ending: nobody is left to care.
+        let _ = self.inputs.send(input).await;
+        self.bell.ring();
+    }
+
+    /// Gives the input up when there is no room; whether it went in.
+    pub(crate) fn try_send(&self, input: Input) -> bool {
+        let sent = self.inputs.try_send(input).is_ok();
+        self.bell.ring();
+        sent
+    }
+
+    /// From a media thread: never waits.
+    pub(crate) fn media(&self, event: MediaEvent) {
+        let _ = self.media.send(event);
+        self.bell.ring();
+    }
+}

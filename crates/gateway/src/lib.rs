@@ -1,0 +1,28 @@
+//! The gateway as a library, so that `warmline serve`, `warmline demo` and tests start the same thing.
+//!
+//! It owns the sockets, threads and clock, and decides nothing: see `ARCHITECTURE.md` for the life of a call.
+//!
+//! Threads: one for the switchboard, which also reads SIP over UDP; a few for media on epoll; the scorer's; the
+//! ledger's; and two of tokio for TCP, HTTP and WebSocket bots. The switchboard never waits for any of them.
+
+mod bot_streams;
+mod clock;
+pub mod config;
+pub mod cli;
+mod control;
+mod inbox;
+mod listening;
+pub mod logging;
+mod media;
+pub mod nofile;
+mod prompts;
+mod running;
+pub mod serve;
+mod sip_tcp;
+mod sip_udp;
+mod switchboard_loop;
+mod token;
+
+pub use clock::Clock;
+pub use listening::ModelInfo;
+pub use running::{Gateway, StartError};

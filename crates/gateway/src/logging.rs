@@ -1,0 +1,44 @@
+//! Logs: constant sentences, ids as fields, nobody's number.
+
+use call_model::{TraceEvent, TraceKind};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Sends logs to standard error, at the level of `WARMLINE_LOG` (such as `debug` or `gateway=trace`) or `default`.
+pub fn init(default: &str) {
+    let filter = EnvFilter::try_from_env("WARMLINE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // A second call, as in tests, changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+}
+
+/// One log line per thing that happened: milestones of a call at info, the rest at debug. Words that were spoken and
+/// values that were heard stay out of logs; `warmline tail` and the desk have them.
+pub(crate) fn trace(event: &TraceEvent) {
+    let call = event.call.map(|call| call.to_string()).unwrap_or_default();
+    match &event.kind {
+        TraceKind::Decided(decision) => {
+            tracing::info!(call, rule = decision.rule, trigger = %decision.trigger, layer = %decision.layer, "a human is needed");
+        }
+        TraceKind::Began { from, to, trunk, .. } => tracing::info!(call, %from, %to, trunk, "call began"),
+        TraceKind::State { from, to } => tracing::info!(call, %from, %to, "state"),
+        TraceKind::Routed { handoff, desk, .. } => tracing::info!(call, %handoff, %desk, "desk chosen"),
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
+            tracing::info!(call, %handoff, %outcome, %stage, sip, "handoff ended");
+        }
+        TraceKind::LegEnded { leg, role, cause } => tracing::debug!(call, %leg, %role, %cause, "leg ended"),
+        TraceKind::Ended { cause } => tracing::info!(call, %cause, "call ended"),
+        TraceKind::Sip { what, sent, again, .. } => tracing::debug!(call, what, sent, again, "sip"),
+        TraceKind::Release { what, status } => tracing::info!(call, what, status, "release"),
+        TraceKind::Pop { handoff, desk, what } => tracing::debug!(call, %handoff, %desk, what, "pop"),
+        TraceKind::Fact(_) => tracing::debug!(call, "a fact was observed"),
+        TraceKind::Fed { .. } | TraceKind::Flowing { .. } | TraceKind::Quality { .. } => {
+            tracing::trace!(call, line = %call_trace::describe(&event.kind), "media");
+        }
+        TraceKind::Dropped { what } => tracing::debug!(call, what, "dropped"),
+        TraceKind::Note { about, text } => tracing::info!(call, %about, text, "note"),
+    }
+}

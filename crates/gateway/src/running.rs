@@ -1,0 +1,375 @@
+//! Starts everything and stops it again.
+
+use crate::bot_streams::{self, BotStreams, StreamRoutes};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::control::{Draining, GatewayControl};
+use crate::inbox::{Inbox, Input, inbox};
+use crate::listening::{Listening, ModelInfo};
+use crate::media::{MediaSetup, MediaThreads};
+use crate::sip_tcp::{self, TcpSip};
+use crate::sip_udp::{self, UdpSip};
+use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
+use call_core::{Peers, Switchboard};
+use call_model::{IdSource, Secret, TraceEvent};
+use dashmap::DashMap;
+use http_api::{Api, Hub, HubConfig};
+use ledger::Ledger;
+use sip_proto::Transport;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// Why a gateway did not start. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket cannot be opened.
+    #[error("cannot listen on {what} {address}: {source}\n  {advice}")]
+    Listen {
+        /// `SIP udp`, `SIP tcp`, `HTTP`.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What to do.
+        advice: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The ledger cannot be used.
+    #[error("{0}\n  or set ledger.path = \":memory:\" to keep no record")]
+    Ledger(#[from] ledger::OpenError),
+    /// The voice model cannot be used.
+    #[error("{0}\n  or set listen = false on every route to run without it")]
+    Model(#[from] prosody::ModelError),
+    /// Media threads cannot be started.
+    #[error("cannot start the media threads: {0}")]
+    Media(io::Error),
+    /// The system refused something basic.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A gateway that takes calls until it is stopped.
+pub struct Gateway {
+    sip: Vec<(Transport, SocketAddr)>,
+    http: SocketAddr,
+    admin_token: Secret,
+    model: Option<ModelInfo>,
+    hub: Hub,
+    ledger: Arc<Ledger>,
+    clock: Clock,
+    inbox: Inbox,
+    draining: Draining,
+    switchboard: Option<JoinHandle<()>>,
+    media: Option<MediaThreads>,
+    stop_http: Option<oneshot::Sender<()>>,
+    http_done: Option<tokio::task::JoinHandle<io::Result<()>>>,
+    runtime: Option<Runtime>,
+}
+
+impl Gateway {
+    /// Opens the sockets and starts the threads. Ports 0 are chosen by the system: ask [`Self::sip`] and
+    /// [`Self::http`].
+    ///
+    /// # Errors
+    /// When something is taken, missing or broken; nothing keeps running then.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_observed(settings, None)
+    }
+
+    /// The same, with a copy of every trace event for `observer`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_observed(
+        mut settings: Settings,
+        observer: Option<std::sync::mpsc::Sender<TraceEvent>>,
+    ) -> Result<Self, StartError> {
+        // For wss:// bots. Fails only when a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Clock::start();
+        let mut ids = IdSource::from_seed(seed()?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("warmline-io")
+            .enable_all()
+            .build()?;
+        let poll = mio::Poll::new()?;
+        let (inbox, outlet) = inbox(mio::Waker::new(poll.registry(), BELL)?);
+
+        let sockets = Sockets::open(&mut settings, &runtime)?;
+        let http = sockets.http.local_addr()?;
+        let public_url = settings.http.public_url.clone().unwrap_or_else(|| format!("http://{http}"));
+        settings.switchboard.package_url_base = Some(crate::config::package_url(&public_url));
+        let admin_token = settings.http.api.admin_token.get_or_insert_with(|| Secret::new(ids.hex(32))).clone();
+
+        let hub = Hub::new(HubConfig::new(clock.wall()));
+        let ledger = Arc::new(Ledger::open(&settings.ledger, clock.wall())?);
+        let (listening, model) = listening(&settings, &inbox, &hub)?;
+        let routes: StreamRoutes = Arc::new(DashMap::new());
+        let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
+
+        let peers = Arc::new(Peers::from_config(&settings.switchboard));
+        let tcp = sockets.tcp.map(|(listener, addresses)| {
+            let limits =
+                sip_tcp::Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout };
+            let tcp =
+                TcpSip::new(addresses, limits, peers.clone(), inbox.clone(), hub.clone(), runtime.handle().clone());
+            runtime.spawn(tcp.clone().accept(listener));
+            tcp
+        });
+        let mut udp = sockets.udp.map(|(socket, advertised)| UdpSip::new(socket, advertised));
+        if let Some(udp) = &mut udp {
+            poll.registry().register(udp.socket(), UDP, mio::Interest::READABLE)?;
+        }
+        let draining = Draining::default();
+        let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone() });
+        let (stop_http, http_stopped) = oneshot::channel::<()>();
+        let api = Api {
+            config: Arc::new(settings.http.api.clone()),
+            hub: hub.clone(),
+            control,
+            ledger: Some(ledger.clone()),
+        };
+        let http_done = runtime.spawn(http_api::serve(sockets.http, api, async move {
+            // Dropping the sender stops the server as well.
+            let _ = http_stopped.await;
+        }));
+        let bots = BotStreams::new(
+            (routes, media.handle(), inbox.clone()),
+            (clock, runtime.handle().clone(), ids.fork()),
+            settings.switchboard.timers.bot_timeout,
+            public_url,
+        );
+        let board = Switchboard::new(Arc::new(settings.switchboard), ids.fork(), clock.wall());
+        let outputs = Outputs {
+            tcp,
+            media: media.handle(),
+            listening,
+            bots,
+            hub: hub.clone(),
+            ledger: ledger.clone(),
+            observer,
+        };
+        let switchboard =
+            SwitchboardLoop { board, peers, clock, poll, udp, outlet, outputs, idle: None, published: clock.now() };
+        let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
+        Ok(Self {
+            sip: sockets.sip,
+            http,
+            admin_token,
+            model,
+            hub,
+            ledger,
+            clock,
+            inbox,
+            draining,
+            switchboard: Some(switchboard),
+            media: Some(media),
+            stop_http: Some(stop_http),
+            http_done: Some(http_done),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where SIP is spoken.
+    pub fn sip(&self, transport: Transport) -> Option<SocketAddr> {
+        self.sip.iter().find(|(with, _)| *with == transport).map(|(_, address)| *address)
+    }
+
+    /// All of them.
+    pub fn sip_addresses(&self) -> &[(Transport, SocketAddr)] {
+        &self.sip
+    }
+
+    /// Where HTTP is served.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// What `/v1/` wants as bearer token.
+    pub fn admin_token(&self) -> &Secret {
+        &self.admin_token
+    }
+
+    /// The voice model, when any route listens.
+    pub fn model(&self) -> Option<&ModelInfo> {
+        self.model.as_ref()
+    }
+
+    /// What happened, for whoever shows it.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The record of calls.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The clock by which trace events are stamped.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Refuses new calls and waits for those that are up, at most so long; whether all of them ended.
+    pub fn drain(&self, at_most: Duration) -> bool {
+        let Some(runtime) = &self.runtime else { return true };
+        self.draining.begin();
+        let (idle, idled) = oneshot::channel();
+        runtime.block_on(async {
+            self.inbox.send(Input::Drain { idle }).await;
+            tokio::time::timeout(at_most, idled).await.is_ok_and(|ended| ended.is_ok())
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// When the system gives no signal handlers.
+    pub fn wait_for_signal(&self) -> io::Result<&'static str> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Some(runtime) = &self.runtime else { return Ok("none") };
+        runtime.block_on(async {
+            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            Ok(tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" })
+        })
+    }
+
+    /// Ends everything at once. [`Self::drain`] first to spare the calls.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        runtime.block_on(self.inbox.send(Input::Stop));
+        if let Some(switchboard) = self.switchboard.take()
+            && switchboard.join().is_err()
+        {
+            tracing::error!("the switchboard thread had panicked");
+        }
+        drop(self.media.take());
+        drop(self.stop_http.take());
+        if let Some(done) = self.http_done.take() {
+            // Requests in flight get a moment.
+            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), done).await });
+        }
+        if let Err(error) = self.ledger.close() {
+            tracing::error!(%error, "the last rows of the ledger were not written");
+        }
+        runtime.shutdown_background();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+struct Sockets {
+    udp: Option<(mio::net::UdpSocket, SocketAddr)>,
+    tcp: Option<(TcpListener, (SocketAddr, std::net::IpAddr))>,
+    http: TcpListener,
+    sip: Vec<(Transport, SocketAddr)>,
+}
+
+impl Sockets {
+    /// Binds everything and writes the ports the system chose into the settings.
+    fn open(settings: &mut Settings, runtime: &Runtime) -> Result<Self, StartError> {
+        let (mut udp, mut tcp, mut sip) = (None, None, Vec::new());
+        for listen in &settings.sip.listen {
+            let public = |port| SocketAddr::new(listen.advertised.unwrap_or(listen.bind.ip()), port);
+            match listen.transport {
+                Transport::Udp => {
+                    let socket = sip_udp::bind(listen.bind).map_err(|source| taken("SIP udp", listen.bind, source))?;
+                    let advertised = public(socket.local_addr()?.port());
+                    settings.switchboard.sip.udp = Some(advertised);
+                    sip.push((Transport::Udp, advertised));
+                    udp = Some((socket, advertised));
+                }
+                Transport::Tcp => {
+                    let listener = runtime
+                        .block_on(TcpListener::bind(listen.bind))
+                        .map_err(|source| taken("SIP tcp", listen.bind, source))?;
+                    let advertised = public(listener.local_addr()?.port());
+                    settings.switchboard.sip.tcp = Some(advertised);
+                    sip.push((Transport::Tcp, advertised));
+                    tcp = Some((listener, (advertised, listen.bind.ip())));
+                }
+            }
+        }
+        let http = runtime
+            .block_on(TcpListener::bind(settings.http.bind))
+            .map_err(|source| taken("HTTP", settings.http.bind, source))?;
+        Ok(Self { udp, tcp, http, sip })
+    }
+}
+
+fn taken(what: &'static str, address: SocketAddr, source: io::Error) -> StartError {
+    let setting = if what == "HTTP" { "http.listen" } else { "sip.listen" };
+    let advice = match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("another program holds it (see: ss -lptun 'sport = :{}'): stop it, or change {setting}", address.port())
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine has no address {}: change {setting} to one of `ip addr`", address.ip())
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or change {setting}")
+        }
+        _ => format!("change {setting}"),
+    };
+    StartError::Listen { what, address, advice, source }
+}
+
+fn listening(settings: &Settings, inbox: &Inbox, hub: &Hub) -> Result<(Listening, Option<ModelInfo>), StartError> {
+    if !settings.switchboard.routes.iter().any(|route| route.listen) {
+        return Ok((Listening::off(), None));
+    }
+    let (listening, info) = Listening::start(&settings.listen, inbox.clone(), hub.clone())?;
+    Ok((listening, Some(info)))
+}
+
+fn media(
+    settings: &Settings,
+    (clock, ids): (Clock, &mut IdSource),
+    inbox: &Inbox,
+    listening: &Listening,
+    routes: &StreamRoutes,
+) -> Result<MediaThreads, StartError> {
+    let to_switchboard = inbox.clone();
+    let to_bots = routes.clone();
+    let setup = MediaSetup {
+        bind: settings.rtp.bind,
+        threads: settings.rtp.threads.unwrap_or_else(default_threads),
+        engine: crate::prompts::engine_config(),
+        clock,
+    };
+    MediaThreads::start(
+        setup,
+        ids,
+        || listening.tap(),
+        move |event| to_switchboard.media(event),
+        move |leg, out| bot_streams::route(&to_bots, leg, out),
+    )
+    .map_err(StartError::Media)
+}
+
+/// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cpus| cpus.get().div_ceil(2))
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    use io::Read;
+    let mut seed = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(seed)
+}

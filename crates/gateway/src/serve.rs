@@ -1,0 +1,131 @@
+//! `warmline serve` and `warmline config`.
+
+use crate::cli::Serve;
+use crate::config::{self, Settings};
+use crate::running::Gateway;
+use crate::{nofile, token};
+use call_core::{BotReach, RouteTo};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Where the configuration is looked for when none is named.
+const USUAL: &str = "config/warmline.toml";
+
+/// Runs until a signal, then lets the calls end.
+///
+/// # Errors
+/// The configuration is wrong, or something cannot be started; the text says what to do.
+pub fn serve(options: &Serve) -> anyhow::Result<()> {
+    let settings = settings(options.config.as_deref())?;
+    if options.check {
+        return Ok(report(&settings, &mut io::stdout().lock())?);
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Some(warning) = nofile::raise().and_then(|limit| nofile::warning(limit, settings.switchboard.call_limit)) {
+        tracing::warn!("{warning}");
+    }
+    let (drain_max, configured_token) = (settings.drain_max, settings.http.api.admin_token.is_some());
+    let gateway = Gateway::start(settings)?;
+    announce(&gateway);
+    let left = (!configured_token).then(|| leave_token(&gateway)).flatten();
+
+    let signal = gateway.wait_for_signal()?;
+    tracing::info!(signal, drain_max_s = drain_max.as_secs(), "draining: no new calls, those that are up go on");
+    let ended = gateway.drain(drain_max);
+    if !ended {
+        tracing::warn!("timers.drain_max_s is over and calls are still up: they end now");
+    }
+    if let Some(path) = left {
+        token::remove(&path);
+    }
+    gateway.stop();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Prints the commented default.
+///
+/// # Errors
+/// Standard output is closed.
+pub fn print_config() -> io::Result<()> {
+    io::stdout().lock().write_all(config::DEFAULT.as_bytes())
+}
+
+fn settings(path: Option<&Path>) -> Result<Settings, config::ConfigError> {
+    match path {
+        Some(path) => config::load(path),
+        None if Path::new(USUAL).is_file() => config::load(Path::new(USUAL)),
+        None => config::parse(config::DEFAULT, "the built-in configuration", Path::new(".")),
+    }
+}
+
+fn announce(gateway: &Gateway) {
+    for (transport, address) in gateway.sip_addresses() {
+        tracing::info!(%transport, %address, "taking SIP");
+    }
+    tracing::info!("desk page: http://{}/desk", gateway.http());
+    match gateway.model() {
+        Some(model) => tracing::info!(model = model.name, backend = model.backend, "listening to callers"),
+        None => tracing::info!("no route listens: the voice model is not loaded"),
+    }
+}
+
+fn leave_token(gateway: &Gateway) -> Option<std::path::PathBuf> {
+    match token::leave(gateway.http().port(), gateway.admin_token()) {
+        Ok(path) => {
+            tracing::info!(path = %path.display(), "left an admin token for `warmline tail`");
+            Some(path)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot leave an admin token: set http.admin_token to use `warmline tail`");
+            None
+        }
+    }
+}
+
+/// What `--check` says about a configuration that is fine.
+fn report(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
+    let board = &settings.switchboard;
+    writeln!(out, "The configuration is fine.\n")?;
+    for listen in &settings.sip.listen {
+        writeln!(out, "  SIP    {} {}", listen.transport, listen.bind)?;
+    }
+    writeln!(out, "  HTTP   {}", settings.http.bind)?;
+    writeln!(out, "  RTP    {} ports {}-{}", board.media_ip, board.rtp_ports.0, board.rtp_ports.1)?;
+    for trunk in &board.trunks {
+        let from: Vec<String> = trunk.addresses.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")).collect();
+        writeln!(out, "  trunk  {} from {}", trunk.name, from.join(", "))?;
+    }
+    for bot in &board.bots {
+        let reach = match &bot.reach {
+            BotReach::Sip { uri, .. } => uri,
+            BotReach::Stream { url } => url,
+        };
+        writeln!(out, "  bot    {} at {reach}", bot.name)?;
+    }
+    for desk in &board.desks {
+        writeln!(out, "  desk   {} at {}", desk.name, desk.uri)?;
+    }
+    for route in &board.routes {
+        let to = match &route.to {
+            RouteTo::Bot(name) => format!("bot {name}"),
+            RouteTo::Desk(name) => format!("desk {name}, without bot or accept gate"),
+        };
+        let listen = if route.listen { ", listening" } else { "" };
+        writeln!(out, "  route  {} -> {to}{listen}", dialled(&route.dialled))?;
+    }
+    if !settings.warnings.is_empty() {
+        writeln!(out, "\nWorth knowing:")?;
+    }
+    settings.warnings.iter().try_for_each(|warning| writeln!(out, "  - {warning}"))
+}
+
+fn dialled(pattern: &call_core::Pattern) -> String {
+    match pattern {
+        call_core::Pattern::Exact(number) => number.clone(),
+        call_core::Pattern::Prefix(prefix) => format!("{prefix}*"),
+        call_core::Pattern::Any => "*".to_owned(),
+    }
+}

@@ -1,0 +1,256 @@
+//! The thread that owns the switchboard: reads what arrived, lets it think, does what it says.
+
+use crate::bot_streams::BotStreams;
+use crate::clock::Clock;
+use crate::control::{refused_control, refused_desk};
+use crate::inbox::{Input, Outlet};
+use crate::listening::Listening;
+use crate::media::MediaHandle;
+use crate::sip_tcp::TcpSip;
+use crate::sip_udp::{Datagram, UdpSip};
+use call_core::{Output, Peers, Switchboard};
+use call_model::{Instant, TraceEvent};
+use http_api::{Hub, Metric, Refused};
+use ledger::Ledger;
+use sip_proto::{Flow, Transport};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The mio token of the UDP socket; the waker has the other.
+pub(crate) const UDP: mio::Token = mio::Token(0);
+/// The mio token of the bell.
+pub(crate) const BELL: mio::Token = mio::Token(1);
+
+/// Inputs taken from one source before the others get their turn.
+const ROUND: usize = 64;
+/// Counters of other threads are copied for `/metrics` this often.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Where outputs go.
+pub(crate) struct Outputs {
+    pub(crate) tcp: Option<TcpSip>,
+    pub(crate) media: MediaHandle,
+    pub(crate) listening: Listening,
+    pub(crate) bots: BotStreams,
+    pub(crate) hub: Hub,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) observer: Option<std::sync::mpsc::Sender<TraceEvent>>,
+}
+
+/// Everything the thread owns.
+pub(crate) struct SwitchboardLoop {
+    pub(crate) board: Switchboard,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) clock: Clock,
+    pub(crate) poll: mio::Poll,
+    pub(crate) udp: Option<UdpSip>,
+    pub(crate) outlet: Outlet,
+    pub(crate) outputs: Outputs,
+    pub(crate) idle: Option<oneshot::Sender<()>>,
+    pub(crate) published: Instant,
+}
+
+impl SwitchboardLoop {
+    /// Until [`Input::Stop`].
+    pub(crate) fn run(mut self) {
+        let mut events = mio::Events::with_capacity(16);
+        let mut more = true;
+        loop {
+            let wait = if more { Duration::ZERO } else { self.wait() };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "cannot wait for input");
+            }
+            if let Some(udp) = self.udp.as_mut().filter(|_| events.iter().any(|event| event.token() == UDP)) {
+                udp.became_readable();
+            }
+            self.outlet.bell.silence();
+            let datagrams = self.take_datagrams();
+            let media = self.take_media();
+            let Some(inputs) = self.take_inputs() else { return };
+            self.take_timers();
+            self.tell_idle();
+            self.publish();
+            more = datagrams || media || inputs;
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let due = self.board.poll_timeout().map(|(when, _)| self.clock.until(when));
+        due.unwrap_or(PUBLISH_EVERY).min(PUBLISH_EVERY)
+    }
+
+    /// Whether there may be more.
+    fn take_datagrams(&mut self) -> bool {
+        for _ in 0..ROUND {
+            let Some(udp) = &mut self.udp else { return false };
+            match udp.receive(&self.peers) {
+                Datagram::Known(flow, len) => {
+                    let now = self.clock.now();
+                    let bytes = udp.bytes(len);
+                    guarded("a SIP datagram", || self.board.handle_datagram(flow, bytes, now));
+                    self.pump();
+                }
+                Datagram::Unknown => self.outputs.hub.metrics().add(Metric::UnknownSource, 1),
+                Datagram::KeepAlive => {}
+                Datagram::Empty => return false,
+            }
+        }
+        self.udp.as_ref().is_some_and(UdpSip::may_have_more)
+    }
+
+    fn take_media(&mut self) -> bool {
+        for _ in 0..ROUND {
+            let Ok(event) = self.outlet.media.try_recv() else { return false };
+            let now = self.clock.now();
+            guarded("a media event", || self.board.handle_media(event, now));
+            self.pump();
+        }
+        true
+    }
+
+    /// Whether there may be more; `None` to leave the loop.
+    fn take_inputs(&mut self) -> Option<bool> {
+        for _ in 0..ROUND {
+            match self.outlet.inputs.try_recv() {
+                Ok(Input::Stop) | Err(tokio::sync::mpsc::error::TryRecvError::Disconnected) => return None,
+                Ok(input) => {
+                    self.take_input(input);
+                    self.pump();
+                }
+                Err(tokio::sync::mpsc::error::TryRecvError::Empty) => return Some(false),
+            }
+        }
+        Some(true)
+    }
+
+    fn take_input(&mut self, input: Input) {
+        let now = self.clock.now();
+        let board = &mut self.board;
+        match input {
+            Input::Framed { flow, framed } => guarded("a SIP message", || board.handle_framed(flow, *framed, now)),
+            Input::FlowFailed(flow) => guarded("a lost connection", || board.handle_flow_failed(flow, now)),
+            Input::Bot { leg, event } => guarded("a bot's event", || board.handle_bot(leg, event, now)),
+            Input::Fact { call, kind } => guarded("a voice score", || board.handle_fact(call, kind, now)),
+            Input::Control { call, token, facts, reply } => {
+                let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
+                guarded("a control event", || {
+                    answer = facts.into_iter().try_for_each(|fact| {
+                        board.handle_control(call, token.expose(), fact, now).map_err(refused_control)
+                    });
+                });
+                // The HTTP client may have gone.
+                let _ = reply.send(answer);
+            }
+            Input::Desk { desk, action, reply } => {
+                let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
+                guarded("a desk's action", || {
+                    answer = board.handle_desk(&desk, action, now).map_err(refused_desk);
+                });
+                let _ = reply.send(answer);
+            }
+            Input::Drain { idle } => {
+                guarded("the drain", || board.drain(now));
+                self.outputs.hub.metrics().set(Metric::Draining, 1);
+                self.idle = Some(idle);
+            }
+            // Handled by the caller.
+            Input::Stop => {}
+        }
+    }
+
+    fn take_timers(&mut self) {
+        for _ in 0..ROUND {
+            let now = self.clock.now();
+            if self.board.poll_timeout().is_none_or(|(when, _)| when > now) {
+                return;
+            }
+            guarded("a timer", || self.board.handle_timeout(now));
+            self.pump();
+        }
+        // The next round goes on at once: the deadline is still in the past.
+        tracing::debug!(timer = ?self.board.poll_timeout(), "timers keep being due");
+    }
+
+    fn tell_idle(&mut self) {
+        if self.idle.is_some() && self.board.is_idle()
+            && let Some(idle) = self.idle.take()
+        {
+            let _ = idle.send(());
+        }
+    }
+
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.published) >= PUBLISH_EVERY {
+            self.published = now;
+            self.outputs.listening.publish(&self.outputs.hub);
+            let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
+            metrics.set(Metric::PacketsRelayed, media.sent);
+            metrics.set(Metric::TapDropped, media.tap_dropped);
+            metrics.set(Metric::LedgerDropped, self.outputs.ledger.health().dropped);
+        }
+    }
+
+    /// Does all the switchboard wants done.
+    fn pump(&mut self) {
+        loop {
+            let mut output = None;
+            guarded("an output", || output = self.board.poll_output());
+            match output {
+                Some(output) => self.outputs.carry_out(output, self.udp.as_ref()),
+                None => return,
+            }
+        }
+    }
+}
+
+impl Outputs {
+    fn carry_out(&mut self, output: Output, udp: Option<&UdpSip>) {
+        match output {
+            Output::Transmit { flow, bytes } => self.transmit(flow, bytes, udp),
+            Output::Media(command) => {
+                self.listening.follow(&command);
+                self.media.command(command);
+            }
+            Output::Bot { leg, command } => self.bots.command(leg, command),
+            Output::Pop(update) => self.hub.pop(&update),
+            Output::Trace(event) => self.trace(event),
+        }
+    }
+
+    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: Option<&UdpSip>) {
+        match (flow.transport, udp, &self.tcp) {
+            (Transport::Udp, Some(udp), _) => {
+                if let Err(error) = udp.send(flow.remote, &bytes) {
+                    // SIP over UDP repeats itself, so this heals or times out as the RFC has it.
+                    tracing::warn!(to = %flow.remote, %error, "a SIP datagram was not sent");
+                }
+            }
+            (Transport::Tcp, _, Some(tcp)) => tcp.send(flow, bytes),
+            _ => tracing::error!(%flow, "no socket for this transport"),
+        }
+    }
+
+    fn trace(&mut self, event: TraceEvent) {
+        crate::logging::trace(&event);
+        self.hub.trace(&event);
+        self.ledger.record(&event);
+        if let Some(observer) = &self.observer
+            && observer.send(event).is_err()
+        {
+            self.observer = None;
+        }
+    }
+}
+
+/// A panic while one input is handled is a bug, and must not end the other calls. The panic hook has logged where.
+fn guarded(what: &'static str, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!(what, "a panic was contained; the call it belonged to may hang until it is hung up");
+    }
+}
