@@ -9,6 +9,7 @@ pub const LONGEST_SILENCE: Duration = Duration::from_millis(500);
 /// Watches the packets that reach the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
+    met: bool,
     up_since: Option<Instant>,
     last: Option<Instant>,
     on_hold: bool,
@@ -18,12 +19,13 @@ pub struct Verdict {
 
 impl Verdict {
     pub(crate) fn up(&mut self, now: Instant) {
+        self.met = true;
         self.up_since = Some(now);
         self.last = Some(now);
     }
 
-    pub(crate) fn is_up(&self) -> bool {
-        self.up_since.is_some()
+    pub(crate) fn was_up(&self) -> bool {
+        self.met
     }
 
     pub(crate) fn down(&mut self, now: Instant) {

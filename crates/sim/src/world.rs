@@ -250,7 +250,12 @@ impl World {
                     self.phones[TRUNK].call(&uri, SocketAddr::new(GATEWAY, 5060), vec![], now);
                 }
             }
-            Do::HangUp(party) => self.phones[party].hang_up(now),
+            Do::HangUp(party) => {
+                if party == TRUNK {
+                    self.verdict.down(now);
+                }
+                self.phones[party].hang_up(now);
+            }
             Do::Press(party, key) => self.phones[party].press(key),
             Do::Hold(party, direction) => self.phones[party].hold(direction, now),
             Do::Mute(party, muted) => self.phones[party].media.mute(muted),
@@ -316,6 +321,10 @@ impl World {
         match output {
             Output::Transmit { flow, bytes } => {
                 let Some(party) = (0..self.phones.len()).find(|party| sip_of(*party) == flow.remote) else { return };
+                if party == TRUNK && bytes.starts_with(b"BYE ") {
+                    // Repairing a lost BYE takes as long as it takes; the caller is being said goodbye to.
+                    self.verdict.down(now);
+                }
                 let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
                 self.carry_sip(flow.transport, || Item::SipToPhone(party, flow, bytes.clone()));
             }
@@ -386,7 +395,7 @@ impl World {
     fn judge_event(&mut self, event: &PhoneEvent) {
         match event {
             // A second answer is the human's own, after a release: from then on the gateway feeds nobody.
-            PhoneEvent::Up if self.verdict.is_up() => self.verdict.down(self.now),
+            PhoneEvent::Up if self.verdict.was_up() => self.verdict.down(self.now),
             PhoneEvent::Up => self.verdict.up(self.now),
             PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
             PhoneEvent::Held(direction) => self.verdict.hold(!direction.receives(), self.now),

@@ -10,7 +10,7 @@ use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sim::{BOT, Click, DESK, DESK2, Do, Link, PageHabit, Setup, TRUNK, World};
 
-const DEFAULT_SEEDS: u64 = 2_000;
+const DEFAULT_SEEDS: u64 = 500;
 /// When everybody has hung up and every timer of RFC 3261 has run out.
 const END: u64 = 400_000;
 
