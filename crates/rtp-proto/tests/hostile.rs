@@ -32,6 +32,11 @@ fn selector() -> impl Strategy<Value = Selector> {
     ]
 }
 
+enum Happens {
+    Switch(Selector),
+    Packet(usize, Vec<u8>),
+}
+
 /// Two sources over a bad network, and a listener that is switched between them at random.
 fn run(links: &[(Link, Link)], switches: &[(usize, Selector)]) -> (World, Vec<(usize, Selector)>) {
     let mut world = World::call([Codec::Pcmu; 3]);
@@ -50,18 +55,17 @@ fn run(links: &[(Link, Link)], switches: &[(usize, Selector)]) -> (World, Vec<(u
             }
         }
     }
-    let mut events: Vec<(u64, usize, Option<(usize, Vec<u8>)>)> =
-        under_way.into_iter().map(|(at, which, packet)| (at, 1, Some((which, packet)))).collect();
-    events.extend(switches.iter().enumerate().map(|(i, (at, _))| (*at as u64, 0, Some((i, Vec::new())))));
-    events.sort_by_key(|(at, kind, _)| (*at, *kind));
-    for (at, kind, item) in events {
-        let Some((which, packet)) = item else { continue };
+    // Switches come before packets of the same moment.
+    let mut happens: Vec<(u64, Happens)> =
+        switches.iter().map(|(at, selector)| (*at as u64, Happens::Switch(*selector))).collect();
+    happens.extend(under_way.into_iter().map(|(at, which, packet)| (at, Happens::Packet(which, packet))));
+    happens.sort_by_key(|(at, _)| *at);
+    for (at, what) in happens {
         let target = start + Duration::from_millis(at);
         world.pass(target.since(world.now).as_millis() as u64);
-        if kind == 0 {
-            world.feed(CALLER, switches[which].1);
-        } else {
-            world.deliver(senders[which].leg, senders[which].from, &packet);
+        match what {
+            Happens::Switch(selector) => world.feed(CALLER, selector),
+            Happens::Packet(which, packet) => world.deliver(senders[which].leg, senders[which].from, &packet),
         }
     }
     world.pass(500);
