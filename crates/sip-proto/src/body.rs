@@ -51,15 +51,15 @@ pub(crate) fn attach(message: &mut Message, sdp: Vec<u8>, part: Option<&BodyPart
     }
     let disposition = if part.content_id.is_some() { "by-reference" } else { "render" };
     second.push("Content-Disposition", format!("{disposition};handling=optional"));
-    let parts =
-        vec![WirePart { headers: first, bytes: sdp }, WirePart { headers: second, bytes: part.bytes.clone() }];
+    let parts = vec![WirePart { headers: first, bytes: sdp }, WirePart { headers: second, bytes: part.bytes.clone() }];
     Multipart { parts }.attach_to(message, seed);
 }
 
 /// The status code of the status line that a `message/sipfrag` begins with (RFC 3420), read tolerantly: blank lines
 /// before it, no reason phrase, no line end.
 pub(crate) fn sipfrag_status(body: &[u8]) -> Option<u16> {
-    let line = body.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
+    let line =
+        body.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     if !words.next()?.eq_ignore_ascii_case(b"SIP/2.0") {
         return None;
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn sdp_is_found_inside_nested_multiparts() {
         let inner = b"--in\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=-\r\n\r\n--in--\r\n";
-        let body = [b"--out\r\nContent-Type: multipart/alternative;boundary=in\r\n\r\n" as &[u8], inner, b"\r\n--out--"];
+        let body =
+            [b"--out\r\nContent-Type: multipart/alternative;boundary=in\r\n\r\n" as &[u8], inner, b"\r\n--out--"];
         let sent = message(&[("Content-Type", "multipart/mixed; boundary=\"out\"")], &body.concat());
         assert_eq!(find_sdp(&sent), Found::Sdp(SDP.to_vec()));
     }

@@ -324,4 +324,3 @@ pub enum ReferStage {
     /// No NOTIFY with a final result within `refer_result_timeout`.
     NoResult,
 }
-

@@ -163,9 +163,8 @@ impl Session {
         let local = local.unwrap_or_else(|| self.local.clone());
         let in_use = self.agreed.map(|media| media.codec);
         let preferred = || in_use.into_iter().chain(local.codecs.iter().copied());
-        let choose = |stream: &Stream| {
-            preferred().find(|codec| local.codecs.contains(codec) && stream.codecs.contains(codec))
-        };
+        let choose =
+            |stream: &Stream| preferred().find(|codec| local.codecs.contains(codec) && stream.codecs.contains(codec));
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
             let stream = Stream::read(&sdp, media)?;
             choose(&stream).map(|codec| (index, stream, codec))

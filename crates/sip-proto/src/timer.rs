@@ -25,6 +25,8 @@ pub enum TimerName {
     AbsorbRequests,
     /// Stay to absorb INVITEs sent again after a 2xx (L; RFC 6026 §8.7).
     AbsorbInvites,
+    /// Nobody answered a request in time; its sender has given up (64*T1, F at the other end).
+    Unanswered,
     /// Send our 2xx again (RFC 3261 §13.3.1.4).
     RetransmitOk,
     /// Our 2xx was never acknowledged: hang up (RFC 3261 §13.3.1.4).

@@ -64,17 +64,21 @@ fn a_side_that_holds_stays_on_hold_when_the_other_re_invites() {
 #[test]
 fn two_re_invites_that_cross_are_refused_491_and_tried_again() {
     for seed in 0..50 {
-        let mut world = World::new(seed, Network { delay_ms: (20, 60), ..PERFECT });
+        let mut world = World::new(seed, PERFECT);
         let (a, b) = establish(&mut world);
         world.on(A, |endpoint, now| endpoint.reinvite(a, local(20_002), now));
         world.on(B, |endpoint, now| endpoint.reinvite(b, local(30_002), now));
         world.run_for(Duration::from_secs(20));
         let media = |world: &mut World, at: &str| {
-            world.take(at).into_iter().filter_map(|event| match event {
-                E::MediaChanged { media, .. } => Some(media.rtp.port()),
-                E::ChangeRefused { .. } => panic!("refused"),
-                _ => None,
-            }).next_back()
+            world
+                .take(at)
+                .into_iter()
+                .filter_map(|event| match event {
+                    E::MediaChanged { media, .. } => Some(media.rtp.port()),
+                    E::ChangeRefused { .. } => panic!("refused"),
+                    _ => None,
+                })
+                .next_back()
         };
         assert_eq!((media(&mut world, A), media(&mut world, B)), (Some(30_002), Some(20_002)), "seed {seed}");
         assert!(world.node(A).sent.iter().any(|note| note.what == "491 Request Pending"));
@@ -90,10 +94,14 @@ fn wishes_that_come_while_one_is_under_way_end_with_the_last() {
         world.on(A, |endpoint, now| endpoint.reinvite(a, local(port), now));
     }
     world.run_for(Duration::from_secs(5));
-    let ports: Vec<_> = world.take(B).into_iter().filter_map(|event| match event {
-        E::MediaChanged { media, .. } => Some(media.rtp.port()),
-        _ => None,
-    }).collect();
+    let ports: Vec<_> = world
+        .take(B)
+        .into_iter()
+        .filter_map(|event| match event {
+            E::MediaChanged { media, .. } => Some(media.rtp.port()),
+            _ => None,
+        })
+        .collect();
     assert_eq!(ports, [20_002, 20_006]);
 }
 
@@ -256,7 +264,10 @@ fn requests_follow_the_peers_latest_contact() {
     world.inject(PEER, A, moved.as_bytes());
     world.on(A, |endpoint, now| endpoint.bye(dialog, None, now));
     let (to, bye) = world.outside.last().unwrap();
-    assert_eq!((*to, bye.request_uri().unwrap().as_str()), (address("198.51.100.77:5070"), "sip:there@198.51.100.77:5070"));
+    assert_eq!(
+        (*to, bye.request_uri().unwrap().as_str()),
+        (address("198.51.100.77:5070"), "sip:there@198.51.100.77:5070")
+    );
 }
 
 #[test]
@@ -321,14 +332,15 @@ fn a_request_overtaken_by_a_later_one_is_refused_500_but_bye_counts() {
 // --- REFER
 
 fn refer(world: &mut World, dialog: DialogId) -> u32 {
-    world.on(A, |endpoint, now| endpoint.refer(dialog, "sip:desk@cc.example.net?Replaces=a%40b", "sip:gw@gw.example.com", now));
+    world.on(A, |endpoint, now| {
+        endpoint.refer(dialog, "sip:desk@cc.example.net?Replaces=a%40b", "sip:gw@gw.example.com", now)
+    });
     assert_eq!(last(world).headers.get("Refer-To"), Some("<sip:desk@cc.example.net?Replaces=a%40b>"));
     last(world).cseq().unwrap().number
 }
 
 fn notify(world: &mut World, peer: &mut Peer, event: &str, state: &str, body: &str) -> u16 {
-    let headers =
-        [("Event", event), ("Subscription-State", state), ("Content-Type", "message/sipfrag;version=2.0")];
+    let headers = [("Event", event), ("Subscription-State", state), ("Content-Type", "message/sipfrag;version=2.0")];
     let notify = peer.request("NOTIFY", &headers, body);
     world.inject(PEER, A, &notify);
     last(world).code().expect("a response")

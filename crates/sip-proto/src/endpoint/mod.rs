@@ -227,12 +227,7 @@ impl Endpoint {
     }
 
     fn note(&self, dialog: Option<DialogId>, message: &Message) -> SentNote {
-        SentNote {
-            dialog,
-            what: message::describe(message),
-            sip_call_id: message.call_id().to_owned(),
-            again: false,
-        }
+        SentNote { dialog, what: message::describe(message), sip_call_id: message.call_id().to_owned(), again: false }
     }
 
     fn branch(&mut self) -> String {

@@ -12,7 +12,11 @@ use sip_wire::{Malformed, Message, Method, Via, validate_request, validate_respo
 impl Endpoint {
     /// Takes a message that was parsed.
     pub fn handle_message(&mut self, flow: Flow, message: Message, now: Instant) {
-        if message.is_request() { self.handle_request(flow, message, now) } else { self.handle_response(flow, message, now) }
+        if message.is_request() {
+            self.handle_request(flow, message, now)
+        } else {
+            self.handle_response(flow, message, now)
+        }
     }
 
     /// Takes one that could not be: sends its ready answer, if it has one.
@@ -73,11 +77,8 @@ impl Endpoint {
     }
 
     fn any_dialog(&self, call_id: &str, local_tag: &str) -> Option<DialogId> {
-        let first = DialogKey {
-            call_id: call_id.to_owned(),
-            local_tag: local_tag.to_owned(),
-            remote_tag: String::new(),
-        };
+        let first =
+            DialogKey { call_id: call_id.to_owned(), local_tag: local_tag.to_owned(), remote_tag: String::new() };
         let (key, id) = self.index.range(first..).next()?;
         (key.call_id == call_id && key.local_tag == local_tag).then_some(*id)
     }
@@ -89,7 +90,9 @@ impl Endpoint {
             Purpose::Reinvite(dialog) => self.on_reinvite_response(dialog, response, now),
             _ if code < 200 => {}
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
-            Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, response.tokens("Unsupported"), now),
+            Purpose::Refer(dialog, cseq) => {
+                self.on_refer_done((dialog, cseq), code, response.tokens("Unsupported"), now)
+            }
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => self.emit(DialogEvent::Pong {
                 ping,
@@ -172,7 +175,7 @@ impl Endpoint {
         }
         let to_tag = invite.and_then(|tx| self.transactions.server_head(tx)).map(|(_, tag, _)| tag.to_owned());
         let reason = cancel.headers.get("Reason").map(str::to_owned);
-        let tx = self.serve(flow, cancel, &via, key, to_tag, dialog);
+        let tx = self.serve(flow, cancel, &via, key, to_tag, dialog, now);
         let Some(invite) = invite else {
             self.reply(tx, 481, "", now, |_| ());
             return;
@@ -195,7 +198,7 @@ impl Endpoint {
             // Found out before the transaction is made, as that one registers itself for the same question.
             let merged = self.transactions.is_merged(&request);
             let body = request.clone();
-            let tx = self.serve(flow, request, via, key, None, None);
+            let tx = self.serve(flow, request, via, key, None, None, now);
             return self.screen(flow, tx, &body, merged, now);
         };
         let dialog = self.dialog_of_request(&request);
@@ -204,12 +207,10 @@ impl Endpoint {
             return self.refuse_overload(flow, &request, via);
         }
         let body = request.clone();
-        let tx = self.serve(flow, request, via, key, Some(to_tag), dialog);
+        let tx = self.serve(flow, request, via, key, Some(to_tag), dialog, now);
         match dialog {
             Some(id) => self.on_request_within(id, tx, flow, &body, now),
-            None => {
-                self.reply(tx, 481, "", now, |_| ());
-            }
+            None => self.screen_stray(flow, tx, &body, now),
         }
     }
 
@@ -228,10 +229,12 @@ impl Endpoint {
         key: ServerKey,
         to_tag: Option<String>,
         dialog: Option<DialogId>,
+        now: Instant,
     ) -> TxId {
         let to_tag = to_tag.unwrap_or_else(|| self.ids.hex(12));
         let reply_to = message::reply_flow(flow, via);
-        self.transactions.start_server(NewServer { key, reply_to, request, to_tag, dialog })
+        let new = NewServer { key, reply_to, request, to_tag, dialog };
+        self.transactions.start_server(new, now, &mut self.out)
     }
 
     fn is_full(&self) -> bool {

@@ -34,6 +34,13 @@ impl Endpoint {
         }
     }
 
+    /// A request for a dialog we do not know: examined like any other (RFC 3261 §8.2), and 481 if that finds nothing
+    /// worse. We never recreate a dialog from a request (§12.2.2).
+    pub(super) fn screen_stray(&mut self, flow: Flow, tx: TxId, request: &Message, now: Instant) {
+        let refusal = self.examine(flow, request, false).err().unwrap_or(Refusal::plain(481));
+        self.refuse(tx, &refusal, now);
+    }
+
     pub(super) fn refuse(&mut self, tx: TxId, refusal: &Refusal, now: Instant) {
         self.reply(tx, refusal.0, refusal.1, now, |response| {
             for (name, value) in &refusal.2 {

@@ -53,11 +53,8 @@ impl Endpoint {
 
     fn calling_dialog(&mut self, id: DialogId, request: &InviteRequest) -> Dialog {
         let local_tag = self.ids.hex(12);
-        let from = NameAddr {
-            display: request.from.display.clone(),
-            uri: request.from.uri.clone(),
-            params: Params::new(),
-        };
+        let from =
+            NameAddr { display: request.from.display.clone(), uri: request.from.uri.clone(), params: Params::new() };
         Dialog {
             id,
             flow: request.flow,

@@ -34,13 +34,7 @@ impl Endpoint {
         self.emit(DialogEvent::Incoming { dialog: id, flow, request: Box::new(request.clone()), offer, replaces });
     }
 
-    fn arriving_dialog(
-        &mut self,
-        flow: Flow,
-        tx: TxId,
-        request: &Message,
-        offer: Option<Vec<u8>>,
-    ) -> Option<Dialog> {
+    fn arriving_dialog(&mut self, flow: Flow, tx: TxId, request: &Message, offer: Option<Vec<u8>>) -> Option<Dialog> {
         let id = self.fresh_dialog_id();
         let (_, local_tag, _) = self.transactions.server_head(tx)?;
         let local_tag = local_tag.to_owned();
@@ -100,8 +94,7 @@ impl Endpoint {
         let mut session = Session::new(session_id, local.clone());
         let (sdp, media) = match offer {
             Some(offer) => {
-                let (sdp, media) =
-                    session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;
+                let (sdp, media) = session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;
                 (sdp, Some(media))
             }
             None => (session.offer(local), None),
@@ -156,12 +149,8 @@ impl Endpoint {
         let Some(ok) = dialog.unacknowledged.as_mut() else { return };
         ok.interval = (ok.interval * 2).min(self.timing.t2);
         self.timers.start(id, TimerName::RetransmitOk, now + ok.interval);
-        let note = SentNote {
-            dialog: Some(id),
-            what: "200 OK".to_owned(),
-            sip_call_id: dialog.call_id.clone(),
-            again: true,
-        };
+        let note =
+            SentNote { dialog: Some(id), what: "200 OK".to_owned(), sip_call_id: dialog.call_id.clone(), again: true };
         self.out.push_back(Output::Transmit { flow: ok.flow, bytes: ok.bytes.clone(), note });
     }
 

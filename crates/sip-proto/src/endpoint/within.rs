@@ -140,14 +140,7 @@ impl Endpoint {
 
     // --- the peer's requests
 
-    pub(super) fn on_request_within(
-        &mut self,
-        id: DialogId,
-        tx: TxId,
-        flow: Flow,
-        request: &Message,
-        now: Instant,
-    ) {
+    pub(super) fn on_request_within(&mut self, id: DialogId, tx: TxId, flow: Flow, request: &Message, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let method = request.method().cloned().unwrap_or(Method::Options);
         let number = request.cseq().map_or(0, |cseq| cseq.number);

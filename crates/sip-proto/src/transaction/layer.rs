@@ -191,7 +191,8 @@ impl<P: Clone> Transactions<P> {
 
     /// Fails every client transaction on a flow; gives what they were for.
     pub(crate) fn fail_flow(&mut self, flow: Flow, now: Instant, out: &mut Out) -> Vec<P> {
-        let hit: Vec<_> = self.clients.iter().filter(|(_, c)| c.flow == flow).map(|(id, c)| (*id, c.purpose.clone())).collect();
+        let hit: Vec<_> =
+            self.clients.iter().filter(|(_, c)| c.flow == flow).map(|(id, c)| (*id, c.purpose.clone())).collect();
         hit.into_iter()
             .filter(|(id, _)| self.client_input(*id, ClientInput::TransportError, None, now, out).is_some())
             .map(|(_, purpose)| purpose)
@@ -209,7 +210,7 @@ impl<P: Clone> Transactions<P> {
         MergeKey::of(request).is_some_and(|key| self.merge_keys.contains_key(&key))
     }
 
-    pub(crate) fn start_server(&mut self, new: NewServer) -> TxId {
+    pub(crate) fn start_server(&mut self, new: NewServer, now: Instant, out: &mut Out) -> TxId {
         let id = self.fresh();
         let invite = new.request.method() == Some(&Method::Invite);
         let state = if invite {
@@ -236,6 +237,9 @@ impl<P: Clone> Transactions<P> {
             interval: self.timing.t1,
         };
         self.servers.insert(id, server);
+        if !invite {
+            self.run_server(id, non_invite_server::START, now, out);
+        }
         id
     }
 
@@ -400,6 +404,11 @@ impl<P: Clone> Transactions<P> {
             return;
         };
         server.state = next;
+        self.run_server(id, actions, now, out);
+    }
+
+    fn run_server(&mut self, id: TxId, actions: &[Action], now: Instant, out: &mut Out) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
         let reliable = server.reply_to.transport.is_reliable();
         for action in actions {
             match *action {

@@ -2,7 +2,7 @@
 
 use super::Action::{self, *};
 use super::{ServerInput as Input, ServerInput::*};
-use crate::timer::TimerName::AbsorbRequests;
+use crate::timer::TimerName::{AbsorbRequests, Unanswered};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
@@ -14,14 +14,18 @@ pub(crate) enum State {
     Completed,
 }
 
+pub(crate) const START: &[Action] = &[Start(Unanswered)];
+
 /// The next state (none: over) and what to do. What is not listed changes nothing.
 pub(crate) fn step(state: State, input: Input) -> (Option<State>, &'static [Action]) {
     use State::*;
     match (state, input) {
         (Trying | Proceeding, Provisional) => (Some(Proceeding), &[Send]),
-        (Trying | Proceeding, Success | Failure) => (Some(Completed), &[Send, Start(AbsorbRequests)]),
+        (Trying | Proceeding, Success | Failure) => (Some(Completed), &[Send, Stop(Unanswered), Start(AbsorbRequests)]),
         (Proceeding | Completed, Request) => (Some(state), &[SendAgain]),
         (Completed, Timer(AbsorbRequests)) => (None, &[]),
+        // RFC 4320: too late for any answer, 408 least of all.
+        (Trying | Proceeding, Timer(Unanswered)) => (None, &[]),
         (state, _) => (Some(state), &[]),
     }
 }
@@ -37,13 +41,16 @@ mod tests {
         let rows: &[Row] = &[
             (Trying, Request, Some(Trying), &[]),
             (Trying, Provisional, Some(Proceeding), &[Send]),
-            (Trying, Success, Some(Completed), &[Send, Start(AbsorbRequests)]),
-            (Trying, Failure, Some(Completed), &[Send, Start(AbsorbRequests)]),
+            (Trying, Success, Some(Completed), &[Send, Stop(Unanswered), Start(AbsorbRequests)]),
+            (Trying, Failure, Some(Completed), &[Send, Stop(Unanswered), Start(AbsorbRequests)]),
             (Proceeding, Request, Some(Proceeding), &[SendAgain]),
-            (Proceeding, Failure, Some(Completed), &[Send, Start(AbsorbRequests)]),
+            (Proceeding, Failure, Some(Completed), &[Send, Stop(Unanswered), Start(AbsorbRequests)]),
             (Completed, Request, Some(Completed), &[SendAgain]),
             (Completed, Success, Some(Completed), &[]),
             (Completed, Timer(AbsorbRequests), None, &[]),
+            (Trying, Timer(Unanswered), None, &[]),
+            (Proceeding, Timer(Unanswered), None, &[]),
+            (Completed, Timer(Unanswered), Some(Completed), &[]),
         ];
         for (state, input, next, actions) in rows {
             assert_eq!(step(*state, *input), (*next, *actions), "{state:?} on {input:?}");

@@ -48,6 +48,8 @@ pub struct World {
     pub lose: Option<fn(&Message, usize) -> bool>,
     dice: IdSource,
     sequence: u64,
+    /// Whether `rsip` reads along. It gives up on some of what a hostile peer makes us copy into a response.
+    pub read_along: bool,
 }
 
 pub fn address(text: &str) -> SocketAddr {
@@ -66,6 +68,7 @@ impl World {
             lose: None,
             dice: IdSource::from_u64(seed),
             sequence: 0,
+            read_along: true,
         };
         world.add(A, EndpointConfig::default());
         world.add(B, EndpointConfig::default());
@@ -186,6 +189,7 @@ impl World {
     }
 
     pub fn pump(&mut self) {
+        let read_along = self.read_along;
         let addresses: Vec<_> = self.nodes.keys().copied().collect();
         for at in addresses {
             loop {
@@ -196,7 +200,7 @@ impl World {
                     Some(Output::Seen(note)) => node.seen.push(note),
                     Some(Output::Dropped(why)) => node.dropped.push(why),
                     Some(Output::Transmit { flow, bytes, note }) => {
-                        let message = read_twice(&bytes);
+                        let message = read(&bytes, read_along);
                         let count = node.sent.iter().filter(|sent| sent.what == note.what).count();
                         node.sent.push(note);
                         node.messages.push(message.clone());
@@ -293,15 +297,18 @@ pub fn is_terminal(event: &DialogEvent) -> bool {
 }
 
 /// Both parsers must read what we send, to the same values.
-fn read_twice(bytes: &[u8]) -> Message {
+fn read(bytes: &[u8], twice: bool) -> Message {
     use rsip::prelude::*;
     let ours = Message::parse_datagram(bytes).expect("we read what we write");
+    if !twice {
+        return ours;
+    }
     let theirs = rsip::SipMessage::try_from(bytes.to_vec()).unwrap_or_else(|error| {
         panic!("rsip cannot read it: {error}\n{}", String::from_utf8_lossy(bytes));
     });
     assert_eq!(theirs.call_id_header().expect("Call-ID").value(), ours.call_id());
-    let cseq = theirs.cseq_header().expect("CSeq").typed().expect("typed CSeq");
-    assert_eq!(cseq.seq, ours.cseq().expect("our CSeq").number);
+    let number = theirs.cseq_header().expect("CSeq").value().split(' ').next().map(str::to_owned);
+    assert_eq!(number, Some(ours.cseq().expect("our CSeq").number.to_string()));
     let from = theirs.from_header().expect("From").typed().expect("typed From");
     assert_eq!(from.tag().map(ToString::to_string), ours.from_tag());
     let to = theirs.to_header().expect("To").typed().expect("typed To");
