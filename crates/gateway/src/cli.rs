@@ -49,7 +49,7 @@ pub struct Serve {
 /// Options of `warmline tail`.
 #[derive(Args, Debug)]
 pub struct Tail {
-    /// Only this call, by its id or the beginning of it.
+    /// Only this call, by its id: what is still known of it, then what happens.
     #[arg(long, value_name = "ID")]
     pub call: Option<String>,
     /// One JSON object per line instead of ladder lines.

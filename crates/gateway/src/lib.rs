@@ -10,6 +10,7 @@ mod clock;
 pub mod config;
 pub mod cli;
 mod control;
+mod http_client;
 mod inbox;
 mod listening;
 pub mod logging;
@@ -21,6 +22,7 @@ pub mod serve;
 mod sip_tcp;
 mod sip_udp;
 mod switchboard_loop;
+pub mod tail;
 mod token;
 
 pub use clock::Clock;

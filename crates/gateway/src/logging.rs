@@ -4,9 +4,14 @@ use call_model::{TraceEvent, TraceKind};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// Sends logs to standard error, at the level of `WARMLINE_LOG` (such as `debug` or `gateway=trace`) or `default`.
+/// Sends logs to standard error, at the level of `WARMLINE_LOG` or `default`. A bare level (`debug`) is for our own
+/// crates; anything else is a filter as `tracing-subscriber` has it (`gateway=trace,hyper=debug`).
 pub fn init(default: &str) {
-    let filter = EnvFilter::try_from_env("WARMLINE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("WARMLINE_LOG").unwrap_or_else(|_| default.to_owned());
+    let filter = match wanted.parse::<tracing::Level>() {
+        Ok(level) => EnvFilter::new(format!("warn,gateway={level},http_api={level},ledger={level},prosody={level}")),
+        Err(_) => EnvFilter::new(wanted),
+    };
     // A second call, as in tests, changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -11,7 +11,10 @@ fn main() -> ExitCode {
             gateway::logging::init("info");
             gateway::serve::serve(options)
         }
-        Command::Tail(_) => Err(anyhow::anyhow!("tail is not there yet")),
+        Command::Tail(options) => {
+            gateway::logging::init("warn");
+            gateway::tail::tail(options)
+        }
         Command::Demo(_) => Err(anyhow::anyhow!("demo is not there yet")),
         Command::Config => gateway::serve::print_config().map_err(Into::into),
     };
