@@ -55,11 +55,13 @@ impl Call {
                     None => self.comfort(),
                 }
             }
-            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => match self.leg(*leg) {
-                Some(desk) if desk.is_up() && desk.direction.receives() => Selector::Leg(*leg),
-                Some(desk) if desk.is_up() => Selector::Music,
-                _ => Selector::Silence,
-            },
+            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => {
+                match self.leg(*leg).filter(|desk| desk.is_up()) {
+                    Some(desk) if desk.can_be_heard() => Selector::Leg(*leg),
+                    Some(_) => Selector::Music,
+                    None => Selector::Silence,
+                }
+            }
             Phase::Recovering(_) | Phase::Released => self.comfort(),
         }
     }

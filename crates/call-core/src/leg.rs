@@ -186,4 +186,13 @@ impl Leg {
     pub(crate) fn is_up(&self) -> bool {
         self.state == LegState::Up
     }
+
+    /// Whether there is anything to hear: not on hold, and when on hold with music of its own, that music comes.
+    pub(crate) fn can_be_heard(&self) -> bool {
+        match self.direction {
+            Direction::SendRecv => true,
+            Direction::RecvOnly => !self.silent,
+            Direction::SendOnly | Direction::Inactive => false,
+        }
+    }
 }

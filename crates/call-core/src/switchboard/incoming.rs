@@ -69,7 +69,7 @@ impl Switchboard {
         };
         self.links.insert(leg, link);
         let allowed = trunk.allowed_media.clone();
-        self.outputs.push_back(super::Output::Media(MediaCommand::Open { leg, role: Role::Caller, port, allowed }));
+        self.send_media(MediaCommand::Open { leg, role: Role::Caller, port, allowed });
         let id = about.id;
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });

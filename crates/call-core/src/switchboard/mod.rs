@@ -113,6 +113,8 @@ pub struct Switchboard {
     calls: BTreeMap<CallId, Entry>,
     deadlines: BTreeSet<(Instant, CallId)>,
     links: BTreeMap<LegId, Link>,
+    /// Legs whose audio is open.
+    open: BTreeSet<LegId>,
     dialogs: BTreeMap<DialogId, (LegId, Role)>,
     /// Dialogs that are over, oldest first: what is still sent or seen of them belongs to their leg for a while.
     past: VecDeque<(Instant, DialogId)>,
@@ -169,6 +171,7 @@ impl Switchboard {
             calls: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             links: BTreeMap::new(),
+            open: BTreeSet::new(),
             dialogs: BTreeMap::new(),
             past: VecDeque::new(),
             handoffs: BTreeMap::new(),
@@ -338,7 +341,11 @@ impl Switchboard {
 
     /// Whether nothing is left: no call, no port in use, no desk taken. (SIP transactions may still absorb repeats.)
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.links.is_empty() && self.ports.in_use() == 0 && self.seats.taken() == 0
+        self.calls.is_empty()
+            && self.links.is_empty()
+            && self.open.is_empty()
+            && self.ports.in_use() == 0
+            && self.seats.taken() == 0
     }
 
     /// The invariants: while a caller leg is up exactly one selector feeds it, and no call is without end. For the
@@ -357,7 +364,8 @@ impl Switchboard {
                 return Err(format!("call {id}: ending, with no last deadline"));
             }
         }
-        if let Some((leg, _)) = self.links.iter().find(|(leg, _)| !self.calls.contains_key(&leg.call)) {
+        let legs = self.links.keys().chain(&self.open);
+        if let Some(leg) = legs.into_iter().find(|leg| !self.calls.contains_key(&leg.call)) {
             return Err(format!("leg {leg} outlived its call"));
         }
         if self.calls.is_empty() && self.ports.in_use() > 0 {
@@ -415,7 +423,7 @@ impl Switchboard {
                 if let MediaCommand::Close { leg } = command {
                     self.free_port(leg, now);
                 }
-                self.outputs.push_back(Output::Media(command));
+                self.send_media(command);
             }
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
             CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
@@ -427,6 +435,18 @@ impl Switchboard {
                 }
                 self.trace(Some(call.about.id), kind, now);
             }
+        }
+    }
+
+    /// Every leg's audio is opened and closed once; what was never opened is not closed.
+    fn send_media(&mut self, command: MediaCommand) {
+        let wanted = match &command {
+            MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } => self.open.insert(*leg),
+            MediaCommand::Close { leg } => self.open.remove(leg),
+            _ => true,
+        };
+        if wanted {
+            self.outputs.push_back(Output::Media(command));
         }
     }
 

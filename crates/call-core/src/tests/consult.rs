@@ -375,4 +375,14 @@ fn a_desk_on_hold_leaves_the_caller_with_music_not_with_nothing() {
     call.expect(&["caller hears Music"]);
     call.leg(2, LegEvent::MediaChanged { media: super::bench::media(2) });
     call.expect(&["caller hears desk"]);
+
+    // On hold with music of its own, it is heard as long as that comes.
+    let held = call_model::RemoteMedia { direction: call_model::Direction::RecvOnly, ..held };
+    call.leg(2, LegEvent::MediaChanged { media: held });
+    call.expect(&[]);
+    let leg = call.id(2);
+    call.media(call_model::MediaEvent::Silent { leg, lasted: core::time::Duration::from_secs(3) });
+    call.expect(&["note: no audio for 3 s", "caller hears Music"]);
+    call.flowing(2);
+    call.expect(&["caller hears desk"]);
 }
