@@ -1,6 +1,7 @@
 //! The desk page with a sample call, without a gateway: `cargo run --release -p http-api --example desk`.
 //!
-//! Accepting joins after two seconds; declining withdraws the pop. `-- 8099` picks another port.
+//! Accepting joins after two seconds; declining withdraws the pop, and then somebody of whom little is known calls.
+//! `-- 8099` picks another port.
 
 #[path = "../tests/support/sample.rs"]
 mod sample;
@@ -12,11 +13,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 struct Pretend {
     hub: Hub,
+    wall: WallAnchor,
 }
 
 impl Control for Pretend {
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
-        let (hub, desk) = (self.hub.clone(), desk.clone());
+        let (hub, desk, wall) = (self.hub.clone(), desk.clone(), self.wall);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
             match action {
@@ -24,6 +26,8 @@ impl Control for Pretend {
                 DeskAction::Accepted(handoff) => hub.pop(&PopUpdate::Joined { desk, handoff }),
                 DeskAction::Declined(handoff) => {
                     hub.pop(&PopUpdate::Retracted { desk, handoff, why: "another desk rings now" });
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    hub.pop(&sample::offered(sample::stranger(handoff.0 + 1, &wall, now(&wall))));
                 }
             }
         });
@@ -45,16 +49,23 @@ impl Control for Pretend {
     }
 }
 
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn now(wall: &WallAnchor) -> Instant {
+    wall.at + Duration::from_millis(unix_ms().saturating_sub(wall.unix_ms))
+}
+
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8099u16);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let wall = WallAnchor { at: Instant::from_millis(100_000), unix_ms: now };
+    let wall = WallAnchor { at: Instant::from_millis(100_000), unix_ms: unix_ms() };
     let hub = Hub::new(HubConfig::new(wall));
     let login = DeskLogin { desk: sample::desk(), display: Some("Anna, Billing".into()), token: Secret::new("sample") };
     let config = ApiConfig { desks: vec![login], admin_token: Some(Secret::new("admin")), host_names: Vec::new() };
-    let control = Arc::new(Pretend { hub: hub.clone() });
+    let control = Arc::new(Pretend { hub: hub.clone(), wall });
     let api = Api { config: Arc::new(config), hub: hub.clone(), control, ledger: None };
     hub.pop(&sample::offered(sample::package(1, &wall, Instant::from_millis(4_000))));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;

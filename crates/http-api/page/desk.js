@@ -107,14 +107,15 @@ function snapshot(data) {
   pops = new Map();
   for (const item of data.pops) {
     const old = before.get(item.handoff);
-    pops.set(item.handoff, { ...item, ticked: old ? old.ticked : new Set(), joinedAt: old ? old.joinedAt : null });
+    const joinedAt = item.talking_ms === null ? null : now() - item.talking_ms;
+    pops.set(item.handoff, { ...item, ticked: old ? old.ticked : new Set(), joinedAt });
     advance(pops.get(item.handoff), item.status);
     if (!old) announce(item);
   }
   for (const [id, pop] of before) if (!pops.has(id) && !pop.over) remember(pop, 'Ended while this page was away');
   if (!pops.has(shown)) shown = data.pops.length ? data.pops[data.pops.length - 1].handoff : null;
-  render();
   for (const item of data.pops) if (item.status === 'offered') acknowledge(item.handoff);
+  render();
 }
 
 function offered(data) {
@@ -123,8 +124,9 @@ function offered(data) {
   // Somebody who talks is not interrupted: the newcomer waits in the top bar.
   const current = pops.get(shown);
   if (!current || !['joined', 'released', 'accepted'].includes(current.status)) shown = data.handoff;
-  render();
+  // The request leaves while the story is drawn, within the same task: the phone waits at most 20 ms for it.
   acknowledge(data.handoff);
+  render();
   announce(data);
   chime();
 }
@@ -154,8 +156,13 @@ function post(id, action) {
   return fetch(url(`handoffs/${encodeURIComponent(id)}/${action}`), { method: 'POST', headers, keepalive: true });
 }
 
-// The phone rings when this arrives, or 20 ms later.
+// The phone rings when this arrives, or 20 ms after the offer.
 function acknowledge(id) { post(id, 'ack').catch(() => {}); }
+
+// Keeps a second connection open, so that an acknowledgement need not wait for a handshake.
+function keepWarm() {
+  if (login) fetch(`/v1/desks/${encodeURIComponent(login.desk)}`, { headers: { Authorization: `Bearer ${login.token}` } }).catch(() => {});
+}
 
 async function act(action) {
   const id = shown, pop = pops.get(id);
@@ -253,8 +260,10 @@ function renderCard(pop) {
   chip('chip-trigger', p.intent ? words(p.intent) : words(p.trigger), 'plain');
   $('caller').textContent = nameOf(p);
   const sub = p.caller_name ? `${number(p.caller)} called ${number(p.called)}` : `called ${number(p.called)}`;
-  $('caller-sub').textContent = `${sub} · ${span(p.started_unix_ms - p.call_started_unix_ms)} with the bot`;
-  $('summary').textContent = p.summary || 'The bot left no summary.';
+  $('caller-sub').textContent = p.trigger === 'direct' ? sub : `${sub} · ${span(p.started_unix_ms - p.call_started_unix_ms)} with the bot`;
+  $('summary').textContent = p.summary || (p.trigger === 'direct' ? 'Came straight to you, without the bot.' : 'The bot left no summary.');
+  document.querySelector('.why').classList.toggle('hot', p.urgency !== 'normal' || p.trigger === 'distress');
+  document.querySelector('.grid').classList.toggle('sparse', p.trajectory.length < 2 && p.transcript.length === 0);
   $('complete').textContent = `${p.completeness} %`;
   $('ring-fill').setAttribute('stroke-dasharray', `${p.completeness} 100`);
   renderBanner(pop);
@@ -270,8 +279,8 @@ function renderBanner(pop) {
   const banner = $('banner');
   let text = '', tone = '';
   if (pop.over) { text = pop.over.why; tone = pop.over.tone; }
-  else if (pop.status === 'accepted') { text = 'Accepted. Pick up your phone: the caller is being connected.'; tone = 'good'; }
-  else if (pop.status === 'declined') { text = 'Declined. The caller stays with the bot or goes to the next desk.'; }
+  else if (pop.status === 'accepted') { text = 'Accepted. Pick up your phone: you are being connected.'; tone = 'good'; }
+  else if (pop.status === 'declined') { text = 'Declined. The bot keeps the caller, or the next desk rings.'; }
   else if (pop.status === 'joined') { text = 'You and the caller hear each other.'; tone = 'good'; }
   else if (pop.status === 'released') { text = 'You and the caller hear each other, directly by your phone.'; tone = 'good'; }
   banner.hidden = !text;
@@ -297,7 +306,7 @@ function renderLists(pop, p) {
   }));
   draw('tried', p.actions, () => (p.actions.length ? p.actions.map((action) => node('li', {}, stamp(p, action.at_unix_ms),
     node('span', {}, node('span', { class: `verdict ${action.succeeded ? 'yes' : 'no'}` }, action.succeeded ? '✓ Worked ' : '✗ Failed '),
-      node('b', {}, words(action.name)), action.result ? `: ${action.result}` : ''))) : [node('li', { class: 'none' }, node('span'), node('span', {}, 'Nothing was reported.'))]));
+      node('b', {}, words(action.name)), action.result ? `: ${action.result}` : ''))) : [node('li', { class: 'none' }, 'Nothing was reported.')]));
   $('p-known').hidden = p.entities.length === 0 && !p.intent;
   draw('known', [p.intent, p.entities], () => [...(p.intent ? [{ name: 'wants', value: words(p.intent) }] : []), ...p.entities]
     .flatMap((entity) => [node('dt', {}, words(entity.name)), node('dd', {}, entity.value)]));
@@ -321,7 +330,7 @@ function renderSaid(p) {
 
 function mood(p) {
   const last = p.trajectory[p.trajectory.length - 1];
-  if (!last) return ['', 'Not heard'];
+  if (p.trajectory.length < 2) return ['', 'Not heard'];
   if (last.distress >= 0.6) return ['upset', 'Upset'];
   return last.distress >= 0.35 ? ['tense', 'Tense'] : ['calm', 'Calm'];
 }
@@ -369,7 +378,7 @@ function curve(p) {
   if (sure.length) picture.append(svg('path', { class: 'distress', d: line(sure, distress) }));
   const mark = x(p.started_unix_ms);
   picture.append(svg('line', { class: 'mark', x1: mark, x2: mark, y1: top, y2: H - bottom }),
-    svg('text', { class: 'mark-text', x: mark - 5, y: top - 4, 'text-anchor': mark > W / 2 ? 'end' : 'start' }, 'handed over'));
+    svg('text', { class: 'mark-text', x: mark - 5, y: top - 4, 'text-anchor': mark > W / 2 ? 'end' : 'start' }, 'handoff'));
   probe(picture, p, x, y, { W, top, floor: H - bottom });
   return picture;
 }
@@ -399,7 +408,7 @@ function probe(picture, p, x, y, size) {
 function now() { return Date.now() + clockOffset; }
 function words(token) { const text = String(token).replaceAll('_', ' '); return text.charAt(0).toUpperCase() + text.slice(1); }
 function sentence(text) { const t = String(text || 'It was withdrawn'); return t.charAt(0).toUpperCase() + t.slice(1) + (/[.!?]$/.test(t) ? '' : '.'); }
-function number(text) { return text || 'a withheld number'; }
+function number(text) { return text || 'Withheld number'; }
 function nameOf(p) { return p.caller_name || p.caller || 'Withheld number'; }
 function clock(ms) { const s = Math.max(0, Math.round(ms / 1000)); return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`; }
 function span(ms) { const s = Math.max(0, Math.round(ms / 1000)); return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`; }
@@ -499,6 +508,7 @@ document.addEventListener('keydown', (event) => {
   else if (key === 'escape') dismiss();
 });
 setInterval(tick, 500);
+setInterval(keepWarm, 50000);
 
 // A link may carry desk and token behind the '#', which browsers never send anywhere: /desk#desk=anna&token=...
 (function begin() {

@@ -44,6 +44,7 @@ struct Pop {
     package: Arc<Value>,
     claimed_by: Option<String>,
     offered: std::time::Instant,
+    joined: Option<std::time::Instant>,
 }
 
 /// One event of a desk's stream.
@@ -129,6 +130,7 @@ impl Board {
                     package: Arc::new(package_value(package, wall)),
                     claimed_by: None,
                     offered: std::time::Instant::now(),
+                    joined: None,
                 };
                 let data = pop.full(id);
                 self.closed.retain(|(closed, _)| *closed != id);
@@ -151,6 +153,9 @@ impl Board {
             return None;
         }
         pop.status = status;
+        if status >= PopStatus::Joined {
+            pop.joined.get_or_insert_with(std::time::Instant::now);
+        }
         let took = pop.offered.elapsed();
         self.push(status.as_str(), &json!({"handoff": handoff.to_string(), "status": status.as_str()}));
         Some(took)
@@ -277,6 +282,7 @@ impl Pop {
             "handoff": id.to_string(),
             "sip_call_id": self.sip_call_id,
             "status": self.status.as_str(),
+            "talking_ms": self.joined.map(|joined| u64::try_from(joined.elapsed().as_millis()).unwrap_or(u64::MAX)),
             "package": *self.package,
         })
     }

@@ -26,7 +26,7 @@ pub enum Metric {
     WindowsShed,
     /// Tap frames dropped because the ring was full (counter).
     TapDropped,
-    /// Ledger rows dropped because the disk was stuck (counter).
+    /// Ledger rows dropped because the disk was stuck (counter). Set by the API itself when it has the ledger.
     LedgerDropped,
     /// Calls refused for want of ports or by the limit (counter).
     CallsRefused,

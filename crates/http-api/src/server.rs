@@ -26,8 +26,9 @@ use tokio::sync::Semaphore;
 const BODY_LIMIT: usize = 64 * 1024;
 /// Connections at once; those beyond are closed at once.
 const MOST_CONNECTIONS: usize = 8192;
-/// A client that does not send a whole request head in this time is closed.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// A client that does not send a whole request head in this time is closed; also the rest between two requests, within
+/// which pages send something.
+const HEAD_LIMIT: Duration = Duration::from_secs(90);
 /// How long requests in flight may take once we are told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// After accept failed for want of file descriptors.

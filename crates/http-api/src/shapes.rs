@@ -142,7 +142,7 @@ impl UtteranceShape {
             at_unix_ms: wall.unix_ms(said.at),
             speaker: speaker(said.speaker),
             text: said.text.clone(),
-            confidence: said.confidence.map(share),
+            confidence: said.confidence.map(unit),
         }
     }
 }
@@ -152,12 +152,12 @@ impl VoiceShape {
     pub fn from_model(at: Instant, score: &VoiceScore, wall: &WallAnchor) -> Self {
         Self {
             at_unix_ms: wall.unix_ms(at),
-            anger: share(score.anger),
-            arousal: share(score.arousal),
-            distress: share(score.distress),
+            anger: unit(score.anger),
+            arousal: unit(score.arousal),
+            distress: unit(score.distress),
             emotion: emotion(score.emotion),
-            confidence: share(score.confidence),
-            speech_ratio: share(score.speech_ratio),
+            confidence: unit(score.confidence),
+            speech_ratio: unit(score.speech_ratio),
             baselined: score.baselined,
         }
     }
@@ -296,6 +296,11 @@ pub struct ErrorBody {
 /// Three decimals are more than the model knows, and keep the document small. JSON has no NaN: it becomes 0.
 pub(crate) fn share(value: f32) -> f64 {
     if value.is_finite() { (f64::from(value) * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+/// Within 0..1, as the schema promises.
+pub(crate) fn unit(value: f32) -> f64 {
+    share(value).clamp(0.0, 1.0)
 }
 
 pub(crate) const fn urgency(urgency: Urgency) -> &'static str {

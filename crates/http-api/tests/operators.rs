@@ -7,13 +7,16 @@ use call_model::{
     LegId, LegStats, Party, Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
 };
 use http_api::Metric;
+use std::collections::BTreeSet;
 use support::{CALL_TOKEN, WALL, World, sample, world, world_with_ring};
 
 const ADMIN: &str = "admin-token";
 const CALL: CallId = CallId(77);
 
 fn trace(world: &World, call: CallId, ms: u64, kind: TraceKind) {
-    world.hub.trace(&TraceEvent { at: Instant::from_millis(ms), call: Some(call), kind });
+    let event = TraceEvent { at: Instant::from_millis(ms), call: Some(call), kind };
+    world.hub.trace(&event);
+    world.ledger.record(&event);
 }
 
 fn begin(world: &World, call: CallId, ms: u64) {
@@ -81,6 +84,27 @@ async fn a_call_is_listed_from_beginning_to_end() {
     assert_eq!(one["events"].as_array().map(Vec::len), Some(9));
     assert_eq!((&one["events"][0]["kind"], &one["events"][0]["elapsed_ms"]), (&"began".into(), &0.into()));
     assert_eq!(world.get("/v1/calls?limit=1", ADMIN).await.json()["calls"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn the_past_comes_from_the_ledger() {
+    let world = world().await;
+    whole_call(&world);
+    let calls = world.get("/v1/reports/calls", ADMIN).await.json()["calls"].clone();
+    assert_eq!((&calls[0]["call"], &calls[0]["caller"]), (&CALL.to_string().into(), &"+447700900123".into()));
+    let story = world.get(&format!("/v1/reports/calls/{CALL}"), ADMIN).await.json();
+    assert_eq!(story["decisions"][0]["because"][0]["text"], "confidence 0.41");
+    assert_eq!(world.get("/v1/reports/handoffs?limit=5", ADMIN).await.json()["handoffs"][0]["outcome"], "no_answer");
+    let outcomes = world.get("/v1/reports/outcomes?since_ms=0", ADMIN).await.json();
+    assert_eq!(
+        (&outcomes["outcomes"][0]["outcome"], &outcomes["outcomes"][0]["count"]),
+        (&"no_answer".into(), &1.into())
+    );
+    assert_eq!(world.get("/v1/reports/calls/0000000000000", ADMIN).await.error_code(), "not_found");
+    assert_eq!(world.get("/v1/reports/outcomes?since_ms=x", ADMIN).await.error_code(), "bad_query");
+    world.ledger.close().unwrap();
+    let answer = world.get("/v1/reports/calls", ADMIN).await;
+    assert_eq!((answer.status, answer.error_code()), (503, "ledger_failed".into()));
 }
 
 #[tokio::test]
@@ -163,12 +187,20 @@ async fn a_busy_switchboard_is_followed_in_order() {
 #[tokio::test]
 async fn operators_need_the_admin_token() {
     let world = world().await;
-    for path in ["/v1/calls", "/v1/trace", "/v1/calls/0000000000000"] {
+    let paths = [
+        "/v1/calls",
+        "/v1/trace",
+        "/v1/calls/0000000000000",
+        "/v1/reports/calls",
+        "/v1/reports/handoffs",
+        "/v1/reports/outcomes",
+    ];
+    for path in paths {
         for token in ["", "anna-token", "wrong"] {
             assert_eq!(world.get(path, token).await.error_code(), "unauthorized", "{path}");
         }
     }
-    assert!(world.request("GET", "/metrics", &[], b"").await.body.contains("warmline_http_unauthorized_total 9\n"));
+    assert!(world.request("GET", "/metrics", &[], b"").await.body.contains("warmline_http_unauthorized_total 18\n"));
     assert_eq!(world.get("/v1/calls/xyz", ADMIN).await.error_code(), "bad_id");
     assert_eq!(world.get("/v1/calls/0000000000000", ADMIN).await.error_code(), "not_found");
     assert_eq!(world.get("/v1/trace?call=xyz", ADMIN).await.error_code(), "bad_id");
@@ -195,6 +227,16 @@ async fn metrics_count_what_happened() {
     ] {
         assert!(text.lines().any(|line| line == expected), "{expected} not in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn the_documentation_names_every_metric_and_no_other() {
+    let world = world().await;
+    let text = world.request("GET", "/metrics", &[], b"").await.body;
+    let served: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let page = include_str!("../../../docs/http-api.md");
+    let written: BTreeSet<_> = page.split('`').filter(|word| word.starts_with("warmline_")).collect();
+    assert_eq!(served, written);
 }
 
 #[tokio::test]

@@ -66,13 +66,26 @@ pub enum OpenError {
 pub(crate) fn open(place: &Place) -> Result<Connection, OpenError> {
     match place {
         Place::Memory => prepare(Connection::open_in_memory(), Path::new(":memory:"), true),
-        Place::File(path) => prepare(Connection::open(path), path, true),
+        Place::File(path) => {
+            keep_private(path);
+            prepare(Connection::open(path), path, true)
+        }
     }
 }
 
 /// Opens an existing file for queries only.
 pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {
     prepare(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY), path, false)
+}
+
+/// Callers' numbers are nobody else's business: a new file is its owner's. An existing one keeps the mode that the
+/// operator gave it. What goes wrong here goes wrong again, with better words, when SQLite opens the file.
+fn keep_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 fn prepare(opened: rusqlite::Result<Connection>, path: &Path, write: bool) -> Result<Connection, OpenError> {

@@ -171,6 +171,20 @@ fn a_report_reads_while_the_gateway_writes() {
     assert_eq!(report.calls(10).expect("an answer").len(), 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("private");
+    let ledger = Ledger::open(&folder.place(), WALL).expect("a new file");
+    begin(&ledger, CALL, 1);
+    ledger.calls(1).expect("written");
+    for file in ["ledger.db", "ledger.db-wal"] {
+        let mode = std::fs::metadata(folder.0.join(file)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
 fn refusal(place: &Place) -> String {
     match Ledger::open(place, WALL) {
         Ok(_) => panic!("{place:?} was accepted"),

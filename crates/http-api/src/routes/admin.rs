@@ -23,6 +23,10 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
         .route("/v1/calls", routing::get(calls))
         .route("/v1/calls/{call}", routing::get(call))
         .route("/v1/trace", routing::get(trace))
+        .route("/v1/reports/calls", routing::get(past_calls))
+        .route("/v1/reports/calls/{call}", routing::get(past_call))
+        .route("/v1/reports/handoffs", routing::get(past_handoffs))
+        .route("/v1/reports/outcomes", routing::get(outcomes))
         .route("/metrics", routing::get(metrics))
         .route("/healthz", routing::get(|| async { "ok\n" }))
         .route("/readyz", routing::get(ready))
@@ -82,6 +86,88 @@ async fn trace(
     Ok(sse::trace_stream(&api.hub, call, position, counted).into_response())
 }
 
+/// `GET /v1/reports/calls?limit=`: from the ledger, newest first.
+async fn past_calls(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    query: Result<Query<CallsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let limit = limit(query)?;
+    Ok(Json(json!({"calls": asked(&api, move |ledger| ledger.calls(limit)).await?})))
+}
+
+/// `GET /v1/reports/calls/{call}`: with decisions, handoffs and events.
+async fn past_call(
+    State(api): State<Api>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let id: CallId = call.parse().map_err(|_| ApiError::bad_id("call"))?;
+    let story = asked(&api, move |ledger| ledger.call(id)).await?.ok_or_else(|| ApiError::not_found("call"))?;
+    Ok(Json(json!(story)))
+}
+
+/// `GET /v1/reports/handoffs?limit=`: newest first.
+async fn past_handoffs(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    query: Result<Query<CallsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let limit = limit(query)?;
+    Ok(Json(json!({"handoffs": asked(&api, move |ledger| ledger.handoffs(limit)).await?})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpanQuery {
+    since_ms: Option<u64>,
+    until_ms: Option<u64>,
+}
+
+/// `GET /v1/reports/outcomes?since_ms=&until_ms=`: handoffs by outcome and kind of reason.
+async fn outcomes(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    query: Result<Query<SpanQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let Query(span) = query.map_err(|error| bad_query(&error.body_text()))?;
+    let (since, until) = (span.since_ms.unwrap_or(0), span.until_ms.unwrap_or(u64::MAX));
+    Ok(Json(json!({"outcomes": asked(&api, move |ledger| ledger.outcomes(since, until)).await?})))
+}
+
+fn limit(query: Result<Query<CallsQuery>, axum::extract::rejection::QueryRejection>) -> Result<u32, ApiError> {
+    let Query(query) = query.map_err(|error| bad_query(&error.body_text()))?;
+    Ok(u32::try_from(query.limit.unwrap_or(100).min(MOST)).unwrap_or(u32::MAX))
+}
+
+/// A ledger answers when its writer comes to it: not on a thread that serves others.
+async fn asked<T: Send + 'static>(
+    api: &Api,
+    question: impl FnOnce(&ledger::Ledger) -> Result<T, ledger::QueryError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let Some(ledger) = api.ledger.clone() else {
+        return Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_ledger",
+            "No ledger is kept, so there is nothing to report.",
+            "Set a path for the ledger in the configuration.",
+        ));
+    };
+    let answer = tokio::task::spawn_blocking(move || question(&ledger)).await;
+    answer.map_err(|_| ApiError::busy())?.map_err(|error| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ledger_failed",
+            format!("{error}."),
+            "Look at the disk and the log.",
+        )
+    })
+}
+
 /// `GET /metrics`: Prometheus text.
 async fn metrics(
     State(api): State<Api>,
@@ -89,6 +175,9 @@ async fn metrics(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     guard::local_or_admin(&api, peer.map(|Extension(peer)| peer), &headers)?;
+    if let Some(ledger) = &api.ledger {
+        api.hub.metrics().set(Metric::LedgerDropped, ledger.health().dropped);
+    }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, api.hub.render_metrics()).into_response())
 }

@@ -61,6 +61,7 @@ impl Control for Recorder {
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) control: Arc<Recorder>,
+    pub(crate) ledger: Arc<ledger::Ledger>,
     pub(crate) address: SocketAddr,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) server: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -85,21 +86,21 @@ pub(crate) fn api(ring: usize) -> (Api, Arc<Recorder>) {
         config: Arc::new(config_of_api),
         hub: Hub::new(config),
         control: Arc::clone(&control) as Arc<dyn Control>,
-        ledger: None,
+        ledger: Some(Arc::new(ledger::Ledger::open(&ledger::Place::Memory, WALL).unwrap())),
     };
     (api, control)
 }
 
 pub(crate) async fn world_with_ring(ring: usize) -> World {
     let (api, control) = api(ring);
-    let hub = api.hub.clone();
+    let (hub, ledger) = (api.hub.clone(), api.ledger.clone().unwrap());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(http_api::serve(listener, api, async {
         let _ = stopped.await;
     }));
-    World { hub, control, address, stop: Some(stop), server }
+    World { hub, control, ledger, address, stop: Some(stop), server }
 }
 
 pub(crate) async fn world() -> World {

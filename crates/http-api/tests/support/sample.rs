@@ -17,7 +17,7 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
     let (caller, bot) = (Speaker::Caller, Speaker::Bot);
     HandoffPackage {
         id: HandoffId(id),
-        call: CallId(7_000_000_000 + id as u64),
+        call: CallId(7_000_000_000 + (id as u64 & 0xffff)),
         session_id: "f81d4fae7dec11d0a76500a0c91e6bf6".into(),
         version: 1,
         call_started_unix_ms: wall.unix_ms(at),
@@ -76,6 +76,32 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
         .map(|(at, speaker, text, confidence)| Utterance { at: second(at), speaker, text: text.into(), confidence })
         .collect(),
         trajectory: (3..84).step_by(3).map(|s| (second(s), voice(s))).collect(),
+    }
+}
+
+/// Somebody of whom little is known, with a name that would like to be a script.
+pub(crate) fn stranger(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackage {
+    HandoffPackage {
+        id: HandoffId(id),
+        call: CallId(7_000_000_000 + (id as u64 & 0xffff)),
+        session_id: "f81d4fae7dec11d0a76500a0c91e6bf7".into(),
+        version: 1,
+        call_started_unix_ms: wall.unix_ms(at),
+        started: at,
+        caller: Redacted::default(),
+        caller_name: Some(Redacted::new("<img src=x onerror=\"document.title='owned'\"><script>alert(1)</script>")),
+        called: Redacted::new("sip:help@example.com"),
+        trigger: Trigger::Direct,
+        rule: "direct".into(),
+        because: vec![because(at, "dialled help, which goes straight to a desk")],
+        urgency: Urgency::Normal,
+        summary: String::new(),
+        intent: None,
+        entities: Vec::new(),
+        actions: Vec::new(),
+        next_steps: Vec::new(),
+        transcript: Vec::new(),
+        trajectory: vec![(at, VoiceScore { distress: f32::NAN, anger: 2.0, ..VoiceScore::default() })],
     }
 }
 
