@@ -244,7 +244,7 @@ pub enum DialogEvent {
         /// Option tags of `Unsupported` (420).
         unsupported: Vec<String>,
     },
-    /// NOTIFY came for our REFER; it is answered. Final when `status` is 200 or more, or `terminated`.
+    /// NOTIFY came for our REFER; it is answered. May follow `Ended`, when BYE overtook it. Final when `status` is 200 or more, or `terminated`.
     ReferNotify {
         /// The dialog.
         dialog: DialogId,

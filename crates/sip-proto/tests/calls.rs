@@ -38,9 +38,9 @@ fn a_call_is_set_up_and_hung_up() {
         world.transport = transport;
         let (a, b) = establish(&mut world);
         world.on(A, |endpoint, now| endpoint.bye(a, Some("SIP;cause=200;text=\"Transferred\""), now));
-        let ended = world.run_until(A, |event| is_terminal(event));
+        let ended = world.run_until(A, is_terminal);
         assert_eq!(ended, E::Ended { dialog: a, by_remote: false, reason: None, because: EndedBecause::Bye });
-        let ended = world.run_until(B, |event| is_terminal(event));
+        let ended = world.run_until(B, is_terminal);
         let reason = Some("SIP;cause=200;text=\"Transferred\"".to_owned());
         assert_eq!(ended, E::Ended { dialog: b, by_remote: true, reason, because: EndedBecause::Bye });
         assert_eq!(whats(&mut world, A), ["INVITE", "ACK", "BYE"]);
@@ -74,9 +74,9 @@ fn cancel_before_any_response_waits_for_the_first_provisional() {
     let a = world.invite(A, B);
     world.on(A, |endpoint, now| endpoint.cancel(a, Some("SIP;cause=487"), now));
     assert_eq!(whats(&mut world, A), ["INVITE"]);
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     assert!(matches!(failed, E::Failed { code: 487, .. }), "{failed:?}");
-    let cancelled = world.run_until(B, |event| is_terminal(event));
+    let cancelled = world.run_until(B, is_terminal);
     assert!(matches!(cancelled, E::Cancelled { reason: Some(reason), .. } if reason == "SIP;cause=487"));
     assert_eq!(whats(&mut world, A), ["INVITE", "CANCEL", "ACK"]);
     world.run_to_silence();
@@ -120,7 +120,7 @@ fn a_200_that_is_never_acknowledged_is_hung_up_after_64_t1() {
     let b = arriving(&mut world);
     world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("accepted");
     let from = world.now;
-    let ended = world.run_until(B, |event| is_terminal(event));
+    let ended = world.run_until(B, is_terminal);
     assert_eq!(ended, E::Ended { dialog: b, by_remote: false, reason: None, because: EndedBecause::NoAck });
     assert_eq!(world.now.since(from), seconds(32));
     world.run_to_silence();
@@ -141,7 +141,7 @@ fn an_answer_to_an_invite_that_was_given_up_is_hung_up_as_late() {
     let b = arriving(&mut world);
     world.run_for(seconds(16));
     world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("accepted");
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     assert!(matches!(failed, E::Failed { code: 408, .. }), "{failed:?}");
     world.run_until(A, |event| *event == E::Late { dialog: a });
     world.run_until(B, |event| matches!(event, E::Ended { by_remote: true, .. }));
@@ -156,7 +156,7 @@ fn a_rejected_call_fails_with_the_code_and_retry_after() {
     let b = arriving(&mut world);
     let headers = [("Retry-After".to_owned(), "30 (later)".to_owned())];
     world.on(B, |endpoint, now| endpoint.reject(b, 486, "", &headers, now));
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     let reason = "Busy Here".to_owned();
     assert_eq!(failed, E::Failed { dialog: a, code: 486, reason, retry_after: Some(30) });
     world.run_to_silence();
@@ -176,7 +176,7 @@ fn without_a_common_codec_nothing_is_sent_and_488_follows() {
     let refused = world.on(B, |endpoint, now| endpoint.accept(b, ours, &[], now));
     assert_eq!(refused, Err(sip_proto::AcceptError::NoCommonCodec));
     world.on(B, |endpoint, now| endpoint.reject(b, 488, "", &[], now));
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     assert!(matches!(failed, E::Failed { code: 488, .. }));
 }
 
@@ -271,7 +271,7 @@ fn an_invite_nobody_answers_times_out_and_one_on_a_dead_flow_fails_at_once() {
     let request = invite_request(world.flow(A, "192.0.2.99:5060"), local(20_000));
     world.on(A, |endpoint, now| endpoint.invite(request.clone(), now));
     let from = world.now;
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     assert!(matches!(failed, E::Failed { code: 408, .. }));
     assert_eq!(world.now.since(from), seconds(32));
     let sent: Vec<_> = world.node(A).sent.iter().map(|note| note.again).collect();
@@ -279,10 +279,23 @@ fn an_invite_nobody_answers_times_out_and_one_on_a_dead_flow_fails_at_once() {
     let flow = request.flow;
     world.on(A, |endpoint, now| endpoint.invite(request, now));
     world.on(A, |endpoint, now| endpoint.handle_flow_failed(flow, now));
-    let failed = world.run_until(A, |event| is_terminal(event));
+    let failed = world.run_until(A, is_terminal);
     assert!(matches!(failed, E::Failed { code: 503, .. }));
     world.run_to_silence();
     world.assert_empty();
+}
+
+#[test]
+fn an_invite_goes_where_its_flow_says_whatever_its_uri_names() {
+    let mut world = World::new(15, PERFECT);
+    let mut request = invite_request(world.flow(A, "192.0.2.9:5080"), local(20_000));
+    request.request_uri = uri("sip:+44%32@203.0.113.99:5060;user=phone");
+    request.call_id = Some("chosen@gw".to_owned());
+    let a = world.on(A, |endpoint, now| endpoint.invite(request, now));
+    let (to, invite) = world.outside.last().expect("the INVITE");
+    assert_eq!(*to, address("192.0.2.9:5080"));
+    assert_eq!(invite.request_uri().unwrap().as_str(), "sip:+44%32@203.0.113.99:5060;user=phone");
+    assert_eq!((invite.call_id(), world.nodes[&address(A)].endpoint.sip_call_id(a)), ("chosen@gw", "chosen@gw"));
 }
 
 /// What both sides say about one call, for any way it went.

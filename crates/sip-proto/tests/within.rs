@@ -329,6 +329,30 @@ fn a_request_overtaken_by_a_later_one_is_refused_500_but_bye_counts() {
     assert_eq!(last(&world).code(), Some(200));
 }
 
+#[test]
+fn after_a_lost_connection_the_dialog_goes_on_over_one_to_the_contact() {
+    let mut world = World::new(15, PERFECT);
+    world.transport = sip_proto::Transport::Tcp;
+    let from = "198.51.100.20:41234";
+    let mut peer = Peer { cseq: 0, to_tag: String::new() };
+    let invite = peer.request("INVITE", &[("Content-Type", "application/sdp")], SDP);
+    world.inject(from, A, &invite);
+    let dialog = dialog_of(&world.run_until(A, |event| matches!(event, E::Incoming { .. }))).expect("a dialog");
+    world.on(A, |endpoint, now| endpoint.accept(dialog, local(20_000), &[], now)).expect("accepted");
+    peer.to_tag = last(&world).to_tag().expect("our tag");
+    peer.cseq -= 1;
+    let ack = peer.request("ACK", &[], "");
+    world.inject(from, A, &ack);
+    world.on(A, |endpoint, now| endpoint.refer(dialog, "sip:x@y.example", "sip:gw@gw.example.com", now));
+    assert_eq!(world.outside.last().unwrap().0, address(from), "the connection in use is kept");
+    let flow = world.flow(A, from);
+    world.take(A);
+    world.on(A, |endpoint, now| endpoint.handle_flow_failed(flow, now));
+    assert_eq!(world.take(A), [E::ReferRefused { dialog, code: 503, unsupported: vec![] }]);
+    world.on(A, |endpoint, now| endpoint.bye(dialog, None, now));
+    assert_eq!(world.outside.last().unwrap().0, address(PEER));
+}
+
 // --- REFER
 
 fn refer(world: &mut World, dialog: DialogId) -> u32 {
@@ -336,7 +360,7 @@ fn refer(world: &mut World, dialog: DialogId) -> u32 {
         endpoint.refer(dialog, "sip:desk@cc.example.net?Replaces=a%40b", "sip:gw@gw.example.com", now)
     });
     assert_eq!(last(world).headers.get("Refer-To"), Some("<sip:desk@cc.example.net?Replaces=a%40b>"));
-    last(world).cseq().unwrap().number
+    last(world).cseq().expect("our CSeq").number
 }
 
 fn notify(world: &mut World, peer: &mut Peer, event: &str, state: &str, body: &str) -> u16 {

@@ -175,7 +175,7 @@ impl Endpoint {
         }
         let to_tag = invite.and_then(|tx| self.transactions.server_head(tx)).map(|(_, tag, _)| tag.to_owned());
         let reason = cancel.headers.get("Reason").map(str::to_owned);
-        let tx = self.serve(flow, cancel, &via, key, to_tag, dialog, now);
+        let tx = self.serve(message::reply_flow(flow, &via), cancel, key, to_tag, dialog, now);
         let Some(invite) = invite else {
             self.reply(tx, 481, "", now, |_| ());
             return;
@@ -198,7 +198,7 @@ impl Endpoint {
             // Found out before the transaction is made, as that one registers itself for the same question.
             let merged = self.transactions.is_merged(&request);
             let body = request.clone();
-            let tx = self.serve(flow, request, via, key, None, None, now);
+            let tx = self.serve(message::reply_flow(flow, via), request, key, None, None, now);
             return self.screen(flow, tx, &body, merged, now);
         };
         let dialog = self.dialog_of_request(&request);
@@ -207,7 +207,7 @@ impl Endpoint {
             return self.refuse_overload(flow, &request, via);
         }
         let body = request.clone();
-        let tx = self.serve(flow, request, via, key, Some(to_tag), dialog, now);
+        let tx = self.serve(message::reply_flow(flow, via), request, key, Some(to_tag), dialog, now);
         match dialog {
             Some(id) => self.on_request_within(id, tx, flow, &body, now),
             None => self.screen_stray(flow, tx, &body, now),
@@ -223,16 +223,14 @@ impl Endpoint {
 
     fn serve(
         &mut self,
-        flow: Flow,
+        reply_to: Flow,
         request: Message,
-        via: &Via,
         key: ServerKey,
         to_tag: Option<String>,
         dialog: Option<DialogId>,
         now: Instant,
     ) -> TxId {
         let to_tag = to_tag.unwrap_or_else(|| self.ids.hex(12));
-        let reply_to = message::reply_flow(flow, via);
         let new = NewServer { key, reply_to, request, to_tag, dialog };
         self.transactions.start_server(new, now, &mut self.out)
     }

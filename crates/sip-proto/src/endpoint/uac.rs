@@ -17,7 +17,8 @@ impl Endpoint {
         let id = self.fresh_dialog_id();
         let mut dialog = self.calling_dialog(id, &request);
         let cseq = dialog.next_cseq();
-        let (mut invite, flow) = dialog.request(Method::Invite, cseq, &self.config);
+        // The caller knows the way, which may lead through a proxy; later requests follow the route set.
+        let (mut invite, _) = dialog.request(Method::Invite, cseq, &self.config);
         invite.headers.set("Max-Forwards", request.max_forwards.to_string());
         for (name, value) in &request.headers {
             invite.headers.push(name, value.as_str());
@@ -28,7 +29,7 @@ impl Endpoint {
             let sdp = session.offer(request.local);
             body::attach(&mut invite, sdp, request.extra_part.as_ref(), &self.ids.hex(16));
         }
-        let tx = self.send(flow, invite, Purpose::Invite(id), now);
+        let tx = self.send(request.flow, invite, Purpose::Invite(id), now);
         dialog.state = State::Calling { tx, heard: false, ringing: 0, cancel: Cancel::No };
         self.add_dialog(dialog);
         id
