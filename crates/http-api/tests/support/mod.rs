@@ -1,5 +1,6 @@
 //! A server on a loopback port, a gateway that records what it is asked, and a client that speaks raw HTTP/1.1.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 pub(crate) mod sample;
 
