@@ -319,10 +319,8 @@ impl Call {
             return self.retry_plainly(id, world);
         }
         match (self.phase.clone(), event) {
-            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id => {
-                if self.is_direct() {
-                    self.command(self.caller_id(), LegCommand::Ring);
-                }
+            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id && self.is_direct() => {
+                self.command(self.caller_id(), LegCommand::Ring);
             }
             (Phase::Alerting { leg, .. }, LegEvent::Answered { .. }) if leg == id => self.on_desk_answered(id, world),
             (Phase::Alerting { leg, .. }, LegEvent::Refused { status }) if leg == id => {

@@ -1,5 +1,5 @@
 //! Trunk, bot and desk as real SIP endpoints around one switchboard.
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
     AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Output, Pattern, Release, Route, RouteTo, SipAddresses,
