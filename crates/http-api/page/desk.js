@@ -97,7 +97,7 @@ function handle(name, data) {
   if (!pop || pop.over) return;
   if (name === 'amended') pop.package = data.package;
   else if (name === 'retracted') over(id, pop, sentence(data.why), 'gone');
-  else if (name === 'ended') over(id, pop, `Over: ${data.outcome.replaceAll('_', ' ')}`, 'gone');
+  else if (name === 'ended') over(id, pop, sentence(data.why), 'gone');
   else advance(pop, name);
   render();
 }
@@ -485,6 +485,7 @@ function dismiss() {
   const pop = pops.get(shown);
   if (!pop || !dismissible(pop)) return;
   if (!pop.over) remember(pop, pop.status === 'declined' ? 'Declined' : 'Connected');
+  if (pop.status === 'released' && !pop.over) post(shown, 'done').catch(() => {});
   pops.delete(shown);
   shown = [...pops.keys()].pop() || null;
   render();

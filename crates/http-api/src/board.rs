@@ -141,6 +141,8 @@ impl Board {
             PopUpdate::Joined { handoff, .. } => {
                 self.mark(*handoff, PopStatus::Joined);
             }
+            // Once released the call is over for us, not for the two who talk: the story stays until the human is done.
+            PopUpdate::Retracted { handoff, .. } if self.status(*handoff) == Some(PopStatus::Released) => {}
             PopUpdate::Retracted { handoff, why, .. } => self.close(*handoff, "retracted", json!({"why": why}), why),
             PopUpdate::Ended { handoff, outcome, .. } => self.end(*handoff, *outcome),
         }
@@ -197,6 +199,21 @@ impl Board {
         }
     }
 
+    /// The human is done with a caller whose end we cannot see. Says where the pop stands when it is not such a one.
+    pub(crate) fn done(&mut self, handoff: HandoffId) -> Result<(), Option<PopStatus>> {
+        match self.status(handoff) {
+            Some(PopStatus::Released) => {
+                self.close(handoff, "retracted", json!({"why": "you are done"}), "you were done");
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+
+    fn status(&self, handoff: HandoffId) -> Option<PopStatus> {
+        self.pops.get(&handoff).map(|pop| pop.status)
+    }
+
     /// The switchboard refused what the claim was for.
     pub(crate) fn unclaim(&mut self, handoff: HandoffId) {
         if let Some(pop) = self.pops.get_mut(&handoff) {
@@ -238,7 +255,10 @@ impl Board {
             HandoffOutcome::Released => {
                 self.mark(handoff, PopStatus::Released);
             }
-            _ => self.close(handoff, "ended", json!({"outcome": outcome.as_str()}), outcome_words(outcome)),
+            _ => {
+                let why = outcome_words(outcome);
+                self.close(handoff, "ended", json!({"outcome": outcome.as_str(), "why": why}), why);
+            }
         }
     }
 

@@ -177,6 +177,10 @@ impl Hub {
         self.board(&mut self.state(), desk, |board| board.unclaim(handoff));
     }
 
+    pub(crate) fn done(&self, desk: &DeskId, handoff: HandoffId) -> Result<(), Option<PopStatus>> {
+        self.board(&mut self.state(), desk, |board| board.done(handoff))
+    }
+
     /// Whether the pop is on the desk, or why it is not any more.
     pub(crate) fn present(&self, desk: &DeskId, handoff: HandoffId) -> Result<(), Option<String>> {
         self.board(&mut self.state(), desk, |board| {

@@ -291,6 +291,47 @@ async fn a_failed_handoff_leaves_the_desk_and_a_joined_one_stays_until_the_call_
 }
 
 #[tokio::test]
+async fn after_a_release_the_story_stays_until_the_human_is_done() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    let mut events = world.events(EVENTS, TOKEN, None).await;
+    events.next().await.expect("a snapshot");
+    let done_path = path(id, "done");
+    let done = || world.post(&done_path, TOKEN, b"");
+    world.hub.pop(&PopUpdate::Joined { desk: sample::desk(), handoff: id });
+    assert_eq!(done().await.error_code(), "not_now");
+    let outcome = HandoffOutcome::Released;
+    world.hub.pop(&PopUpdate::Ended { desk: sample::desk(), handoff: id, outcome });
+    world.hub.pop(&PopUpdate::Retracted { desk: sample::desk(), handoff: id, why: "the call is over" });
+    let cause = EndCause::new(Party::Gateway, EndReason::Released);
+    let call = Some(CallId(7_000_000_001));
+    world.hub.trace(&TraceEvent { at: Instant::ZERO, call, kind: TraceKind::Ended { cause } });
+    assert_eq!(world.get(&format!("/v1/handoffs/{id}"), TOKEN).await.status, 200);
+    assert_eq!((done().await.status, done().await.status), (200, 200));
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        names.push(events.next().await.expect("an event").name);
+    }
+    assert_eq!(names, ["joined", "released", "retracted"]);
+    assert_eq!(world.get(&format!("/v1/handoffs/{id}"), TOKEN).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_while_the_desk_rings_is_reported_once_and_in_words() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    let mut events = world.events(EVENTS, TOKEN, None).await;
+    events.next().await.expect("a snapshot");
+    // In the order in which the switchboard tells it.
+    world.hub.pop(&PopUpdate::Ended { desk: sample::desk(), handoff: id, outcome: HandoffOutcome::CallerGone });
+    retract(&world, id);
+    let event = events.next().await.expect("the end");
+    assert_eq!((event.name.as_str(), &event.data["why"]), ("ended", &"the caller hung up".into()));
+    let next = offer(&world, 2);
+    assert_eq!(events.next().await.expect("the next caller").data["handoff"], next.to_string());
+}
+
+#[tokio::test]
 async fn a_reader_that_does_not_read_costs_the_others_nothing() {
     let world = world_with_ring(8).await;
     let lazy = world.events(EVENTS, TOKEN, None).await;

@@ -23,6 +23,7 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
         .route("/v1/desks/{desk}/handoffs/{id}/ack", routing::post(ack))
         .route("/v1/desks/{desk}/handoffs/{id}/accept", routing::post(accept))
         .route("/v1/desks/{desk}/handoffs/{id}/decline", routing::post(decline))
+        .route("/v1/desks/{desk}/handoffs/{id}/done", routing::post(done))
         .route("/v1/handoffs/{id}", routing::get(package))
 }
 
@@ -74,6 +75,20 @@ async fn decline(
 ) -> Result<Json<Value>, ApiError> {
     let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
     act(&api, &desk, id, &tab(&headers)?, DeskAction::Declined(id), PopStatus::Declined).await
+}
+
+/// `POST .../done`: after a release only the human knows when the conversation is over. Twice is once.
+async fn done(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
+    match api.hub.done(&desk, id) {
+        Ok(()) | Err(None) => Ok(Json(json!({"handoff": id.to_string(), "status": "done"}))),
+        Err(Some(_)) => Err(conflict("not_now", "the call still passes through here and ends by itself")),
+    }
 }
 
 /// `GET /v1/handoffs/{id}`: the package, while the handoff is on a desk that the token opens.
