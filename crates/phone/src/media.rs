@@ -5,7 +5,7 @@ use crate::source::{FRAME, Source};
 use audio_codec::Decoder;
 use audio_codec::pcma::PcmaDecoder;
 use audio_codec::pcmu::PcmuDecoder;
-use call_model::{IdSource, Instant, RemoteMedia};
+use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -55,6 +55,8 @@ pub struct Media {
     sequence: u16,
     timestamp: u32,
     position: u64,
+    /// The frame of a source that repeats itself, once it was made.
+    repeated: Option<(Codec, Vec<u8>)>,
     next: Option<Instant>,
     keys: VecDeque<(char, Duration)>,
     pressing: Option<Press>,
@@ -86,6 +88,7 @@ impl Media {
             sequence: ids.next_u32() as u16,
             timestamp: ids.next_u32(),
             position: 0,
+            repeated: None,
             next: None,
             keys: VecDeque::new(),
             pressing: None,
@@ -113,6 +116,7 @@ impl Media {
     /// Says something else from now on, from its beginning.
     pub fn say(&mut self, source: Source) {
         self.source = source;
+        self.repeated = None;
         self.position = 0;
     }
 
@@ -145,7 +149,7 @@ impl Media {
         let (payload_type, marker, timestamp, payload) = match self.key_packet(timestamp) {
             Some((started, marker, payload)) => (remote.telephone_event?, marker, started, payload),
             None => {
-                let payload = self.source.frame(position, remote.codec)?;
+                let payload = self.frame(position, remote.codec)?;
                 (remote.codec.payload_type(), self.measured.sent == 0, timestamp, payload)
             }
         };
@@ -163,14 +167,19 @@ impl Media {
         if self.remote.and_then(|remote| remote.telephone_event) == Some(packet.payload_type) {
             return self.hear_key(&packet, now);
         }
-        let samples = match packet.payload_type {
-            0 => PcmuDecoder::new().decode(packet.payload),
-            8 => PcmaDecoder::new().decode(packet.payload),
-            _ => return,
-        };
+        if !matches!(packet.payload_type, 0 | 8) {
+            return;
+        }
         if newest {
             self.check_clock(&packet, now);
         }
+        if self.ear.is_deaf() {
+            return;
+        }
+        let samples = match packet.payload_type {
+            0 => PcmuDecoder::new().decode(packet.payload),
+            _ => PcmaDecoder::new().decode(packet.payload),
+        };
         self.ear.hear(&samples, now);
     }
 
@@ -183,6 +192,16 @@ impl Media {
     pub fn longest_gap(&self, from: Instant, to: Instant) -> Duration {
         let within = self.measured.gaps.iter().filter(|(end, _)| *end >= from && *end <= to);
         within.map(|(_, length)| *length).max().unwrap_or_default()
+    }
+
+    fn frame(&mut self, position: u64, codec: Codec) -> Option<Vec<u8>> {
+        if !self.source.repeats() {
+            return self.source.frame(position, codec);
+        }
+        if self.repeated.as_ref().is_none_or(|(of, _)| *of != codec) {
+            self.repeated = Some((codec, self.source.frame(position, codec)?));
+        }
+        self.repeated.as_ref().map(|(_, frame)| frame.clone())
     }
 
     fn key_packet(&mut self, timestamp: u32) -> Option<(u32, bool, Vec<u8>)> {
@@ -287,7 +306,7 @@ impl<'a> Parsed<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call_model::{Codec, Direction};
+    use call_model::Direction;
 
     fn pair() -> (Media, Media, RemoteMedia) {
         let mut ids = IdSource::from_u64(1);

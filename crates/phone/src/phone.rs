@@ -100,8 +100,10 @@ pub enum PhoneEvent {
     Referred(String),
     /// Another dialog took the place of the one we had.
     Replaced,
-    /// The other side put us on hold, or took us off it.
+    /// What goes which way has changed, by either side's wish; seen from here.
     Held(Direction),
+    /// Our own wish to hold or resume was refused; all is as before.
+    HoldRefused,
 }
 
 /// What the telephone wants done.
@@ -220,6 +222,11 @@ impl Phone {
         self.up
     }
 
+    /// Whether it is in a call, or on its way into one.
+    pub fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Takes a datagram.
     pub fn handle_datagram(&mut self, flow: Flow, bytes: &[u8], now: Instant) {
         self.handle_framed(flow, Message::parse_datagram(bytes), now);
@@ -292,6 +299,9 @@ impl Phone {
             DialogEvent::MediaChanged { dialog, media } if Some(dialog) == self.current => {
                 self.media.connect(media, now);
                 self.tell(PhoneEvent::Held(media.direction));
+            }
+            DialogEvent::ChangeRefused { dialog, .. } if Some(dialog) == self.current => {
+                self.tell(PhoneEvent::HoldRefused);
             }
             DialogEvent::Failed { dialog, code, .. } => self.on_failed(dialog, code, now),
             DialogEvent::Cancelled { dialog, .. } if Some(dialog) == self.current => {

@@ -28,6 +28,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether every frame is the same as the one before: a tone with whole periods in 20 ms, and silence.
+    pub fn repeats(&self) -> bool {
+        match self {
+            Self::Tone(hertz) => hertz % 50.0 == 0.0,
+            Self::Silence => true,
+            Self::Samples { .. } | Self::Nothing => false,
+        }
+    }
+
     /// The frame of 20 ms that begins `position` samples after the start; none when there is nothing to send.
     pub fn frame(&self, position: u64, codec: Codec) -> Option<Vec<u8>> {
         let sample = |at: u64| match self {

@@ -1,10 +1,13 @@
 //! The caller's view: is there always something to hear?
 
-use call_model::Instant;
+use call_model::{Direction, Instant};
 use core::time::Duration;
 
 /// The longest pause between packets a caller may meet while their call is up.
 pub const LONGEST_SILENCE: Duration = Duration::from_millis(500);
+
+/// An answer that was never acknowledged is hung up after 64*T1 (RFC 3261 §13.3.1.4); goodbye takes no longer than this.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(33);
 
 /// Watches the packets that reach the caller.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +15,11 @@ pub struct Verdict {
     met: bool,
     up_since: Option<Instant>,
     last: Option<Instant>,
-    on_hold: bool,
+    /// What the caller wants, from the moment it asks.
+    wants: Direction,
+    /// What both sides agreed.
+    agreed: Direction,
+    goodbye_by: Option<Instant>,
     longest: Duration,
     broken: Vec<String>,
 }
@@ -22,21 +29,50 @@ impl Verdict {
         self.met = true;
         self.up_since = Some(now);
         self.last = Some(now);
+        (self.wants, self.agreed) = (Direction::SendRecv, Direction::SendRecv);
     }
 
     pub(crate) fn was_up(&self) -> bool {
         self.met
     }
 
+    pub(crate) fn is_up(&self) -> bool {
+        self.up_since.is_some()
+    }
+
+    /// The call is over, or the gateway says goodbye: its BYE is out.
     pub(crate) fn down(&mut self, now: Instant) {
         self.judge(now);
         self.up_since = None;
         self.last = None;
+        self.goodbye_by = None;
     }
 
-    pub(crate) fn hold(&mut self, held: bool, now: Instant) {
+    /// The gateway has closed the caller's audio; the BYE must follow, though not before the ACK it may wait for.
+    pub(crate) fn closed(&mut self, now: Instant) {
+        if self.is_up() {
+            self.down(now);
+            self.goodbye_by = Some(now + LONGEST_GOODBYE);
+        }
+    }
+
+    /// The caller asks to hold or to resume. Whether the gateway hears of it before its answer is lost is not the
+    /// gateway's fault, so a caller who asks not to hear anything is not judged from then on.
+    pub(crate) fn asked(&mut self, direction: Direction, now: Instant) {
+        self.on_hold(now, |verdict| verdict.wants = direction);
+    }
+
+    pub(crate) fn agreed(&mut self, direction: Direction, now: Instant) {
+        self.on_hold(now, |verdict| verdict.agreed = direction);
+    }
+
+    pub(crate) fn refused(&mut self, now: Instant) {
+        self.on_hold(now, |verdict| verdict.wants = verdict.agreed);
+    }
+
+    fn on_hold(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
         self.judge(now);
-        self.on_hold = held;
+        change(self);
         self.last = self.up_since.map(|_| now);
     }
 
@@ -47,11 +83,15 @@ impl Verdict {
 
     /// Judges the time up to now; call at the end of a run too.
     pub(crate) fn judge(&mut self, now: Instant) {
-        let (Some(last), false) = (self.last, self.on_hold) else { return };
+        if self.goodbye_by.is_some_and(|by| by < now) {
+            self.goodbye_by = None;
+            self.complain(format!("at {now:?} the caller still waits to be hung up"));
+        }
+        let Some(last) = self.last.filter(|_| self.wants.receives() && self.agreed.receives()) else { return };
         let pause = now - last;
         self.longest = self.longest.max(pause);
         if pause > LONGEST_SILENCE {
-            self.broken.push(format!("the caller heard nothing from {last:?} to {now:?}"));
+            self.complain(format!("the caller heard nothing from {last:?} to {now:?}"));
             self.last = Some(now);
         }
     }

@@ -90,6 +90,8 @@ pub struct World {
     now: Instant,
     queue: BTreeMap<(Instant, u64), Item>,
     queued: u64,
+    /// What the script has yet to do.
+    scripted: usize,
     ports: BTreeMap<u16, LegId>,
     trace: Vec<TraceEvent>,
     pops: Vec<(Instant, PopUpdate)>,
@@ -116,6 +118,7 @@ impl World {
             now: Instant::ZERO,
             queue: BTreeMap::new(),
             queued: 0,
+            scripted: 0,
             ports: BTreeMap::new(),
             trace: Vec::new(),
             pops: Vec::new(),
@@ -128,6 +131,7 @@ impl World {
 
     /// Makes something happen at `millis` after the beginning.
     pub fn at(&mut self, millis: u64, what: Do) -> &mut Self {
+        self.scripted += 1;
         self.push(Instant::from_millis(millis), Item::Script(what));
         self
     }
@@ -141,6 +145,26 @@ impl World {
         self.now = end;
         self.verdict.judge(end);
         self
+    }
+
+    /// Runs until nothing is left to happen but the last repeats of SIP, or `millis` after the beginning.
+    pub fn run_out(&mut self, millis: u64) -> &mut Self {
+        let end = Instant::from_millis(millis);
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.step(next);
+            if self.scripted == 0 && self.is_over() {
+                break;
+            }
+        }
+        self.verdict.judge(self.now);
+        self
+    }
+
+    /// The gateway has forgotten everybody, and nobody is on the way to it.
+    fn is_over(&self) -> bool {
+        self.switchboard.is_idle()
+            && !self.phones.iter().any(Phone::is_busy)
+            && !self.queue.values().any(|item| matches!(item, Item::SipToGateway(..)))
     }
 
     /// The virtual time.
@@ -206,12 +230,15 @@ impl World {
     fn deliver(&mut self, item: Item) {
         let now = self.now;
         match item {
-            Item::Script(what) => self.act(what),
+            Item::Script(what) => {
+                self.scripted -= 1;
+                self.act(what);
+            }
             Item::SipToGateway(flow, bytes) => self.switchboard.handle_datagram(flow, &bytes, now),
             Item::SipToPhone(party, flow, bytes) => self.phones[party].handle_datagram(flow, &bytes, now),
             Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
             // A page that comes too late is told so; that is the switchboard's business, not the world's.
-            Item::Page(desk, action) => drop(self.switchboard.handle_desk(&desk, action, now)),
+            Item::Page(desk, action) => _ = self.switchboard.handle_desk(&desk, action, now),
             Item::BotUp(leg) => {
                 self.switchboard.handle_bot(leg, BotEvent::Up, now);
                 self.push(now, Item::BotTalks(leg, 0));
@@ -257,7 +284,12 @@ impl World {
                 self.phones[party].hang_up(now);
             }
             Do::Press(party, key) => self.phones[party].press(key),
-            Do::Hold(party, direction) => self.phones[party].hold(direction, now),
+            Do::Hold(party, direction) => {
+                if party == TRUNK && self.phones[TRUNK].is_up() {
+                    self.verdict.asked(direction, now);
+                }
+                self.phones[party].hold(direction, now);
+            }
             Do::Mute(party, muted) => self.phones[party].media.mute(muted),
             Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
             Do::Refer(party, to) => self.phones[party].refer(&to, now),
@@ -289,7 +321,7 @@ impl World {
                 Click::Accept => DeskAction::Accepted(handoff),
                 Click::Decline => DeskAction::Declined(handoff),
             };
-            drop(self.switchboard.handle_desk(&desk, action, self.now));
+            let _too_late = self.switchboard.handle_desk(&desk, action, self.now);
         }
     }
 
@@ -331,7 +363,12 @@ impl World {
             Output::Media(command) => {
                 match &command {
                     MediaCommand::Open { leg, port, .. } => drop(self.ports.insert(*port, *leg)),
-                    MediaCommand::Close { leg } => self.ports.retain(|_, owner| owner != leg),
+                    MediaCommand::Close { leg } => {
+                        self.ports.retain(|_, owner| owner != leg);
+                        if leg.index == 0 {
+                            self.verdict.closed(now);
+                        }
+                    }
                     _ => {}
                 }
                 self.media.handle_command(&command, now);
@@ -398,7 +435,8 @@ impl World {
             PhoneEvent::Up if self.verdict.was_up() => self.verdict.down(self.now),
             PhoneEvent::Up => self.verdict.up(self.now),
             PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
-            PhoneEvent::Held(direction) => self.verdict.hold(!direction.receives(), self.now),
+            PhoneEvent::Held(direction) => self.verdict.agreed(*direction, self.now),
+            PhoneEvent::HoldRefused => self.verdict.refused(self.now),
             _ => {}
         }
     }

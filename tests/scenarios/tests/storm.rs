@@ -53,7 +53,7 @@ fn run(seed: u64) -> (World, Vec<String>) {
     for (party, at) in [(TRUNK, 60_000), (BOT, 61_000), (DESK, 62_000), (DESK2, 63_000), (TRUNK, 70_000)] {
         world.at(at, Do::HangUp(party));
     }
-    world.run_until(END);
+    world.run_out(END);
     let mut broken = world.verdict().broken().to_vec();
     if world.switchboard.calls().next().is_some() {
         broken.push("a call is left".into());
@@ -65,7 +65,7 @@ fn run(seed: u64) -> (World, Vec<String>) {
 }
 
 fn setup(seed: u64, dice: &mut IdSource) -> Setup {
-    let mut arrival = |dice: &mut IdSource| {
+    let arrival = |dice: &mut IdSource| {
         let after = Duration::from_millis(dice.below(3_000));
         let then = match dice.below(8) {
             0 => Answer::Never,
@@ -102,6 +102,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
             3 => OnRefer::HangUp,
             _ => OnRefer::Follow,
         },
+        ears: false,
         sip_link: link(dice, 250),
         // A caller who loses a tenth of the packets still has something to hear every 500 ms.
         rtp_link: link(dice, 100),
@@ -133,7 +134,7 @@ fn action(dice: &mut IdSource) -> Do {
         9 => Do::Page(Click::Decline),
         10 => Do::Fact(FactKind::AskedForHuman),
         11 => Do::BotGone { finished: dice.below(2) == 0 },
-        12 => Do::Refer(party, "<sip:elsewhere@192.0.2.1>".into()),
+        12 => Do::Refer(party, "sip:elsewhere@192.0.2.1".into()),
         _ => Do::Drain,
     }
 }
