@@ -421,6 +421,7 @@ function announce(item) { say(`Incoming: ${nameOf(item.package)}. ${REASONS[item
 function linked(up) {
   $('link').hidden = !login;
   $('link').classList.toggle('off', !up);
+  if (up) $('action-error').textContent = '';
   $('link-text').textContent = up ? 'Connected' : 'Reconnecting…';
 }
 

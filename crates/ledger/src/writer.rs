@@ -49,7 +49,7 @@ pub(crate) fn run(mut db: Connection, jobs: &Receiver<Job>, shared: &Arc<Shared>
         while let Some(job) = next.take() {
             match job {
                 Job::Entry(entry) => {
-                    batch.push(entry);
+                    batch.push(*entry);
                     if batch.len() < BATCH {
                         next = jobs.try_recv().ok();
                         continue;
@@ -72,7 +72,7 @@ pub(crate) fn run(mut db: Connection, jobs: &Receiver<Job>, shared: &Arc<Shared>
     }
 }
 
-fn flush(db: &mut Connection, batch: &mut Vec<Box<Entry>>, shared: &Shared) {
+fn flush(db: &mut Connection, batch: &mut Vec<Entry>, shared: &Shared) {
     if batch.is_empty() {
         return;
     }
@@ -93,7 +93,7 @@ fn flush(db: &mut Connection, batch: &mut Vec<Box<Entry>>, shared: &Shared) {
     batch.clear();
 }
 
-fn write(db: &mut Connection, batch: &[Box<Entry>]) -> rusqlite::Result<()> {
+fn write(db: &mut Connection, batch: &[Entry]) -> rusqlite::Result<()> {
     let change = db.transaction()?;
     for entry in batch {
         entry.apply(&change)?;
