@@ -1,5 +1,6 @@
 """Features from the gateway's own Rust code: a pipe to the `prosody-features` binary."""
 
+import json
 import pathlib
 import struct
 import subprocess
@@ -16,8 +17,6 @@ def binary():
     """Builds the extractor and says where it is."""
     command = ["cargo", "build", "--release", "--package", "prosody-features", "--message-format=short"]
     subprocess.run(command, cwd=ROOT, check=True)
-    import json
-
     metadata = subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT, check=True, capture_output=True
     )
@@ -38,3 +37,7 @@ class Extractor:
         (frames,) = struct.unpack("<I", self.process.stdout.read(4))
         values = np.frombuffer(self.process.stdout.read(frames * (ROWS + 1) * 4), "<f4").reshape(frames, ROWS + 1)
         return values[:, :ROWS], values[:, ROWS]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()

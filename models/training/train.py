@@ -62,6 +62,7 @@ def arguments():
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true", help="faster where the processor has AVX512-BF16 or AMX")
     return parser.parse_args()
 
 
@@ -96,6 +97,7 @@ def copy_of(args, clips, number):
         gates.append(active[: len(values)])
         starts.append(starts[-1] + len(values))
     copy = {"rows": np.concatenate(rows), "gate": np.concatenate(gates), "starts": np.array(starts), "names": names}
+    extractor.close()
     np.savez(path, **copy)
     print(f"features {number + 1}/{args.copies} in {time.time() - started:.0f} s", flush=True)
     return copy
@@ -165,7 +167,7 @@ def train(args, name, pool, clips, held, steps, seed):
             group["lr"] = args.rate * min(1.0, (step + 1) / 150) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         rng = np.random.default_rng([seed, step])
         model.train()
-        loss = loss_of(model, rng, *pool.batch(rng, allowed, args.batch))
+        loss = loss_of(model, rng, *pool.batch(rng, allowed, args.batch), args.bf16)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -188,7 +190,7 @@ def train(args, name, pool, clips, held, steps, seed):
             path.with_suffix(".tmp").rename(path)
 
 
-def loss_of(model, rng, x, gate, target, heard):
+def loss_of(model, rng, x, gate, target, heard, bf16=False):
     """Both branches on mixed-up windows, plus the speech gate."""
     mix, other = None, None
     if rng.random() < 0.7:
@@ -200,7 +202,8 @@ def loss_of(model, rng, x, gate, target, heard):
         gate = torch.maximum(gate * (mix[:, 0] > 0.3), gate[other] * (mix[:, 0] < 0.7))
         target = mix[:, 0] * target + (1 - mix[:, 0]) * target[other]
         heard = heard * heard[other]
-    a, b, guess = model.logits(x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        a, b, guess = (value.float() for value in model.logits(x))
     soft = target[:, :6] * 0.9 + 0.1 / 6
     total = F.binary_cross_entropy_with_logits(guess[:, 0], gate) * 0.3
     for branch in (a, b):

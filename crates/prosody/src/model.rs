@@ -156,8 +156,9 @@ impl Model {
         got[6..].copy_from_slice(&[answer.anger, answer.arousal, answer.speech_ratio]);
         let names = ["neutral", "happy", "sad", "angry", "fear", "disgust", "anger", "arousal", "speech_ratio"];
         for ((name, got), wanted) in names.iter().zip(got).zip(self.metadata.golden) {
-            // Written so that NaN fails.
-            if !((got - wanted).abs() <= GOLDEN_TOLERANCE) {
+            // NaN is not close to anything.
+            let close = (got - wanted).abs() <= GOLDEN_TOLERANCE;
+            if !close {
                 return Err(ModelError::Golden {
                     model: file.into(),
                     backend: self.backend().into(),
