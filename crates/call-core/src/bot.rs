@@ -102,12 +102,14 @@ impl Call {
         if self.caller_is_up() {
             return self.lose_bot(why, world);
         }
+        // Without a desk there is nothing to answer the caller for: the trunk may know another way.
+        let desk = world.seats.any(&Trigger::BotDown.into(), world.now);
         match self.on_refusal(world) {
-            OnBotRefusal::Refuse => {
+            OnBotRefusal::Handoff if desk => self.lose_bot(why, world),
+            OnBotRefusal::Refuse | OnBotRefusal::Handoff => {
                 let cause = if status == 408 { EndReason::TimedOut } else { EndReason::Refused };
                 self.end(EndCause::sip(Party::Bot, cause, status), world);
             }
-            OnBotRefusal::Handoff => self.lose_bot(why, world),
         }
     }
 

@@ -92,6 +92,8 @@ pub(crate) struct Call {
     /// Legs that have not confirmed their end by then are forgotten.
     pub(crate) forget_at: Option<Instant>,
     probed: Option<Instant>,
+    /// The desk whose leg ended while a REFER was out that has had no outcome yet.
+    pub(crate) unproven: Option<LegId>,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -120,6 +122,7 @@ impl Call {
             farewell: None,
             forget_at: None,
             probed: None,
+            unproven: None,
             over: false,
             outputs: VecDeque::new(),
         }

@@ -6,7 +6,7 @@
 
 use crate::call::{Call, World, reason};
 use crate::leg::{LegCommand, ReferProgress};
-use crate::transfer::Phase;
+use crate::transfer::{Phase, Recovery};
 use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, TraceKind};
 use core::time::Duration;
 
@@ -42,8 +42,11 @@ impl Call {
 
     /// What the trunk makes of it.
     pub(crate) fn on_refer(&mut self, progress: ReferProgress, world: &mut World<'_>) {
-        if self.ending.is_some() || !matches!(self.phase, Phase::Releasing { .. }) {
+        if self.ending.is_some() {
             return;
+        }
+        if !matches!(self.phase, Phase::Releasing { .. }) {
+            return self.on_late_outcome(progress, world);
         }
         match progress {
             ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
@@ -109,6 +112,19 @@ impl Call {
         }
     }
 
+    /// The outcome of a REFER that we had given up, the human being gone. With a BYE from the desk before it, 200 means
+    /// that the desk was replaced after all: caller and human talk, and whoever came back is talking to nobody.
+    fn on_late_outcome(&mut self, progress: ReferProgress, world: &mut World<'_>) {
+        let ReferProgress::Notify { status: Some(status @ 200..), .. } = progress else { return };
+        let Some(leg) = self.unproven.take().filter(|_| status < 300) else { return };
+        if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
+            self.trace_release("NOTIFY, late", Some(status));
+            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
+            let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
+            self.enter(Phase::Releasing { leg, step }, world.now);
+        }
+    }
+
     /// BYE from the desk: it was replaced, or the human hung up.
     pub(crate) fn on_desk_left_in_release(&mut self, world: &mut World<'_>) {
         let Phase::Releasing { leg, step } = self.phase else { return };
@@ -150,7 +166,11 @@ impl Call {
                 self.trace_release("no outcome", None);
                 self.release_failed(None, world);
             }
-            ReleaseStep::CallerLeft { .. } | ReleaseStep::DeskLeft { .. } => self.release_failed(None, world),
+            ReleaseStep::CallerLeft { .. } => self.release_failed(None, world),
+            ReleaseStep::DeskLeft { .. } => {
+                self.unproven = Some(leg);
+                self.release_failed(None, world);
+            }
             ReleaseStep::Confirmed { .. } if self.leg(leg).is_none() => self.released(world),
             ReleaseStep::Confirmed { last: false, .. } => {
                 let step = ReleaseStep::Confirmed { at: world.now + DESK_BYE, last: true };

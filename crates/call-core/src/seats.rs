@@ -55,6 +55,11 @@ impl Seats {
         Ok(choice)
     }
 
+    /// Whether a desk could be taken now.
+    pub(crate) fn any(&self, wanted: &Wanted, now: Instant) -> bool {
+        self.desks.choose(wanted, &[], now).is_some()
+    }
+
     /// The handoff no longer needs the desk.
     pub(crate) fn give_back(&mut self, desk: &DeskId, handoff: HandoffId, now: Instant) {
         let Some(room) = self.rooms.get_mut(desk) else { return };

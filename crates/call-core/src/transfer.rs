@@ -239,7 +239,7 @@ impl Call {
             }
             DeskAction::Accepted(_) => {
                 let first = !core::mem::replace(&mut handoff.accepted_on_page, true);
-                if first {
+                if first && self.phase.is_consulting() {
                     self.trace_pop("accepted");
                 }
                 match self.phase {

@@ -49,6 +49,17 @@ fn a_bot_that_refuses_sends_the_caller_to_a_human_if_so_configured() {
 }
 
 #[test]
+fn a_bot_that_refuses_when_no_desk_is_free_gives_the_caller_a_failure() {
+    let mut config = config();
+    config.bots[0].on_refusal = OnBotRefusal::Handoff;
+    config.desks.clear();
+    let mut call = Bench::new(config, to_sip_bot());
+    call.refused(1, 486);
+    assert!(call.drain_log().contains(&"refuse caller 486".to_owned()));
+    assert!(call.over());
+}
+
+#[test]
 fn a_bot_that_dies_is_announced_at_once_and_a_human_fetched() {
     let deaths: [fn(&mut Bench); 3] = [
         |call| call.bot(1, BotEvent::Down { why: "connection reset".to_owned() }),

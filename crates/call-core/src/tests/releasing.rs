@@ -145,6 +145,36 @@ fn bye_from_the_desk_before_any_proof_was_the_human_hanging_up() {
 }
 
 #[test]
+fn a_200_that_comes_when_the_bot_is_back_already_still_releases() {
+    for back in [false, true] {
+        let mut call = releasing();
+        call.hangs_up(2);
+        call.wait(1000);
+        if back {
+            call.answered(3);
+        }
+        call.drain_log();
+        notify(&mut call, 200);
+        let log = call.drain_log();
+        assert!(log.contains(&"hang up bot: Transferred".to_owned()), "{log:?}");
+        call.wait(1000);
+        assert!(call.drain_log().contains(&"hang up caller: Transferred".to_owned()));
+        assert!(call.over());
+    }
+}
+
+#[test]
+fn a_200_after_a_refusal_changes_nothing() {
+    let mut call = releasing();
+    notify(&mut call, 503);
+    call.hangs_up(2);
+    call.answered(3);
+    call.drain_log();
+    notify(&mut call, 200);
+    call.expect(&[]);
+}
+
+#[test]
 fn a_refusal_after_the_desk_hung_up_brings_the_bot_back_at_once() {
     let mut call = releasing();
     call.hangs_up(2);
