@@ -13,6 +13,8 @@ const LONGEST_GOODBYE: Duration = Duration::from_secs(33);
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     met: bool,
+    /// The caller has gone where the gateway sent it.
+    elsewhere: bool,
     up_since: Option<Instant>,
     last: Option<Instant>,
     /// What the caller wants, from the moment it asks.
@@ -25,19 +27,26 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The caller dials (again).
+    pub(crate) fn dials(&mut self) {
+        let Self { longest, broken, .. } = core::mem::take(self);
+        *self = Self { longest, broken, ..Self::default() };
+    }
+
     pub(crate) fn up(&mut self, now: Instant) {
+        if self.met {
+            // A second answer is the human's own, after a release: from then on the gateway feeds nobody.
+            self.elsewhere = true;
+            return self.down(now);
+        }
         self.met = true;
+        if self.goodbye_by.is_some() {
+            // The gateway's answer was late, and it says goodbye already.
+            return;
+        }
         self.up_since = Some(now);
         self.last = Some(now);
         (self.wants, self.agreed) = (Direction::SendRecv, Direction::SendRecv);
-    }
-
-    pub(crate) fn was_up(&self) -> bool {
-        self.met
-    }
-
-    pub(crate) fn is_up(&self) -> bool {
-        self.up_since.is_some()
     }
 
     /// The call is over, or the gateway says goodbye: its BYE is out.
@@ -45,14 +54,19 @@ impl Verdict {
         self.judge(now);
         self.up_since = None;
         self.last = None;
-        self.goodbye_by = None;
     }
 
     /// The gateway has closed the caller's audio; the BYE must follow, though not before the ACK it may wait for.
     pub(crate) fn closed(&mut self, now: Instant) {
-        if self.is_up() {
-            self.down(now);
-            self.goodbye_by = Some(now + LONGEST_GOODBYE);
+        self.down(now);
+        self.goodbye_by = Some(now + LONGEST_GOODBYE);
+    }
+
+    /// A caller who is still there, though the gateway has had the time for its goodbye.
+    pub(crate) fn still_there(&mut self, now: Instant) {
+        if !self.elsewhere && self.goodbye_by.is_some_and(|by| by < now) {
+            self.goodbye_by = None;
+            self.complain(format!("at {now:?} the caller still waits to be hung up"));
         }
     }
 
@@ -83,10 +97,6 @@ impl Verdict {
 
     /// Judges the time up to now; call at the end of a run too.
     pub(crate) fn judge(&mut self, now: Instant) {
-        if self.goodbye_by.is_some_and(|by| by < now) {
-            self.goodbye_by = None;
-            self.complain(format!("at {now:?} the caller still waits to be hung up"));
-        }
         let Some(last) = self.last.filter(|_| self.wants.receives() && self.agreed.receives()) else { return };
         let pause = now - last;
         self.longest = self.longest.max(pause);

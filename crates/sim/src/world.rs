@@ -222,6 +222,9 @@ impl World {
             self.phones.iter_mut().for_each(|phone| phone.handle_timeout(next));
         }
         self.drain();
+        if self.phones[TRUNK].is_up() {
+            self.verdict.still_there(next);
+        }
         if let Err(broken) = self.switchboard.check() {
             self.verdict.complain(format!("{next:?}: {broken}"));
         }
@@ -272,6 +275,7 @@ impl World {
         let now = self.now;
         match what {
             Do::Dial(user) => {
+                self.verdict.dials();
                 let uri = format!("sip:{user}@{GATEWAY}");
                 if let Ok(uri) = sip_wire::Uri::parse(&uri) {
                     self.phones[TRUNK].call(&uri, SocketAddr::new(GATEWAY, 5060), vec![], now);
@@ -431,8 +435,6 @@ impl World {
 
     fn judge_event(&mut self, event: &PhoneEvent) {
         match event {
-            // A second answer is the human's own, after a release: from then on the gateway feeds nobody.
-            PhoneEvent::Up if self.verdict.was_up() => self.verdict.down(self.now),
             PhoneEvent::Up => self.verdict.up(self.now),
             PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
             PhoneEvent::Held(direction) => self.verdict.agreed(*direction, self.now),

@@ -1,8 +1,8 @@
 //! Random calls over random networks: whatever the parties do and whatever the network loses, no caller is left without
 //! audio, every call ends, and nothing stays behind. The seed is the bug report.
 //!
-//! `WARMLINE_SEEDS=100000 cargo test --release -p scenarios --test storm` runs more; `WARMLINE_SEED=42` runs one and
-//! prints its ladder.
+//! `WARMLINE_SEEDS=100000 cargo test --release -p scenarios --test storm` runs more (from `WARMLINE_FROM` on, 0 when
+//! unset); `WARMLINE_SEED=42` runs one and prints its ladder.
 
 use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, WhileConsulting};
 use call_model::{Codec, Direction, FactKind, IdSource};
@@ -11,6 +11,10 @@ use phone::{Answer, Arrival, OnRefer};
 use sim::{BOT, Click, DESK, DESK2, Do, Link, PageHabit, Setup, TRUNK, World};
 
 const DEFAULT_SEEDS: u64 = 500;
+/// Seeds that broke something once. They run always.
+const KNOWN: &[u64] = &[
+    1080, // The trunk's NOTIFY 200 came when the bot had been fetched again: the call never ended.
+];
 /// When everybody has hung up and every timer of RFC 3261 has run out.
 const END: u64 = 400_000;
 
@@ -20,10 +24,12 @@ fn no_storm_loses_a_caller() {
         let (world, broken) = run(seed);
         return assert!(broken.is_empty(), "{}\n{broken:#?}", world.ladder());
     }
-    let seeds = number("WARMLINE_SEEDS").unwrap_or(DEFAULT_SEEDS);
-    let failed: Vec<_> = (0..seeds).map(|seed| (seed, run(seed).1)).filter(|(_, broken)| !broken.is_empty()).collect();
-    let shown: Vec<_> = failed.iter().take(5).collect();
-    assert!(failed.is_empty(), "{} of {seeds} seeds; see one with WARMLINE_SEED=n: {shown:#?}", failed.len());
+    let first = number("WARMLINE_FROM").unwrap_or(0);
+    let seeds = first..first + number("WARMLINE_SEEDS").unwrap_or(DEFAULT_SEEDS);
+    let all = KNOWN.iter().copied().chain(seeds.clone());
+    let failed: Vec<_> = all.map(|seed| (seed, run(seed).1)).filter(|(_, broken)| !broken.is_empty()).collect();
+    let shown: Vec<_> = failed.iter().take(9).collect();
+    assert!(failed.is_empty(), "{} of {seeds:?} seeds; see one with WARMLINE_SEED=n: {shown:?}", failed.len());
 }
 
 #[test]
