@@ -55,7 +55,7 @@ pub(crate) struct Bell {
 
 impl Bell {
     fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel)
+        if !self.rung.swap(true, Ordering::SeqCst)
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "cannot wake the switchboard thread");
@@ -64,7 +64,8 @@ impl Bell {
 
     /// To be called before looking into the channels: whatever is sent from now on rings again.
     pub(crate) fn silence(&self) {
-        self.rung.store(false, Ordering::Release);
+        // A read-modify-write: a plain store could be overtaken by the look into the channel, and a ring be lost.
+        self.rung.swap(false, Ordering::SeqCst);
     }
 }
 
