@@ -1,4 +1,7 @@
 //! The bot's side of a call: dialled, up, gone, and fetched again when a human has gone.
+//!
+//! A bot on a stream is told how a handoff fares; a SIP bot is not (there is no common way to say it in SIP), it only
+//! hears its leg end.
 
 use crate::call::{Call, PROMPT_LIMIT, World, reason};
 use crate::config::{BotReach, OnBotClose, OnBotRefusal};
@@ -34,6 +37,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(id) {
             leg.stream = true;
         }
+        self.ring_caller();
         self.send_media(MediaCommand::OpenStream { leg: id });
         let about = &self.about;
         let command = BotCommand::Dial {
@@ -50,7 +54,12 @@ impl Call {
     /// Something happened to a bot leg, apart from the media that was taken already.
     pub(crate) fn on_bot(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
         match event {
+            LegEvent::Ringing if Some(id) == self.bot => self.ring_caller(),
             LegEvent::Answered { .. } if Some(id) == self.bot => self.on_bot_up(id, world),
+            // A caller who waits for an answer hears it ring, and no dead line.
+            LegEvent::Ringing if Some(id) == self.bot && !self.caller_is_up() => {
+                self.command(self.caller_id(), LegCommand::Ring);
+            }
             LegEvent::Refused { status } if Some(id) == self.bot && self.bot_deadline.is_some() => {
                 self.bot_refused(status, world);
             }
@@ -62,6 +71,13 @@ impl Call {
                 self.bot_gone(id, false, &why, world);
             }
             _ => {}
+        }
+    }
+
+    /// A caller who waits for the bot hears ringing, not nothing.
+    fn ring_caller(&mut self) {
+        if self.leg(self.caller_id()).is_some_and(|caller| caller.state == LegState::Arriving) {
+            self.command(self.caller_id(), LegCommand::Ring);
         }
     }
 

@@ -215,6 +215,7 @@ impl Call {
                 if let Some(leg) = self.leg_mut(id) {
                     leg.state = LegState::Up;
                 }
+                self.note(Party::Bot, "its stream is up".to_owned());
                 self.on_bot(id, LegEvent::Answered { media: None }, world);
             }
             BotEvent::Up => {}

@@ -1,7 +1,7 @@
 //! From a decision to two people who hear each other: choose a desk, offer the pop, consult, prove that a human
 //! answered, join. Every failure on the way goes to the next desk, and after the last one back to the bot.
 
-use crate::call::{Call, World, party, reason};
+use crate::call::{Call, World, reason};
 use crate::config::{AcceptGate, Desk, Release};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::pop::Pop;
@@ -137,7 +137,7 @@ impl Call {
             Ok(choice) => choice,
             Err(why) => {
                 if first {
-                    self.note(Party::Gateway, format!("no desk for handoff {id}: {why}"));
+                    self.note(Party::Gateway, format!("no desk: {why}"));
                 }
                 return self.on_handoff_failed(world);
             }
@@ -210,7 +210,8 @@ impl Call {
         let (id, popped) = (handoff.id, handoff.pop.take().is_some());
         let Some((desk, _)) = handoff.desk.clone() else { return };
         world.seats.give_back(&desk, id, world.now);
-        if popped {
+        // After a release the conversation goes on without us, and what the human reads stays before them.
+        if popped && self.phase != Phase::Released {
             self.pop(PopUpdate::Retracted { desk, handoff: id, why });
             self.trace_pop("retracted");
         }
@@ -433,8 +434,8 @@ impl Call {
     pub(crate) fn on_desk_key(&mut self, id: LegId, digit: char, world: &mut World<'_>) {
         match self.phase {
             Phase::Accepting { leg, .. } if leg == id && digit == '1' => {
-                self.trace_pop("accepted");
                 self.note(Party::Desk, "pressed 1".to_owned());
+                self.trace_pop("accepted");
                 self.join(leg, world);
             }
             Phase::Accepting { leg, .. } if leg == id => self.note(Party::Desk, format!("pressed {digit}")),
@@ -522,8 +523,7 @@ impl Call {
         if self.bot_is_up() {
             self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
         } else {
-            let party = self.bot.map_or(Party::Bot, |_| party(Role::Desk));
-            self.say_goodbye(EndCause::new(party, EndReason::Unreachable), world);
+            self.say_goodbye(EndCause::new(Party::Bot, EndReason::Unreachable), world);
         }
     }
 

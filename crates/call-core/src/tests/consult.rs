@@ -7,6 +7,8 @@ use call_model::{BotEvent, DeskAction, FactKind, PopUpdate, Speaker};
 fn the_caller_is_answered_when_the_bot_answers() {
     let mut call = Bench::new(config(), to_sip_bot());
     call.expect(&["dial 1 sipbot"]);
+    call.leg(1, LegEvent::Ringing);
+    call.expect(&["ring caller"]);
     call.answered(1);
     call.expect(&["answer caller", "caller hears bot", "bot hears caller", "tap on"]);
 }
@@ -66,9 +68,9 @@ fn the_bot_stays_until_the_desk_was_heard() {
 #[test]
 fn a_stream_bot_is_told_what_happens() {
     let mut call = Bench::new(config(), to_stream_bot());
-    call.expect(&["dial ws://127.0.0.1:9000/"]);
+    call.expect(&["ring caller", "dial ws://127.0.0.1:9000/"]);
     call.bot(1, BotEvent::Up);
-    call.expect(&["answer caller", "caller hears bot", "bot hears caller", "tap on"]);
+    call.expect(&["note: its stream is up", "answer caller", "caller hears bot", "bot hears caller", "tap on"]);
     call.key(0, '7');
     call.expect(&["bot gets key 7"]);
     call.bot(1, BotEvent::Fact(FactKind::BotEscalates { because: "out of ideas".to_owned() }));
@@ -303,7 +305,7 @@ fn without_desks_the_bot_keeps_the_caller_and_the_handoff_has_an_outcome() {
     let mut call = Bench::talking(config, to_sip_bot());
     call.ask();
     let log = call.drain_log();
-    assert!(log[0].starts_with("note: no desk for handoff"), "{log:?}");
+    assert!(log[0].starts_with("note: no desk: "), "{log:?}");
     assert_eq!(log[1..], ["handoff no_target at route"]);
 }
 

@@ -41,7 +41,6 @@ fn released_when_the_trunk_says_200_and_the_desk_was_replaced() {
         "hang up caller: Transferred",
         "pop ended anna: released",
         "handoff released at release",
-        "pop retracted anna: the call is over",
         "caller leg ended: gateway released",
         "call ended: gateway released",
     ]);

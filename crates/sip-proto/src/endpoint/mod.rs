@@ -48,16 +48,19 @@ enum Purpose {
     Request(DialogId, Method),
     Ping(PingId),
     /// The outcome changes nothing.
-    Nothing,
+    Courtesy(DialogId),
 }
 
 impl Purpose {
     const fn dialog(&self) -> Option<DialogId> {
         match self {
-            Self::Invite(id) | Self::Reinvite(id) | Self::Bye(id) | Self::Refer(id, _) | Self::Request(id, _) => {
-                Some(*id)
-            }
-            Self::Ping(_) | Self::Nothing => None,
+            Self::Invite(id)
+            | Self::Reinvite(id)
+            | Self::Bye(id)
+            | Self::Refer(id, _)
+            | Self::Request(id, _)
+            | Self::Courtesy(id) => Some(*id),
+            Self::Ping(_) => None,
         }
     }
 }

@@ -100,7 +100,7 @@ impl Endpoint {
                 allow: response.tokens("Allow"),
                 supported: response.supported(),
             }),
-            Purpose::Nothing => {}
+            Purpose::Courtesy(_) => {}
         }
     }
 
@@ -115,7 +115,7 @@ impl Endpoint {
             Purpose::Ping(ping) => {
                 self.emit(DialogEvent::Pong { ping, code: None, allow: Vec::new(), supported: Vec::new() });
             }
-            Purpose::Nothing => {}
+            Purpose::Courtesy(_) => {}
         }
     }
 

@@ -140,7 +140,7 @@ impl Endpoint {
         self.emit(DialogEvent::ReferTimeout { dialog: id, stage });
         if stage == ReferStage::NoResult {
             // A courtesy: we no longer listen. Many trunks answer 481, which says nothing about the call.
-            self.send_within(id, Method::Subscribe, Purpose::Nothing, now, |subscribe| {
+            self.send_within(id, Method::Subscribe, Purpose::Courtesy(id), now, |subscribe| {
                 subscribe.headers.push("Event", format!("refer;id={cseq}"));
                 subscribe.headers.push("Expires", "0");
             });

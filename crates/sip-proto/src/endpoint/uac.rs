@@ -94,7 +94,7 @@ impl Endpoint {
         let request = message::cancel_of(head, reason);
         let branch = request.via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
         let note = self.note(Some(id), &request);
-        let new = NewClient { flow, request, branch, purpose: Purpose::Nothing, note };
+        let new = NewClient { flow, request, branch, purpose: Purpose::Courtesy(id), note };
         self.transactions.start_client(new, now, &mut self.out);
     }
 
