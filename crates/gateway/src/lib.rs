@@ -10,6 +10,7 @@ mod clock;
 pub mod config;
 pub mod cli;
 mod control;
+pub mod demo;
 mod http_client;
 mod inbox;
 mod listening;

@@ -15,7 +15,10 @@ fn main() -> ExitCode {
             gateway::logging::init("warn");
             gateway::tail::tail(options)
         }
-        Command::Demo(_) => Err(anyhow::anyhow!("demo is not there yet")),
+        Command::Demo(options) => {
+            gateway::logging::init("warn");
+            gateway::demo::run(options)
+        }
         Command::Config => gateway::serve::print_config().map_err(Into::into),
     };
     match result {

@@ -88,7 +88,7 @@ impl Gateway {
     /// As [`Self::start`].
     pub fn start_observed(
         mut settings: Settings,
-        observer: Option<std::sync::mpsc::Sender<TraceEvent>>,
+        observer: Option<crossbeam_channel::Sender<TraceEvent>>,
     ) -> Result<Self, StartError> {
         // For wss:// bots. Fails only when a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -367,7 +367,7 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cpus| cpus.get().div_ceil(2))
 }
 
-fn seed() -> io::Result<[u8; 32]> {
+pub(crate) fn seed() -> io::Result<[u8; 32]> {
     use io::Read;
     let mut seed = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;

@@ -37,7 +37,7 @@ pub(crate) struct Outputs {
     pub(crate) bots: BotStreams,
     pub(crate) hub: Hub,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) observer: Option<std::sync::mpsc::Sender<TraceEvent>>,
+    pub(crate) observer: Option<crossbeam_channel::Sender<TraceEvent>>,
 }
 
 /// Everything the thread owns.

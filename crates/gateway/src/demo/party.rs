@@ -1,0 +1,202 @@
+//! One scripted telephone on real sockets: a thread that drives a sans-IO [`Phone`] and notes when packets came.
+
+use crate::clock::Clock;
+use call_model::{IdSource, Instant};
+use crossbeam_channel::{Receiver, Sender};
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use phone::{Phone, PhoneConfig, PhoneEvent, PhoneOutput, Source};
+use sip_proto::{Flow, Transport};
+use sip_wire::Uri;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const SIP: Token = Token(0);
+const RTP: Token = Token(1);
+const BELL: Token = Token(2);
+/// Without anything to do, look at the orders this often.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// What to do now.
+#[derive(Debug)]
+pub(super) enum Order {
+    Call { uri: Uri, to: SocketAddr },
+    HangUp,
+    Say(Source),
+    Leave,
+}
+
+/// What a party noticed, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Noticed {
+    pub(super) who: &'static str,
+    pub(super) at: Instant,
+    pub(super) event: PhoneEvent,
+}
+
+/// What came to its RTP socket.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    /// When each packet came and from where, in order.
+    pub(super) arrivals: Vec<(Instant, SocketAddr)>,
+    /// Sequence numbers that never came, over all streams.
+    pub(super) lost: u64,
+}
+
+/// One incoming stream, by its SSRC (RFC 3550 §A.1).
+#[derive(Clone, Copy, Debug)]
+struct Incoming {
+    first: u64,
+    highest: u64,
+    received: u64,
+}
+
+impl Incoming {
+    fn lost(&self) -> u64 {
+        (self.highest - self.first + 1).saturating_sub(self.received)
+    }
+}
+
+/// Sockets that are bound, so that addresses are known before anything is configured.
+pub(super) struct Seat {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    pub(super) sip_address: SocketAddr,
+    pub(super) rtp_address: SocketAddr,
+}
+
+impl Seat {
+    /// Ports of the system's choice on `ip`.
+    pub(super) fn take(ip: IpAddr) -> io::Result<Self> {
+        let sip = UdpSocket::bind(SocketAddr::new(ip, 0))?;
+        let rtp = UdpSocket::bind(SocketAddr::new(ip, 0))?;
+        let (sip_address, rtp_address) = (sip.local_addr()?, rtp.local_addr()?);
+        Ok(Self { sip, rtp, sip_address, rtp_address })
+    }
+}
+
+/// A running party.
+pub(super) struct Party {
+    orders: Sender<Order>,
+    bell: Arc<Waker>,
+    thread: Option<JoinHandle<Report>>,
+}
+
+impl Party {
+    pub(super) fn start(
+        who: &'static str,
+        seat: Seat,
+        config: PhoneConfig,
+        (clock, ids): (Clock, IdSource),
+        noticed: Sender<Noticed>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let bell = Arc::new(Waker::new(poll.registry(), BELL)?);
+        let (orders, inbox) = crossbeam_channel::unbounded();
+        let Seat { mut sip, mut rtp, sip_address, .. } = seat;
+        poll.registry().register(&mut sip, SIP, Interest::READABLE)?;
+        poll.registry().register(&mut rtp, RTP, Interest::READABLE)?;
+        let phone = Phone::new(config, ids);
+        let life = Life { who, phone, poll, sip, rtp, sip_address, clock, inbox, noticed, arrivals: Vec::new(), streams: BTreeMap::new() };
+        let thread = std::thread::Builder::new().name(format!("demo-{who}")).spawn(move || life.run())?;
+        Ok(Self { orders, bell, thread: Some(thread) })
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        // A party that has left takes no orders.
+        let _ = self.orders.send(order);
+        let _ = self.bell.wake();
+    }
+
+    /// Lets it go; what it measured.
+    pub(super) fn leave(mut self) -> Report {
+        self.order(Order::Leave);
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+struct Life {
+    who: &'static str,
+    phone: Phone,
+    poll: Poll,
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    sip_address: SocketAddr,
+    clock: Clock,
+    inbox: Receiver<Order>,
+    noticed: Sender<Noticed>,
+    arrivals: Vec<(Instant, SocketAddr)>,
+    streams: BTreeMap<u32, Incoming>,
+}
+
+impl Life {
+    fn run(mut self) -> Report {
+        let mut events = Events::with_capacity(8);
+        loop {
+            let wait = self.phone.poll_timeout().map_or(IDLE, |due| self.clock.until(due).min(IDLE));
+            if self.poll.poll(&mut events, Some(wait)).is_err() {
+                continue;
+            }
+            self.read();
+            while let Ok(order) = self.inbox.try_recv() {
+                let now = self.clock.now();
+                match order {
+                    Order::Call { uri, to } => self.phone.call(&uri, to, Vec::new(), now),
+                    Order::HangUp => self.phone.hang_up(now),
+                    Order::Say(source) => self.phone.media.say(source),
+                    Order::Leave => {
+                        let lost = self.streams.values().map(Incoming::lost).sum();
+                        return Report { arrivals: self.arrivals, lost };
+                    }
+                }
+            }
+            self.phone.handle_timeout(self.clock.now());
+            self.write();
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 65_536];
+        while let Ok((len, from)) = self.rtp.recv_from(&mut buffer) {
+            let now = self.clock.now();
+            self.arrivals.push((now, from));
+            self.count(&buffer[..len]);
+            self.phone.handle_rtp(from, &buffer[..len], now);
+        }
+        while let Ok((len, remote)) = self.sip.recv_from(&mut buffer) {
+            let flow = Flow { transport: Transport::Udp, local: self.sip_address, remote };
+            self.phone.handle_datagram(flow, &buffer[..len], self.clock.now());
+            self.write();
+        }
+    }
+
+    fn count(&mut self, packet: &[u8]) {
+        let &[_, _, high, low, _, _, _, _, a, b, c, d, ..] = packet else { return };
+        let sequence = u16::from_be_bytes([high, low]);
+        let stream = self.streams.entry(u32::from_be_bytes([a, b, c, d])).or_insert_with(|| {
+            // Far from zero, so that packets older than the first one do not underflow.
+            let first = (1 << 32) | u64::from(sequence);
+            Incoming { first, highest: first, received: 0 }
+        });
+        stream.received += 1;
+        let step = sequence.wrapping_sub(stream.highest as u16) as i16;
+        stream.highest = stream.highest.max(stream.highest.saturating_add_signed(i64::from(step)));
+    }
+
+    fn write(&mut self) {
+        while let Some(output) = self.phone.poll_output() {
+            // A datagram that is not sent is a datagram lost: SIP repeats, RTP does not.
+            match output {
+                PhoneOutput::Sip { flow, bytes, .. } => drop(self.sip.send_to(&bytes, flow.remote)),
+                PhoneOutput::Rtp { to, bytes } => drop(self.rtp.send_to(&bytes, to)),
+                PhoneOutput::Event(event) => {
+                    drop(self.noticed.send(Noticed { who: self.who, at: self.clock.now(), event }));
+                }
+            }
+        }
+    }
+}
