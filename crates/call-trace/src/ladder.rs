@@ -148,8 +148,11 @@ impl Ladder {
                 vec![self.centred(self.x(GATEWAY), &text, Paint::State)]
             }
             TraceKind::Fed { role, from, source, .. } => {
-                let label = format!("hears {}", hears(*from, *source));
-                vec![self.arrow(GATEWAY, lane_of(*role), &label, self.glyphs.audio, Paint::Media)]
+                let (lane, heard) = (lane_of(*role), hears(*from, *source));
+                let full = format!("hears {heard}");
+                let fits = full.chars().count() <= room(self.x(GATEWAY), self.x(lane));
+                let label = if fits { &full } else { heard.trim_matches('"') };
+                vec![self.arrow(GATEWAY, lane, label, self.glyphs.audio, Paint::Media)]
             }
             TraceKind::Flowing { role, .. } => {
                 vec![self.arrow(lane_of(*role), GATEWAY, "RTP", self.glyphs.audio, Paint::Media)]
@@ -305,7 +308,7 @@ impl Ladder {
         for end in [left, right] {
             row.put(end, &self.glyphs.life.to_string(), Paint::Dim);
         }
-        let label = fitted(&one_line(label), right - left - 4);
+        let label = fitted(&one_line(label), room(left, right));
         let count = label.chars().count();
         let middle = left + 1 + (right - left - 1 - count) / 2;
         let start = if from < to { middle.min(right - 2 - count) } else { middle.max(left + 3) };
@@ -348,10 +351,22 @@ impl Ladder {
     }
 }
 
+/// Characters of a label between two lifelines.
+const fn room(a: usize, b: usize) -> usize {
+    a.abs_diff(b).saturating_sub(4)
+}
+
 /// The label, or as many of its words as there is room for: a status code always stays.
 fn fitted(label: &str, room: usize) -> String {
     if label.chars().count() <= room {
         return label.to_owned();
+    }
+    // What is answered matters more than how it is worded: an answer to CANCEL is not an answer to the call.
+    if let (Some((status, _)), Some(of)) = (label.split_once(' '), label.rfind(" (")) {
+        let short = format!("{status}{}", &label[of..]);
+        if short.chars().count() <= room {
+            return short;
+        }
     }
     wrapped(label, room).into_iter().next().unwrap_or_default()
 }

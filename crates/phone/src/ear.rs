@@ -1,9 +1,14 @@
 //! Which tones are heard, and when.
 
+use audio_codec::Decoder;
+use audio_codec::pcmu::PcmuDecoder;
 use call_model::Instant;
+use core::time::Duration;
 
 /// Samples judged together: 60 ms, so that 50 Hz apart can be told apart enough and a switch is seen within it.
 const BLOCK: usize = 480;
+/// How long such a block lasts.
+const BLOCK_LASTS: Duration = Duration::from_millis(60);
 
 /// One stretch of 60 ms: the tones of the list that were in it.
 #[derive(Clone, PartialEq, Debug)]
@@ -47,9 +52,21 @@ impl Ear {
         }
     }
 
+    /// Takes mu-law octets at 8000 Hz, as a WebSocket bot gets them.
+    pub fn hear_mulaw(&mut self, octets: &[u8], now: Instant) {
+        if !self.is_deaf() {
+            self.hear(&PcmuDecoder::new().decode(octets), now);
+        }
+    }
+
     /// Everything heard so far, oldest first.
     pub fn heard(&self) -> &[Heard] {
         &self.heard
+    }
+
+    /// What was heard of the time from `from` to `to`: the blocks that arrived wholly within it.
+    pub fn between(&self, from: Instant, to: Instant) -> impl Iterator<Item = &Heard> {
+        self.heard.iter().filter(move |heard| heard.at >= from + BLOCK_LASTS && heard.at <= to)
     }
 
     /// Forgets what was heard, and takes it away.
@@ -86,8 +103,6 @@ fn goertzel(block: &[i16], hertz: f32) -> f64 {
 mod tests {
     use super::*;
     use crate::source::Source;
-    use audio_codec::Decoder;
-    use audio_codec::pcmu::PcmuDecoder;
     use call_model::Codec;
 
     fn samples(hertz: f32, frames: u64) -> Vec<i16> {

@@ -101,10 +101,12 @@ impl Media {
         }
     }
 
-    /// The agreed parameters; sending starts with the first.
+    /// The agreed parameters; sending starts with the first, unless there is nothing to say.
     pub fn connect(&mut self, remote: RemoteMedia, now: Instant) {
         self.remote = Some(remote);
-        self.next.get_or_insert(now);
+        if !matches!(self.source, Source::Nothing) {
+            self.next.get_or_insert(now);
+        }
     }
 
     /// Stops sending.

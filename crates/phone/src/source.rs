@@ -23,7 +23,7 @@ pub enum Source {
     },
     /// Packets of silence.
     Silence,
-    /// No packets at all.
+    /// No packets at all, not even for key presses, for as long as the call lasts.
     Nothing,
 }
 

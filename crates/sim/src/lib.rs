@@ -11,5 +11,13 @@ mod world;
 
 pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};
-pub use setup::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, GATEWAY, Party, Setup, TRUNK};
+pub use setup::{
+    BOT, BOT_LOST_TONE, BOT_TONE, CALLER_GONE_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2,
+    DESK2_TONE, GATEWAY, MUSIC_TONE, NOBODY_TONE, PRESS_ONE_TONE, PROMPT, Party, Setup, TONES, TRUNK,
+};
+/// Where a party's SIP lives.
+pub fn address_of(party: Party) -> std::net::SocketAddr {
+    setup::sip_of(party)
+}
+
 pub use world::{Click, Do, PageHabit, World};

@@ -9,6 +9,7 @@ use call_model::{Codec, IdSource};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
+use rtp_proto::{EngineConfig, Prompts};
 use sip_proto::Transport;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub const BOT: Party = 1;
 pub const DESK: Party = 2;
 /// The second desk.
 pub const DESK2: Party = 3;
+/// Another caller on the same trunk.
+pub const CALLER2: Party = 4;
 
 /// What the caller says, in hertz.
 pub const CALLER_TONE: f32 = 400.0;
@@ -32,6 +35,34 @@ pub const BOT_TONE: f32 = 600.0;
 pub const DESK_TONE: f32 = 800.0;
 /// What the human at the second desk says.
 pub const DESK2_TONE: f32 = 1_000.0;
+
+/// What the other caller says.
+pub const CALLER2_TONE: f32 = 500.0;
+/// The gateway's hold music.
+pub const MUSIC_TONE: f32 = 1_250.0;
+/// The prompt "one moment".
+pub const BOT_LOST_TONE: f32 = 1_400.0;
+/// The prompt "nobody is available".
+pub const NOBODY_TONE: f32 = 1_550.0;
+/// The prompt "press 1 to take the call".
+pub const PRESS_ONE_TONE: f32 = 1_700.0;
+/// The prompt "the caller has hung up".
+pub const CALLER_GONE_TONE: f32 = 1_850.0;
+/// Everything that can be heard.
+pub const TONES: [f32; 10] = [
+    CALLER_TONE,
+    BOT_TONE,
+    DESK_TONE,
+    DESK2_TONE,
+    CALLER2_TONE,
+    MUSIC_TONE,
+    BOT_LOST_TONE,
+    NOBODY_TONE,
+    PRESS_ONE_TONE,
+    CALLER_GONE_TONE,
+];
+/// How long each prompt takes.
+pub const PROMPT: Duration = Duration::from_millis(800);
 
 /// The gateway's address.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -61,6 +92,8 @@ pub struct Setup {
     pub desk: [Arrival; 2],
     /// What the trunk does with a REFER.
     pub on_refer: OnRefer,
+    /// RTP is carried. Without, only SIP is simulated: everybody's audio is taken to flow, and callers are not judged.
+    pub audio: bool,
     /// The telephones tell what they hear; without, a run takes half the time.
     pub ears: bool,
     /// SIP over UDP.
@@ -90,6 +123,7 @@ impl Default for Setup {
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
             on_refer: OnRefer::Refuse(603),
+            audio: true,
             ears: true,
             sip_link: Link::GOOD,
             rtp_link: Link::GOOD,
@@ -106,21 +140,39 @@ impl Setup {
     }
 
     pub(crate) fn phones(&self, ids: &mut IdSource) -> Vec<Phone> {
-        let tones = [CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE];
-        let arrivals = [Arrival::Ignore, self.bot, self.desk[0], self.desk[1]];
-        let codecs = [self.codecs[0], self.codecs[1], self.codecs[2], self.codecs[2]];
+        let tones = [CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE, CALLER2_TONE];
+        let arrivals = [Arrival::Ignore, self.bot, self.desk[0], self.desk[1], Arrival::Ignore];
+        let [trunk, bot, desk] = self.codecs;
+        let codecs = [trunk, bot, desk, desk, trunk];
         let phone = |party: Party| PhoneConfig {
             sip: sip_of(party),
             transport: self.transport,
             rtp: rtp_of(party),
-            user: ["caller", "bot", "desk", "desk2"][party].to_owned(),
+            user: ["caller", "bot", "desk", "desk2", "other"][party].to_owned(),
             codecs: vec![codecs[party]],
-            source: Source::Tone(tones[party]),
-            tones: if self.ears { tones.to_vec() } else { vec![] },
+            source: if self.audio { Source::Tone(tones[party]) } else { Source::Nothing },
+            tones: self.tones(),
             arrival: arrivals[party],
-            on_refer: if party == TRUNK { self.on_refer } else { OnRefer::Refuse(603) },
+            on_refer: if matches!(party, TRUNK | CALLER2) { self.on_refer } else { OnRefer::Refuse(603) },
         };
-        (TRUNK..=DESK2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+        (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+    }
+
+    /// What everybody listens for.
+    pub(crate) fn tones(&self) -> Vec<f32> {
+        if self.ears { TONES.to_vec() } else { Vec::new() }
+    }
+
+    pub(crate) fn engine(&self) -> EngineConfig {
+        let mut engine = EngineConfig::new("warmline");
+        engine.music = tone(MUSIC_TONE, Duration::from_secs(1));
+        engine.prompts = Prompts {
+            bot_lost: tone(BOT_LOST_TONE, PROMPT),
+            nobody_available: tone(NOBODY_TONE, PROMPT),
+            press_one: tone(PRESS_ONE_TONE, PROMPT),
+            caller_gone: tone(CALLER_GONE_TONE, PROMPT),
+        };
+        engine
     }
 
     pub(crate) fn config(&self) -> SwitchboardConfig {
@@ -151,10 +203,10 @@ impl Setup {
         SwitchboardConfig {
             trunks: vec![Trunk {
                 name: "trunk".into(),
-                addresses: host(TRUNK),
+                addresses: [host(TRUNK), host(CALLER2)].concat(),
                 release: self.release,
                 // After a release the human's audio comes straight from the desk.
-                allowed_media: host(TRUNK),
+                allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 codecs: both.clone(),
             }],
             bots: vec![Bot {
@@ -190,6 +242,12 @@ impl Setup {
             user_agent: "Warmline".into(),
         }
     }
+}
+
+/// Mu-law of a tone.
+fn tone(hertz: f32, lasts: Duration) -> Arc<[u8]> {
+    let frame = Source::Tone(hertz).frame(0, Codec::Pcmu).unwrap_or_default();
+    frame.repeat(lasts.as_millis() as usize / 20).into()
 }
 
 /// Where a party's SIP lives.

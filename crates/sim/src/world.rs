@@ -2,17 +2,17 @@
 
 use crate::judge::Verdict;
 use crate::network::Network;
-use crate::setup::{BOT_TONE, GATEWAY, Party, Setup, TRUNK, rtp_of, sip_of};
+use crate::setup::{BOT_TONE, CALLER2, GATEWAY, Party, Setup, TRUNK, rtp_of, sip_of};
 use call_core::{Output, Switchboard};
 use call_model::{
-    BotCommand, BotEvent, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand, PopUpdate,
-    TraceEvent, WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand,
+    MediaEvent, PopUpdate, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
-use phone::{Arrival, Phone, PhoneEvent, PhoneOutput, Source};
-use rtp_proto::{EngineConfig, MediaEngine, NoTap};
+use phone::{Arrival, Ear, Phone, PhoneEvent, PhoneOutput, Source};
+use rtp_proto::{MediaEngine, NoTap};
 use sip_proto::{Flow, Transport};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,6 +21,16 @@ use std::sync::Arc;
 pub enum Do {
     /// The caller dials this user at the gateway.
     Dial(&'static str),
+    /// A party dials this user at the gateway.
+    DialFrom(Party, &'static str),
+    /// A party sends this datagram to the gateway's SIP port.
+    Datagram(Party, Vec<u8>),
+    /// A party sends this datagram from its RTP port to every port the gateway has open for RTP.
+    Noise(Party, Vec<u8>),
+    /// The next messages from a party to the gateway that begin with this are lost.
+    Lose(Party, &'static str, u32),
+    /// The next messages from the gateway to a party that begin with this are lost.
+    LoseTo(Party, &'static str, u32),
     /// A party hangs up.
     HangUp(Party),
     /// A party presses a key.
@@ -87,6 +97,7 @@ pub struct World {
     media: MediaEngine,
     network: Network,
     transport: Transport,
+    audio: bool,
     now: Instant,
     queue: BTreeMap<(Instant, u64), Item>,
     queued: u64,
@@ -97,8 +108,22 @@ pub struct World {
     pops: Vec<(Instant, PopUpdate)>,
     events: Vec<(Instant, Party, PhoneEvent)>,
     told: Vec<(Instant, BotCommand)>,
-    stream: Option<LegId>,
-    verdict: Verdict,
+    /// WebSocket bots that are up or dialled.
+    streams: BTreeSet<LegId>,
+    stream_bot: bool,
+    stream_ear: Ear,
+    callers: BTreeMap<CallId, Party>,
+    losses: Vec<Loss>,
+    verdicts: [Verdict; 2],
+}
+
+/// Messages that the network loses on purpose.
+#[derive(Debug)]
+struct Loss {
+    party: Party,
+    to_gateway: bool,
+    what: &'static str,
+    times: u32,
 }
 
 impl World {
@@ -106,15 +131,14 @@ impl World {
     pub fn new(setup: &Setup) -> Self {
         let mut ids = IdSource::from_u64(setup.seed);
         let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
-        let mut engine = EngineConfig::new("warmline");
-        engine.music = music();
         Self {
             switchboard: Switchboard::new(Arc::new(setup.config()), ids.fork(), wall),
-            media: MediaEngine::new(engine, ids.fork(), Box::new(NoTap)),
+            media: MediaEngine::new(setup.engine(), ids.fork(), Box::new(NoTap)),
             phones: setup.phones(&mut ids),
             page: PageHabit::default(),
             network: setup.network(),
             transport: setup.transport,
+            audio: setup.audio,
             now: Instant::ZERO,
             queue: BTreeMap::new(),
             queued: 0,
@@ -124,8 +148,12 @@ impl World {
             pops: Vec::new(),
             events: Vec::new(),
             told: Vec::new(),
-            stream: None,
-            verdict: Verdict::default(),
+            streams: BTreeSet::new(),
+            stream_bot: setup.stream_bot,
+            stream_ear: Ear::new(&setup.tones()),
+            callers: BTreeMap::new(),
+            losses: Vec::new(),
+            verdicts: Default::default(),
         }
     }
 
@@ -143,7 +171,7 @@ impl World {
             self.step(next);
         }
         self.now = end;
-        self.verdict.judge(end);
+        self.verdicts.iter_mut().for_each(|verdict| verdict.judge(end));
         self
     }
 
@@ -156,7 +184,8 @@ impl World {
                 break;
             }
         }
-        self.verdict.judge(self.now);
+        let now = self.now;
+        self.verdicts.iter_mut().for_each(|verdict| verdict.judge(now));
         self
     }
 
@@ -192,9 +221,19 @@ impl World {
         &self.told
     }
 
-    /// The caller's view.
+    /// The (first) caller's view.
     pub fn verdict(&self) -> &Verdict {
-        &self.verdict
+        &self.verdicts[0]
+    }
+
+    /// What was broken, for any caller; empty when all was well.
+    pub fn broken(&self) -> Vec<String> {
+        self.verdicts.iter().flat_map(Verdict::broken).cloned().collect()
+    }
+
+    /// The ears of a party; the bot's, when it comes by WebSocket.
+    pub fn ear(&self, party: Party) -> &Ear {
+        if party == crate::setup::BOT && self.stream_bot { &self.stream_ear } else { &self.phones[party].media.ear }
     }
 
     /// The ladder so far.
@@ -222,11 +261,14 @@ impl World {
             self.phones.iter_mut().for_each(|phone| phone.handle_timeout(next));
         }
         self.drain();
-        if self.phones[TRUNK].is_up() {
-            self.verdict.still_there(next);
+        for party in [TRUNK, CALLER2] {
+            let up = self.phones[party].is_up();
+            if let Some(verdict) = self.verdict_of(party).filter(|_| up) {
+                verdict.still_there(next);
+            }
         }
         if let Err(broken) = self.switchboard.check() {
-            self.verdict.complain(format!("{next:?}: {broken}"));
+            self.verdicts[0].complain(format!("{next:?}: {broken}"));
         }
     }
 
@@ -246,7 +288,7 @@ impl World {
                 self.switchboard.handle_bot(leg, BotEvent::Up, now);
                 self.push(now, Item::BotTalks(leg, 0));
             }
-            Item::BotTalks(leg, position) if self.stream == Some(leg) => {
+            Item::BotTalks(leg, position) if self.streams.contains(&leg) => {
                 let frame = Source::Tone(BOT_TONE).frame(position, call_model::Codec::Pcmu).unwrap_or_default();
                 self.media.handle_stream_audio(leg, &frame, now);
                 self.push(now + Duration::from_millis(20), Item::BotTalks(leg, position + 160));
@@ -264,8 +306,8 @@ impl World {
                 self.send_rtp(leg, to, bytes);
             }
         } else if let Some(party) = (0..self.phones.len()).find(|party| rtp_of(*party) == to) {
-            if party == TRUNK {
-                self.verdict.packet(now);
+            if let Some(verdict) = self.verdict_of(party) {
+                verdict.packet(now);
             }
             self.phones[party].handle_rtp(from, &bytes, now);
         }
@@ -274,23 +316,31 @@ impl World {
     fn act(&mut self, what: Do) {
         let now = self.now;
         match what {
-            Do::Dial(user) => {
-                self.verdict.dials();
-                let uri = format!("sip:{user}@{GATEWAY}");
-                if let Ok(uri) = sip_wire::Uri::parse(&uri) {
-                    self.phones[TRUNK].call(&uri, SocketAddr::new(GATEWAY, 5060), vec![], now);
+            Do::Dial(user) => self.dial(TRUNK, user),
+            Do::DialFrom(party, user) => self.dial(party, user),
+            Do::Datagram(party, bytes) => {
+                let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
+                self.carry_sip(flow.transport, || Item::SipToGateway(flow, bytes.clone()));
+            }
+            Do::Noise(party, bytes) => {
+                for port in self.ports.keys().copied().collect::<Vec<_>>() {
+                    let (from, to) = (rtp_of(party), SocketAddr::new(GATEWAY, port));
+                    self.push(now, Item::Rtp { from, to, bytes: bytes.clone() });
                 }
             }
+            Do::Lose(party, what, times) => self.losses.push(Loss { party, to_gateway: true, what, times }),
+            Do::LoseTo(party, what, times) => self.losses.push(Loss { party, to_gateway: false, what, times }),
             Do::HangUp(party) => {
-                if party == TRUNK {
-                    self.verdict.down(now);
+                if let Some(verdict) = self.verdict_of(party) {
+                    verdict.down(now);
                 }
                 self.phones[party].hang_up(now);
             }
             Do::Press(party, key) => self.phones[party].press(key),
             Do::Hold(party, direction) => {
-                if party == TRUNK && self.phones[TRUNK].is_up() {
-                    self.verdict.asked(direction, now);
+                let up = self.phones[party].is_up();
+                if let Some(verdict) = self.verdict_of(party).filter(|_| up) {
+                    verdict.asked(direction, now);
                 }
                 self.phones[party].hold(direction, now);
             }
@@ -305,13 +355,22 @@ impl World {
                 }
             }
             Do::BotGone { finished } => {
-                if let Some(leg) = self.stream.take() {
+                if let Some(leg) = self.streams.pop_first() {
                     let event =
                         if finished { BotEvent::Finished } else { BotEvent::Down { why: "connection reset".into() } };
                     self.switchboard.handle_bot(leg, event, now);
                 }
             }
             Do::Drain => self.switchboard.drain(now),
+        }
+    }
+
+    fn dial(&mut self, party: Party, user: &str) {
+        if let Some(verdict) = self.verdict_of(party) {
+            verdict.dials();
+        }
+        if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
+            self.phones[party].call(&uri, gateway_sip(), vec![], self.now);
         }
     }
 
@@ -357,21 +416,35 @@ impl World {
         match output {
             Output::Transmit { flow, bytes } => {
                 let Some(party) = (0..self.phones.len()).find(|party| sip_of(*party) == flow.remote) else { return };
-                if party == TRUNK && bytes.starts_with(b"BYE ") {
+                if let Some(verdict) = self.verdict_of(party).filter(|_| bytes.starts_with(b"BYE ")) {
                     // Repairing a lost BYE takes as long as it takes; the caller is being said goodbye to.
-                    self.verdict.down(now);
+                    verdict.down(now);
+                }
+                if self.is_lost(party, false, &bytes) {
+                    return;
                 }
                 let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
                 self.carry_sip(flow.transport, || Item::SipToPhone(party, flow, bytes.clone()));
+            }
+            Output::Media(command) if !self.audio => {
+                // Whoever is there is taken to be heard.
+                if let MediaCommand::Remote { leg, media } = command {
+                    let flowing = MediaEvent::Flowing { leg, from: media.rtp };
+                    self.switchboard.handle_media(flowing, now);
+                }
             }
             Output::Media(command) => {
                 match &command {
                     MediaCommand::Open { leg, port, .. } => drop(self.ports.insert(*port, *leg)),
                     MediaCommand::Close { leg } => {
                         self.ports.retain(|_, owner| owner != leg);
-                        if leg.index == 0 {
-                            self.verdict.closed(now);
+                        if let Some(verdict) = self.caller_of(*leg).and_then(|party| self.verdict_of(party)) {
+                            verdict.closed(now);
                         }
+                    }
+                    MediaCommand::Remote { leg, media } if leg.index == 0 => {
+                        let party = (0..self.phones.len()).find(|party| rtp_of(*party) == media.rtp);
+                        self.callers.extend(party.map(|party| (leg.call, party)));
                     }
                     _ => {}
                 }
@@ -380,10 +453,10 @@ impl World {
             Output::Bot { leg, command } => {
                 match command {
                     BotCommand::Dial { .. } => {
-                        self.stream = Some(leg);
+                        self.streams.insert(leg);
                         self.push(now + Duration::from_millis(30), Item::BotUp(leg));
                     }
-                    BotCommand::Close => self.stream = None,
+                    BotCommand::Close => _ = self.streams.remove(&leg),
                     BotCommand::Digit(_) | BotCommand::Tell(_) => {}
                 }
                 self.told.push((now, command));
@@ -402,6 +475,7 @@ impl World {
     fn on_media(&mut self, output: rtp_proto::Output) {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
+            rtp_proto::Output::StreamFrame { mulaw, .. } => self.stream_ear.hear_mulaw(&mulaw, self.now),
             rtp_proto::Output::Event(event) => self.switchboard.handle_media(event, self.now),
             _ => {}
         }
@@ -411,6 +485,9 @@ impl World {
         match output {
             PhoneOutput::Sip { flow, bytes, .. } => {
                 let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+                if flow.remote.ip() == GATEWAY && self.is_lost(party, true, &bytes) {
+                    return;
+                }
                 if flow.remote.ip() == GATEWAY {
                     self.carry_sip(flow.transport, || Item::SipToGateway(back, bytes.clone()));
                 } else if let Some(other) = (0..self.phones.len()).find(|other| sip_of(*other) == flow.remote) {
@@ -425,22 +502,45 @@ impl World {
                 }
             }
             PhoneOutput::Event(event) => {
-                if party == TRUNK {
-                    self.judge_event(&event);
-                }
+                self.judge_event(party, &event);
                 self.events.push((self.now, party, event));
             }
         }
     }
 
-    fn judge_event(&mut self, event: &PhoneEvent) {
+    fn judge_event(&mut self, party: Party, event: &PhoneEvent) {
+        let now = self.now;
+        let Some(verdict) = self.verdict_of(party) else { return };
         match event {
-            PhoneEvent::Up => self.verdict.up(self.now),
-            PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => self.verdict.down(self.now),
-            PhoneEvent::Held(direction) => self.verdict.agreed(*direction, self.now),
-            PhoneEvent::HoldRefused => self.verdict.refused(self.now),
+            PhoneEvent::Up => verdict.up(now),
+            PhoneEvent::Ended { .. } | PhoneEvent::Failed(_) => verdict.down(now),
+            PhoneEvent::Held(direction) => verdict.agreed(*direction, now),
+            PhoneEvent::HoldRefused => verdict.refused(now),
             _ => {}
         }
+    }
+
+    /// Callers are judged, nobody else.
+    fn verdict_of(&mut self, party: Party) -> Option<&mut Verdict> {
+        match party {
+            _ if !self.audio => None,
+            TRUNK => Some(&mut self.verdicts[0]),
+            CALLER2 => Some(&mut self.verdicts[1]),
+            _ => None,
+        }
+    }
+
+    fn caller_of(&self, leg: LegId) -> Option<Party> {
+        self.callers.get(&leg.call).copied().filter(|_| leg.index == 0)
+    }
+
+    fn is_lost(&mut self, party: Party, to_gateway: bool, bytes: &[u8]) -> bool {
+        let fits = |loss: &&mut Loss| {
+            loss.party == party && loss.to_gateway == to_gateway && bytes.starts_with(loss.what.as_bytes())
+        };
+        let Some(loss) = self.losses.iter_mut().filter(|loss| loss.times > 0).find(fits) else { return false };
+        loss.times -= 1;
+        true
     }
 
     fn send_rtp(&mut self, leg: LegId, to: SocketAddr, bytes: Vec<u8>) {
@@ -481,7 +581,7 @@ impl World {
     }
 }
 
-/// A second of 1250 Hz, so that hold music can be told from every party.
-fn music() -> Arc<[u8]> {
-    (0..50).flat_map(|i| Source::Tone(1_250.0).frame(i * 160, call_model::Codec::Pcmu).unwrap_or_default()).collect()
+/// Where the gateway's SIP lives.
+fn gateway_sip() -> SocketAddr {
+    SocketAddr::new(GATEWAY, 5060)
 }

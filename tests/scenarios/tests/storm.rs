@@ -60,7 +60,7 @@ fn run(seed: u64) -> (World, Vec<String>) {
         world.at(at, Do::HangUp(party));
     }
     world.run_out(END);
-    let mut broken = world.verdict().broken().to_vec();
+    let mut broken = world.broken();
     if world.switchboard.calls().next().is_some() {
         broken.push("a call is left".into());
     }
@@ -108,6 +108,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
             3 => OnRefer::HangUp,
             _ => OnRefer::Follow,
         },
+        audio: true,
         ears: false,
         sip_link: link(dice, 250),
         // A caller who loses a tenth of the packets still has something to hear every 500 ms.
