@@ -12,7 +12,7 @@ use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
 use rtp_proto::{EngineConfig, Prompts};
 use sip_proto::Transport;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A party of the simulation, by its place in the world's list of telephones.
 pub type Party = usize;
@@ -63,6 +63,11 @@ pub const TONES: [f32; 10] = [
 ];
 /// How long each prompt takes.
 pub const PROMPT: Duration = Duration::from_millis(800);
+
+/// Read once, as a gateway does, and not for every call.
+static RULES: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::default_pack()));
+/// What the gateway plays.
+static ENGINE: LazyLock<EngineConfig> = LazyLock::new(engine);
 
 /// The gateway's address.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -163,18 +168,6 @@ impl Setup {
         if self.ears { TONES.to_vec() } else { Vec::new() }
     }
 
-    pub(crate) fn engine(&self) -> EngineConfig {
-        let mut engine = EngineConfig::new("warmline");
-        engine.music = tone(MUSIC_TONE, Duration::from_secs(1));
-        engine.prompts = Prompts {
-            bot_lost: tone(BOT_LOST_TONE, PROMPT),
-            nobody_available: tone(NOBODY_TONE, PROMPT),
-            press_one: tone(PRESS_ONE_TONE, PROMPT),
-            caller_gone: tone(CALLER_GONE_TONE, PROMPT),
-        };
-        engine
-    }
-
     pub(crate) fn config(&self) -> SwitchboardConfig {
         let both = vec![Codec::Pcmu, Codec::Pcma];
         let host = |party| vec![(sip_of(party).ip(), 32)];
@@ -236,12 +229,29 @@ impl Setup {
             media_ip: GATEWAY,
             rtp_ports: (20_000, 20_199),
             timers: self.timers.clone(),
-            rules: Arc::new(Rules::default_pack()),
+            rules: Arc::clone(&RULES),
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
             user_agent: "Warmline".into(),
         }
     }
+}
+
+/// The engine's configuration, always the same.
+pub(crate) fn engine_config() -> EngineConfig {
+    ENGINE.clone()
+}
+
+fn engine() -> EngineConfig {
+    let mut engine = EngineConfig::new("warmline");
+    engine.music = tone(MUSIC_TONE, Duration::from_secs(1));
+    engine.prompts = Prompts {
+        bot_lost: tone(BOT_LOST_TONE, PROMPT),
+        nobody_available: tone(NOBODY_TONE, PROMPT),
+        press_one: tone(PRESS_ONE_TONE, PROMPT),
+        caller_gone: tone(CALLER_GONE_TONE, PROMPT),
+    };
+    engine
 }
 
 /// Mu-law of a tone.

@@ -2,7 +2,7 @@
 
 use crate::judge::Verdict;
 use crate::network::Network;
-use crate::setup::{BOT_TONE, CALLER2, GATEWAY, Party, Setup, TRUNK, rtp_of, sip_of};
+use crate::setup::{BOT_TONE, CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, rtp_of, sip_of};
 use call_core::{Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand,
@@ -133,7 +133,7 @@ impl World {
         let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
         Self {
             switchboard: Switchboard::new(Arc::new(setup.config()), ids.fork(), wall),
-            media: MediaEngine::new(setup.engine(), ids.fork(), Box::new(NoTap)),
+            media: MediaEngine::new(engine_config(), ids.fork(), Box::new(NoTap)),
             phones: setup.phones(&mut ids),
             page: PageHabit::default(),
             network: setup.network(),

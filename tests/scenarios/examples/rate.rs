@@ -10,7 +10,7 @@ use std::time::Instant;
 fn main() {
     let calls = std::env::args().nth(1).and_then(|calls| calls.parse().ok()).unwrap_or(2_000);
     println!("{:<34} {:>10} {:>14} {:>16}", "simulated", "calls/s", "us per call", "call seconds/s");
-    measure("signalling only", calls, &Setup { audio: false, ears: false, ..Setup::default() });
+    measure("signalling only", 4 * calls, &Setup { audio: false, ears: false, ..Setup::default() });
     measure("with audio, 4 streams of 50/s", calls, &Setup { ears: false, ..Setup::default() });
     measure("with audio, and ears that listen", calls / 4, &Setup::default());
 }
