@@ -140,7 +140,8 @@ async fn talk(
     }
     shared.inbox.send(Input::Bot { leg, event: BotEvent::Up }).await;
     let (sink, stream) = socket.split();
-    let link = Link { shared, leg, session: Mutex::new(session), alive: AtomicU64::new(shared.clock.now().as_millis()) };
+    let link =
+        Link { shared, leg, session: Mutex::new(session), alive: AtomicU64::new(shared.clock.now().as_millis()) };
     let mut reading = std::pin::pin!(link.read(stream));
     let mut writing = std::pin::pin!(link.write(sink, queue));
     tokio::select! {
@@ -208,7 +209,9 @@ impl Link<'_> {
                     }
                 }
                 Message::Close(frame) => return closed(frame.map(|frame| (frame.code, frame.reason.to_string()))),
-                Message::Binary(_) => tracing::debug!(leg = %self.leg, "ignored a binary frame: Media Streams are text"),
+                Message::Binary(_) => {
+                    tracing::debug!(leg = %self.leg, "ignored a binary frame: Media Streams are text")
+                }
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }

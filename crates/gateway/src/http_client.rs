@@ -29,7 +29,8 @@ pub(crate) struct Answer {
 impl Server {
     /// `http://host[:port]`.
     pub(crate) fn new(url: &str, token: Secret) -> io::Result<Self> {
-        let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).filter(|host| !host.contains('/'));
+        let host =
+            url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).filter(|host| !host.contains('/'));
         let Some(host) = host.filter(|host| !host.is_empty()) else {
             return Err(io::Error::other(format!(
                 "`{url}` is not http://HOST:PORT (for https, tunnel it: ssh -L 8088:127.0.0.1:8088 HOST)"

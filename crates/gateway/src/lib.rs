@@ -6,9 +6,9 @@
 //! ledger's; and two of tokio for TCP, HTTP and WebSocket bots. The switchboard never waits for any of them.
 
 mod bot_streams;
+pub mod cli;
 mod clock;
 pub mod config;
-pub mod cli;
 mod control;
 pub mod demo;
 mod http_client;

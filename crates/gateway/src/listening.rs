@@ -29,7 +29,8 @@ impl Listening {
 
     /// Loads and checks the model and starts the workers.
     pub(crate) fn start(settings: &ListenSettings, inbox: Inbox, hub: Hub) -> Result<(Self, ModelInfo), ModelError> {
-        let model = Model::load(&ModelConfig { path: settings.model.clone(), onnxruntime: settings.onnxruntime.clone() })?;
+        let model =
+            Model::load(&ModelConfig { path: settings.model.clone(), onnxruntime: settings.onnxruntime.clone() })?;
         let info = ModelInfo { name: model.name().to_owned(), backend: model.backend().to_owned() };
         let config = ScorerConfig { workers: settings.workers, ..ScorerConfig::default() };
         let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &hub, scored))?;

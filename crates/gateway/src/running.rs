@@ -116,8 +116,7 @@ impl Gateway {
 
         let peers = Arc::new(Peers::from_config(&settings.switchboard));
         let tcp = sockets.tcp.map(|(listener, addresses)| {
-            let limits =
-                sip_tcp::Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout };
+            let limits = sip_tcp::Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout };
             let tcp =
                 TcpSip::new(addresses, limits, peers.clone(), inbox.clone(), hub.clone(), runtime.handle().clone());
             runtime.spawn(tcp.clone().accept(listener));
@@ -147,15 +146,8 @@ impl Gateway {
             public_url,
         );
         let board = Switchboard::new(Arc::new(settings.switchboard), ids.fork(), clock.wall());
-        let outputs = Outputs {
-            tcp,
-            media: media.handle(),
-            listening,
-            bots,
-            hub: hub.clone(),
-            ledger: ledger.clone(),
-            observer,
-        };
+        let outputs =
+            Outputs { tcp, media: media.handle(), listening, bots, hub: hub.clone(), ledger: ledger.clone(), observer };
         let switchboard =
             SwitchboardLoop { board, peers, clock, poll, udp, outlet, outputs, idle: None, published: clock.now() };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
@@ -316,7 +308,10 @@ fn taken(what: &'static str, address: SocketAddr, source: io::Error) -> StartErr
     let setting = if what == "HTTP" { "http.listen" } else { "sip.listen" };
     let advice = match source.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("another program holds it (see: ss -lptun 'sport = :{}'): stop it, or change {setting}", address.port())
+            format!(
+                "another program holds it (see: ss -lptun 'sport = :{}'): stop it, or change {setting}",
+                address.port()
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
             format!("this machine has no address {}: change {setting} to one of `ip addr`", address.ip())

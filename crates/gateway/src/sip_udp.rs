@@ -66,7 +66,9 @@ impl UdpSip {
         }
         match self.socket.recv_from(&mut self.buffer) {
             Ok((_, from)) if !peers.knows(from.ip()) => Datagram::Unknown,
-            Ok((len, _)) if self.buffer[..len].iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) => Datagram::KeepAlive,
+            Ok((len, _)) if self.buffer[..len].iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) => {
+                Datagram::KeepAlive
+            }
             Ok((len, from)) => {
                 Datagram::Known(Flow { transport: Transport::Udp, local: self.advertised, remote: from }, len)
             }

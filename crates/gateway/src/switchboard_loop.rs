@@ -177,7 +177,8 @@ impl SwitchboardLoop {
     }
 
     fn tell_idle(&mut self) {
-        if self.idle.is_some() && self.board.is_idle()
+        if self.idle.is_some()
+            && self.board.is_idle()
             && let Some(idle) = self.idle.take()
         {
             let _ = idle.send(());

@@ -21,7 +21,10 @@ pub fn tail(options: &Tail) -> anyhow::Result<()> {
     let token = match &options.token {
         Some(token) => Secret::new(token.as_str()),
         None => server.port().and_then(token::find).with_context(|| {
-            format!("no admin token for {}: pass --token, or set WARMLINE_ADMIN_TOKEN to what http.admin_token says", options.url)
+            format!(
+                "no admin token for {}: pass --token, or set WARMLINE_ADMIN_TOKEN to what http.admin_token says",
+                options.url
+            )
         })?,
     };
     let server = server.with_token(token);
@@ -45,7 +48,9 @@ pub fn tail(options: &Tail) -> anyhow::Result<()> {
 fn path(call: Option<&str>) -> anyhow::Result<String> {
     let Some(call) = call else { return Ok("/v1/trace".to_owned()) };
     let call: CallId = call.parse().map_err(|_| {
-        anyhow::anyhow!("`{call}` is no call id: 13 letters and digits, as at the beginning of every line of `warmline tail`")
+        anyhow::anyhow!(
+            "`{call}` is no call id: 13 letters and digits, as at the beginning of every line of `warmline tail`"
+        )
     })?;
     Ok(format!("/v1/trace?call={call}&backlog=true"))
 }
@@ -62,7 +67,9 @@ fn refuse(answer: Option<Answer>) -> anyhow::Result<()> {
     match answer {
         None => Ok(()),
         Some(answer) if answer.status == 401 => {
-            bail!("the gateway does not know this admin token: use what http.admin_token says, or none on its own machine")
+            bail!(
+                "the gateway does not know this admin token: use what http.admin_token says, or none on its own machine"
+            )
         }
         Some(answer) => bail!("the gateway answered {}: {}", answer.status, answer.body.trim()),
     }

@@ -56,7 +56,8 @@ impl fmt::Display for ConfigError {
             ),
             Self::NotToml { name, text } => write!(f, "{name} is not valid TOML: {text}"),
             Self::Wrong { name, complaints } => {
-                let things = if complaints.len() == 1 { "1 thing".to_owned() } else { format!("{} things", complaints.len()) };
+                let things =
+                    if complaints.len() == 1 { "1 thing".to_owned() } else { format!("{} things", complaints.len()) };
                 write!(f, "{name}: {things} to fix")?;
                 complaints.iter().try_for_each(|complaint| write!(f, "\n  {complaint}"))
             }
@@ -71,8 +72,8 @@ impl std::error::Error for ConfigError {}
 /// # Errors
 /// See [`ConfigError`].
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     parse(&text, &path.display().to_string(), base)
 }

@@ -16,9 +16,9 @@ pub(super) struct Target {
 /// an address list cannot be widened by whoever runs the name server in mid-flight.
 pub(super) fn target(text: &str) -> Result<Target, String> {
     let example = "write for example sip:{user}@192.0.2.7:5060;transport=udp";
-    let rest = text
-        .strip_prefix("sip:")
-        .ok_or_else(|| format!("`{text}` is no SIP address: it must begin with sip: (sips: is not spoken yet); {example}"))?;
+    let rest = text.strip_prefix("sip:").ok_or_else(|| {
+        format!("`{text}` is no SIP address: it must begin with sip: (sips: is not spoken yet); {example}")
+    })?;
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"')) {
         return Err(format!("holds blanks, control characters, quotes or angle brackets; {example}"));
     }
@@ -31,9 +31,10 @@ pub(super) fn target(text: &str) -> Result<Target, String> {
 }
 
 fn transport_of(parameters: &str) -> Result<Transport, String> {
-    let named = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| {
-        name.eq_ignore_ascii_case("transport")
-    });
+    let named = parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("transport"));
     match named.map(|(_, value)| value.to_ascii_lowercase()).as_deref() {
         None | Some("udp") => Ok(Transport::Udp),
         Some("tcp") => Ok(Transport::Tcp),

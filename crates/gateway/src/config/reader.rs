@@ -2,6 +2,7 @@
 
 use call_model::Secret;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -24,19 +25,28 @@ impl fmt::Display for Complaint {
 
 /// Where complaints of all sections gather.
 #[derive(Clone, Default)]
-pub(crate) struct Complaints(Rc<RefCell<Vec<Complaint>>>);
+pub(crate) struct Complaints {
+    list: Rc<RefCell<Vec<Complaint>>>,
+    /// Keys that were asked for, so that a test can hold the shipped file to them.
+    asked: Rc<RefCell<BTreeSet<&'static str>>>,
+}
 
 impl Complaints {
     pub(crate) fn add(&self, path: impl Into<String>, problem: impl Into<String>) {
-        self.0.borrow_mut().push(Complaint { path: path.into(), problem: problem.into() });
+        self.list.borrow_mut().push(Complaint { path: path.into(), problem: problem.into() });
     }
 
     pub(crate) fn take(&self) -> Vec<Complaint> {
-        self.0.take()
+        self.list.take()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.list.borrow().is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> BTreeSet<&'static str> {
+        self.asked.borrow().clone()
     }
 }
 
@@ -57,7 +67,6 @@ impl Section {
     pub(crate) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
-
 
     pub(crate) fn complain(&self, key: &str, problem: impl Into<String>) {
         self.complaints.add(self.path_of(key), problem);
@@ -137,15 +146,13 @@ impl Section {
             self.complain(key, format!("is missing: write {key} = {example}"));
             return None;
         }
-        self.text(key, |text| if text.trim().is_empty() { Err(format!("is empty: write for example {example}")) } else { parse(text) })
+        self.text(key, |text| {
+            if text.trim().is_empty() { Err(format!("is empty: write for example {example}")) } else { parse(text) }
+        })
     }
 
     /// A list of texts, each run through `parse`; one bad item does not hide the next.
-    pub(crate) fn list<T>(
-        &mut self,
-        key: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<Vec<T>> {
+    pub(crate) fn list<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let items = match self.take(key)? {
             Value::Array(items) => items,
             one @ Value::String(_) => vec![one],
@@ -215,8 +222,10 @@ impl Section {
 
     /// Complains about the keys nobody asked for.
     pub(crate) fn finish(self) {
+        self.complaints.asked.borrow_mut().extend(&self.known);
         for key in self.table.keys() {
-            let near = self.known.iter().min_by_key(|known| distance(known, key)).filter(|known| distance(known, key) <= 3);
+            let near =
+                self.known.iter().min_by_key(|known| distance(known, key)).filter(|known| distance(known, key) <= 3);
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known here: {}", self.known.join(", ")),
@@ -224,17 +233,12 @@ impl Section {
             self.complaints.add(self.path_of(key), format!("is not a setting; {hint}"));
         }
     }
-
-    /// The keys asked for so far, for the test that the default file mentions them all.
-    #[cfg(test)]
-    pub(crate) fn known(&self) -> &[&'static str] {
-        &self.known
-    }
 }
 
 fn secret(text: &str) -> Result<Secret, String> {
     let value = if let Some(name) = text.strip_prefix("env:") {
-        std::env::var(name).map_err(|_| format!("the environment variable {name} is not set: export it, or use file:PATH"))?
+        std::env::var(name)
+            .map_err(|_| format!("the environment variable {name} is not set: export it, or use file:PATH"))?
     } else if let Some(path) = text.strip_prefix("file:") {
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?
     } else {

@@ -4,8 +4,8 @@ use super::peers::{codec, http_url, overlap, pattern, stream_url, target};
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
-    Timers, Trunk, WhileConsulting,
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Release, Route, RouteTo, SipAddresses,
+    SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -50,8 +50,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         call_limit,
         user_agent: user_agent(),
     };
-    let mut settings =
-        Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
+    let mut settings = Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
     names(&settings, complaints);
     reachability(&settings, complaints);
     exposure(&settings, complaints);
@@ -80,7 +79,10 @@ fn sip(mut section: Section) -> SipSettings {
         if one.bind.ip().is_unspecified() && advertised.is_none() {
             section.complain(
                 &format!("listen[{index}]"),
-                format!("{} means every address, so peers must be told which: set sip.advertised = \"192.0.2.1\"", one.bind),
+                format!(
+                    "{} means every address, so peers must be told which: set sip.advertised = \"192.0.2.1\"",
+                    one.bind
+                ),
             );
         }
     }
@@ -123,13 +125,19 @@ fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
     let bind = section.text("address", ip).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let advertised = section.text("advertised", ip);
     if bind.is_unspecified() && advertised.is_none() {
-        section.complain("address", format!("{bind} means every address, so peers must be told which: set rtp.advertised"));
+        section.complain(
+            "address",
+            format!("{bind} means every address, so peers must be told which: set rtp.advertised"),
+        );
     }
     let (low, high) = section.pair("ports", (20_000, 29_999));
     let ports = match (u16::try_from(low), u16::try_from(high)) {
         (Ok(low), Ok(high)) if low >= 1024 && high > low => (low, high),
         _ => {
-            section.complain("ports", format!("[{low}, {high}] is no range: the first at least 1024, the second higher, at most 65535"));
+            section.complain(
+                "ports",
+                format!("[{low}, {high}] is no range: the first at least 1024, the second higher, at most 65535"),
+            );
             (20_000, 29_999)
         }
     };
@@ -195,7 +203,10 @@ fn bot(mut section: Section) -> Option<Bot> {
         }
         (None, Some(url)) => Some(BotReach::Stream { url }),
         (None, None) => {
-            section.complain("sip", "is missing: write sip = \"sip:{user}@HOST:PORT\" or stream = \"ws://HOST:PORT/PATH\"");
+            section.complain(
+                "sip",
+                "is missing: write sip = \"sip:{user}@HOST:PORT\" or stream = \"ws://HOST:PORT/PATH\"",
+            );
             None
         }
     };
@@ -400,7 +411,10 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             if let Some((address, prefix)) = same {
                 complaints.add(
                     format!("trunks[{j}].addresses"),
-                    format!("{address}/{prefix} is also in trunks[{i}] ({}): a call from there could be either's", a.name),
+                    format!(
+                        "{address}/{prefix} is also in trunks[{i}] ({}): a call from there could be either's",
+                        a.name
+                    ),
                 );
             }
         }
@@ -453,7 +467,10 @@ fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
     }
     for (desk, page) in board.desks.iter().zip(desk_has_page) {
         if !page {
-            out.push(format!("desk {}: has no page_token, so no page: the phone rings without a screen pop", desk.name));
+            out.push(format!(
+                "desk {}: has no page_token, so no page: the phone rings without a screen pop",
+                desk.name
+            ));
         }
     }
     if board.desks.is_empty() {
@@ -485,4 +502,3 @@ fn as_size(number: u64) -> usize {
 fn as_u16(number: u64) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
-

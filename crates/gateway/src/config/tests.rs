@@ -33,6 +33,25 @@ fn the_shipped_file_is_valid_and_holds_the_documented_defaults() {
 }
 
 #[test]
+fn the_shipped_file_mentions_every_setting() {
+    let complaints = Complaints::default();
+    let table = toml::from_str(DEFAULT).expect("TOML");
+    sections::read(Section::root(table, &complaints), &complaints, Path::new(".")).expect("valid");
+    let settings = complaints.asked();
+    assert!(settings.len() > 40, "{settings:?}");
+    for key in settings {
+        let documented = DEFAULT.lines().any(|line| {
+            let line = line.trim_start_matches("# ");
+            line.starts_with(&format!("{key} ="))
+                || line.starts_with(&format!("[{key}]"))
+                || line.starts_with(&format!("[[{key}]]"))
+                || line.contains(&format!("Or {key} ="))
+        });
+        assert!(documented, "{key} is not in config/warmline.toml");
+    }
+}
+
+#[test]
 fn what_is_left_out_has_the_value_of_the_shipped_file() {
     let (small, shipped) = (checked(SMALL).expect("valid"), checked(DEFAULT).expect("valid"));
     assert_eq!(small.switchboard.timers, shipped.switchboard.timers);

@@ -37,7 +37,8 @@ pub(super) fn plot(voice: &[(f32, VoiceScore)], decided: Option<f32>) -> String 
 }
 
 fn cell(value: f32, floor: f32, limit: bool) -> char {
-    const LEVELS: [char; 9] = [' ', '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
+    const LEVELS: [char; 9] =
+        [' ', '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
     let filled = ((value - floor) * ROWS as f32).clamp(0.0, 1.0);
     match (filled * 8.0).round() as usize {
         0 if limit => '\u{00b7}',

@@ -32,6 +32,14 @@ impl Evidence {
         self.noticed.iter().find(|noticed| noticed.who == who && what(&noticed.event)).map(|noticed| noticed.at)
     }
 
+    /// With which status the caller's call was refused.
+    pub(super) fn refused(&self) -> Option<u16> {
+        self.noticed.iter().find_map(|noticed| match noticed.event {
+            PhoneEvent::Failed(code) if noticed.who == "caller" => Some(code),
+            _ => None,
+        })
+    }
+
     /// The voice scores, with seconds since the call began.
     pub(super) fn voice(&self) -> Vec<(f32, VoiceScore)> {
         let Some(began) = self.trace.first().map(|event| event.at) else { return Vec::new() };
@@ -68,7 +76,9 @@ impl Evidence {
             return "released".to_owned();
         }
         let last = self.trace.iter().rev().find_map(|event| match &event.kind {
-            TraceKind::Release { what, status } => Some(status.map_or(what.clone(), |status| format!("{what} ({status})"))),
+            TraceKind::Release { what, status } => {
+                Some(status.map_or(what.clone(), |status| format!("{what} ({status})")))
+            }
             _ => None,
         });
         last.unwrap_or_else(|| "not_tried".to_owned())

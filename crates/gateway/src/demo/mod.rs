@@ -11,10 +11,10 @@ mod stage;
 use crate::cli::Demo;
 use anyhow::Context;
 use bot::BotLog;
-use figures::Figures;
+use figures::{Evidence, Figures};
 use script::Script;
 use stage::Stage;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,25 +39,43 @@ pub fn run(options: &Demo) -> anyhow::Result<()> {
         writeln!(out, "The desk page, if you want to watch it: {}\n", stage.desk_page())?;
     }
     let mut evidence = stage.play(!options.json)?;
-    let Stage { gateway, trunk, desk, .. } = stage;
-    (evidence.caller, evidence.desk) = (trunk.leave(), desk.leave());
     evidence.bot_lost = log.lost.load(Ordering::Relaxed);
-    let figures = Figures::of(&evidence, gateway.model());
+    let figures = Figures::of(&evidence, stage.gateway.model());
     if options.json {
         writeln!(out, "{}", figures.json())?;
     } else {
-        let voice = evidence.voice();
-        let began = evidence.trace.first().map(|event| event.at);
-        let decided = evidence.decision().zip(began).map(|(decision, began)| decision.at.since(began).as_secs_f32());
-        writeln!(out, "\n{}", curve::plot(&voice, decided))?;
-        writeln!(out, "{}", figures.text())?;
+        writeln!(out, "\n{}\n{}", drawn(&evidence), figures.text())?;
     }
     if options.keep {
-        eprintln!("The gateway keeps running for you to look around; Ctrl-C ends it.");
-        gateway.wait_for_signal()?;
+        keep(&stage)?;
     }
-    gateway.stop();
     Ok(())
+}
+
+/// The voice over time.
+fn drawn(evidence: &Evidence) -> String {
+    let began = evidence.trace.first().map(|event| event.at);
+    let decided = evidence.decision().zip(began).map(|(decision, began)| decision.at.since(began).as_secs_f32());
+    curve::plot(&evidence.voice(), decided)
+}
+
+/// Leaves everything standing: the page with the story, and further calls on demand with the user as the human.
+fn keep(stage: &Stage) -> anyhow::Result<()> {
+    eprintln!("The gateway keeps running. Desk page: {}", stage.desk_page());
+    if !io::stdin().is_terminal() {
+        stage.gateway.wait_for_signal()?;
+        return Ok(());
+    }
+    stage.leave_the_page_to_you();
+    let mut line = String::new();
+    loop {
+        eprintln!("Enter: another call, which you accept on the page once its phone was picked up. Ctrl-C: the end.");
+        line.clear();
+        if io::stdin().read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        stage.play(true)?;
+    }
 }
 
 fn introduction(options: &Demo) -> &'static str {

@@ -5,6 +5,8 @@ use crate::http_client::Server;
 use call_model::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What the page saw, and when.
@@ -22,11 +24,12 @@ pub(super) enum Seen {
 
 /// Opens the stream of `desk` and returns once it is open, so that the first pop cannot be missed.
 ///
-/// `picked_up` says that the human has the phone in the hand; a moment later the page's button is pressed.
+/// `picked_up` says that the human has the phone in the hand; a moment later the page's button is pressed. Nothing is
+/// pressed, nor acknowledged, once `scripted` is false.
 pub(super) fn open(
     server: Server,
     desk: &'static str,
-    clock: Clock,
+    (clock, scripted): (Clock, Arc<AtomicBool>),
     seen: Sender<Seen>,
     picked_up: Receiver<()>,
 ) -> io::Result<()> {
@@ -37,11 +40,14 @@ pub(super) fn open(
     std::thread::Builder::new().name("demo-page".to_owned()).spawn(move || {
         while let Ok(Some(event)) = stream.next() {
             let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
+            if !scripted.load(Ordering::Acquire) {
+                return;
+            }
             let told = match event.name.as_str() {
                 "offered" => offered(&server, desk, clock, &data, &seen, &picked_up),
-                "amended" => data["package"]["completeness"].as_u64().map_or(Ok(()), |percent| {
-                    seen.send(Seen::Completeness(percent)).map_err(|_| ())
-                }),
+                "amended" => data["package"]["completeness"]
+                    .as_u64()
+                    .map_or(Ok(()), |percent| seen.send(Seen::Completeness(percent)).map_err(|_| ())),
                 _ => Ok(()),
             };
             if told.is_err() {

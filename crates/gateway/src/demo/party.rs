@@ -27,6 +27,7 @@ pub(super) enum Order {
     Call { uri: Uri, to: SocketAddr },
     HangUp,
     Say(Source),
+    Report(Sender<Report>),
     Leave,
 }
 
@@ -83,7 +84,7 @@ impl Seat {
 pub(super) struct Party {
     orders: Sender<Order>,
     bell: Arc<Waker>,
-    thread: Option<JoinHandle<Report>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Party {
@@ -101,7 +102,19 @@ impl Party {
         poll.registry().register(&mut sip, SIP, Interest::READABLE)?;
         poll.registry().register(&mut rtp, RTP, Interest::READABLE)?;
         let phone = Phone::new(config, ids);
-        let life = Life { who, phone, poll, sip, rtp, sip_address, clock, inbox, noticed, arrivals: Vec::new(), streams: BTreeMap::new() };
+        let life = Life {
+            who,
+            phone,
+            poll,
+            sip,
+            rtp,
+            sip_address,
+            clock,
+            inbox,
+            noticed,
+            arrivals: Vec::new(),
+            streams: BTreeMap::new(),
+        };
         let thread = std::thread::Builder::new().name(format!("demo-{who}")).spawn(move || life.run())?;
         Ok(Self { orders, bell, thread: Some(thread) })
     }
@@ -112,10 +125,21 @@ impl Party {
         let _ = self.bell.wake();
     }
 
-    /// Lets it go; what it measured.
-    pub(super) fn leave(mut self) -> Report {
+    /// What it measured so far.
+    pub(super) fn report(&self) -> Report {
+        let (give, take) = crossbeam_channel::bounded(1);
+        self.order(Order::Report(give));
+        take.recv().unwrap_or_default()
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
         self.order(Order::Leave);
-        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+        if let Some(thread) = self.thread.take() {
+            // A party that panicked has said so on standard error.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -134,7 +158,7 @@ struct Life {
 }
 
 impl Life {
-    fn run(mut self) -> Report {
+    fn run(mut self) {
         let mut events = Events::with_capacity(8);
         loop {
             let wait = self.phone.poll_timeout().map_or(IDLE, |due| self.clock.until(due).min(IDLE));
@@ -148,10 +172,12 @@ impl Life {
                     Order::Call { uri, to } => self.phone.call(&uri, to, Vec::new(), now),
                     Order::HangUp => self.phone.hang_up(now),
                     Order::Say(source) => self.phone.media.say(source),
-                    Order::Leave => {
+                    Order::Report(to) => {
                         let lost = self.streams.values().map(Incoming::lost).sum();
-                        return Report { arrivals: self.arrivals, lost };
+                        // Whoever asked may have given up.
+                        let _ = to.send(Report { arrivals: self.arrivals.clone(), lost });
                     }
+                    Order::Leave => return,
                 }
             }
             self.phone.handle_timeout(self.clock.now());

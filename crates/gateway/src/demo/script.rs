@@ -61,14 +61,24 @@ impl Script {
         script.polite(seconds(hello()));
         caller.extend_from_slice(&recorded[..turn]);
         let told = length(&caller);
-        script.bot(told, asset!("bot-fee"), "I see a late fee of twenty five dollars. Our policy says that fees cannot be removed.", 0.88);
+        script.bot(
+            told,
+            asset!("bot-fee"),
+            "I see a late fee of twenty five dollars. Our policy says that fees cannot be removed.",
+            0.88,
+        );
         script.event(told, json!({"action": {"name": "remove_late_fee", "succeeded": false, "result": "policy: fees cannot be removed"}}));
         caller.extend(quiet(seconds(asset!("bot-fee"))));
         let lost = length(&caller);
         caller.extend_from_slice(&recorded[turn..]);
         let after = |ms| lost + Duration::from_millis(ms);
         script.caller(after(4_500), "No! That is not what I asked! I did not pay late, I paid on the third!", 0.94);
-        script.bot(after(4_700), asset!("bot-again"), "I understand. Let me tell you about our late payment policy.", 0.83);
+        script.bot(
+            after(4_700),
+            asset!("bot-again"),
+            "I understand. Let me tell you about our late payment policy.",
+            0.83,
+        );
         script.caller(after(8_300), "This is the third time I am explaining this! You are not listening to me!", 0.95);
         script.caller(after(12_600), "I want this fee taken off right now! This is completely unacceptable!", 0.93);
         // Had the voice not said it, the words do.
@@ -85,8 +95,15 @@ impl Script {
         let starts = length(&caller);
         let after = |ms| starts + Duration::from_millis(ms);
         caller.extend_from_slice(&linear(asset!("caller-calm")));
-        script.caller(after(20_800), "My account number ends in four four one seven. Could you look at that for me, please?", 0.95);
-        script.event(after(21_000), json!({"action": {"name": "open_case", "succeeded": true, "result": "a letter is on its way"}}));
+        script.caller(
+            after(20_800),
+            "My account number ends in four four one seven. Could you look at that for me, please?",
+            0.95,
+        );
+        script.event(
+            after(21_000),
+            json!({"action": {"name": "open_case", "succeeded": true, "result": "a letter is on its way"}}),
+        );
         script.caller(after(26_400), "Yes, that is right. The payment went out in the morning.", 0.94);
         script.caller(after(31_600), "Thank you, that would be fine. I am happy to wait for the letter.", 0.95);
         let ends = length(&caller) + Duration::from_secs(1);
@@ -114,7 +131,12 @@ impl Script {
             caller: Arc::from([].as_slice()),
             ends: Duration::ZERO,
         };
-        script.bot(Duration::from_millis(100), hello(), "Hello, this is the virtual assistant of Acorn Energy. How can I help you today?", 0.99);
+        script.bot(
+            Duration::from_millis(100),
+            hello(),
+            "Hello, this is the virtual assistant of Acorn Energy. How can I help you today?",
+            0.99,
+        );
         script
     }
 

@@ -18,6 +18,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
@@ -46,6 +47,10 @@ pub(super) struct Stage {
     noticed: Receiver<Noticed>,
     seen: Receiver<Seen>,
     picked_up: Sender<()>,
+    /// Whether the script plays the human at the page, too.
+    scripted_page: Arc<AtomicBool>,
+    /// Holds the block of RTP ports against other demos.
+    _block: UdpSocket,
 }
 
 impl Stage {
@@ -55,25 +60,38 @@ impl Stage {
         let desk_seat = Seat::take(DESK).context("cannot open the desk's sockets on 127.0.0.13")?;
         let mut ids = IdSource::from_seed(crate::running::seed()?);
         let desk_token = ids.hex(16);
-        let text = configuration(bot, desk_seat.sip_address, &desk_token, free_ports()?);
+        let (rtp, block) = free_ports()?;
+        let text = configuration(bot, desk_seat.sip_address, &desk_token, rtp);
         let settings = config::parse(&text, "the demo's configuration", Path::new("."))?;
         let (observer, traces) = unbounded();
         let gateway = Gateway::start_observed(settings, Some(observer))?;
         let clock = gateway.clock();
         let (noticed_in, noticed) = unbounded();
-        let caller = PhoneConfig {
-            source: Source::Samples { samples: script.caller.clone(), looped: false },
-            ..telephone(&trunk_seat, "+442079460123", Arrival::Ignore, OnRefer::Follow)
-        };
-        let rings = Arrival::Ring { after: Duration::from_millis(120), then: Answer::After(Duration::from_millis(1500)) };
+        let caller = telephone(&trunk_seat, "+442079460123", Arrival::Ignore, OnRefer::Follow);
+        let rings =
+            Arrival::Ring { after: Duration::from_millis(120), then: Answer::After(Duration::from_millis(1500)) };
         let human = telephone(&desk_seat, "alice", rings, OnRefer::Refuse(603));
         let trunk = Party::start("caller", trunk_seat, caller, (clock, ids.fork()), noticed_in.clone())?;
         let desk = Party::start("desk", desk_seat, human, (clock, ids.fork()), noticed_in)?;
         let (seen_in, seen) = unbounded();
         let (picked_up, pick_ups) = unbounded();
         let server = Server::new(&format!("http://{}", gateway.http()), Secret::new(desk_token.as_str()))?;
-        page::open(server, "alice", clock, seen_in, pick_ups).context("the desk page cannot be opened")?;
-        Ok(Self { gateway, trunk, desk, script, desk_token, traces, noticed, seen, picked_up })
+        let scripted_page = Arc::new(AtomicBool::new(true));
+        page::open(server, "alice", (clock, scripted_page.clone()), seen_in, pick_ups)
+            .context("the desk page cannot be opened")?;
+        Ok(Self {
+            gateway,
+            trunk,
+            desk,
+            script,
+            desk_token,
+            traces,
+            noticed,
+            seen,
+            picked_up,
+            scripted_page,
+            _block: block,
+        })
     }
 
     /// How to look at the desk page.
@@ -81,13 +99,23 @@ impl Stage {
         format!("http://{}/desk (desk alice, token {})", self.gateway.http(), self.desk_token)
     }
 
+    /// From now on somebody real sits at the page.
+    pub(super) fn leave_the_page_to_you(&self) {
+        self.scripted_page.store(false, Ordering::Release);
+    }
+
     /// From the first INVITE to the last BYE.
+    ///
+    /// # Errors
+    /// The gateway refused the call, or standard output is closed.
     pub(super) fn play(&self, show: bool) -> anyhow::Result<Evidence> {
         let to = self.gateway.sip(Transport::Udp).context("the demo's gateway has no UDP socket")?;
         let uri = format!("sip:+442079460000@{to}");
         let uri = Uri::parse(&uri).map_err(|error| anyhow::anyhow!("{uri}: {error}"))?;
         let clock = self.gateway.clock();
         let began = clock.now();
+        self.trunk.order(Order::Say(Source::Samples { samples: self.script.caller.clone(), looped: false }));
+        self.desk.order(Order::Say(Source::Silence));
         self.trunk.order(Order::Call { uri, to });
         let mut play = Play {
             stage: self,
@@ -101,7 +129,10 @@ impl Stage {
         loop {
             let now = clock.now();
             if play.over_at.is_some_and(|at| at <= now) || stuck <= now {
-                return Ok(play.evidence);
+                (play.evidence.caller, play.evidence.desk) = (self.trunk.report(), self.desk.report());
+                return play.evidence.refused().map_or(Ok(play.evidence), |code| {
+                    Err(anyhow::anyhow!("the demo's gateway refused the call with {code}: WARMLINE_LOG=debug says why"))
+                });
             }
             play.cue(now);
             let wait = play.over_at.unwrap_or(play.hang_up_at).since(now).min(Duration::from_millis(200));
@@ -172,7 +203,7 @@ impl Play<'_> {
 
     fn notice(&mut self, noticed: Noticed, now: Instant) {
         match (noticed.who, &noticed.event) {
-            ("desk", PhoneEvent::Up) if !self.evidence.noticed("desk", |event| *event == PhoneEvent::Up).is_some() => {
+            ("desk", PhoneEvent::Up) if self.evidence.noticed("desk", |event| *event == PhoneEvent::Up).is_none() => {
                 // The page's human may have left already.
                 let _ = self.stage.picked_up.send(());
             }
@@ -201,10 +232,16 @@ fn telephone(seat: &Seat, user: &str, arrival: Arrival, on_refer: OnRefer) -> Ph
     }
 }
 
-/// A block of UDP ports that nobody uses now.
-fn free_ports() -> anyhow::Result<u16> {
-    let is_free = |first: u16| (first..first + RTP_PORTS).all(|port| UdpSocket::bind(SocketAddr::new(GATEWAY, port)).is_ok());
-    (30_000..60_000).step_by(usize::from(RTP_PORTS)).find(|first| is_free(*first)).context("no 64 UDP ports in a row are free")
+/// A block of UDP ports that nobody uses now, and the socket on its last port that tells other demos so.
+fn free_ports() -> anyhow::Result<(u16, UdpSocket)> {
+    let bind = |port: u16| UdpSocket::bind(SocketAddr::new(GATEWAY, port)).ok();
+    (30_000_u16..60_000)
+        .step_by(usize::from(RTP_PORTS) + 1)
+        .find_map(|first| {
+            let block = bind(first + RTP_PORTS)?;
+            (first..first + RTP_PORTS).all(|port| bind(port).is_some()).then_some((first, block))
+        })
+        .context("no 65 UDP ports in a row are free on 127.0.0.1")
 }
 
 /// The same file an operator would write.
