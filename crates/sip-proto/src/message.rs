@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use sip_wire::{Message, Method, Uri, Via, ViaTransport};
 
 /// The methods this endpoint serves, as `Allow` lists them.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, REFER, NOTIFY, INFO";
+pub(crate) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,OPTIONS,UPDATE,REFER,NOTIFY,INFO";
 
 /// Option tags this endpoint understands, as `Supported` lists them.
 pub(crate) const SUPPORTED: [&str; 1] = ["replaces"];

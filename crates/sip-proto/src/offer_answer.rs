@@ -78,11 +78,11 @@ enum Line {
 impl Session {
     /// A session nothing was said in. `id` is the `o=` session id, unique per session.
     pub(crate) fn new(id: u64, local: LocalMedia) -> Self {
-        // Session ids and versions stay below 2^62 so that peers with signed integers can count.
-        let id = id >> 2;
+        // 32 bits, and versions from 1 on: every peer can count them, and they take few octets of a datagram.
+        let id = id >> 32;
         Self {
             id,
-            version: id,
+            version: 1,
             sent: None,
             lines: vec![Line::Audio { proto: "RTP/AVP".to_owned() }],
             telephone_event: Some(local.telephone_event),
