@@ -46,7 +46,6 @@ impl Verdict {
         }
         self.up_since = Some(now);
         self.last = Some(now);
-        (self.wants, self.agreed) = (Direction::SendRecv, Direction::SendRecv);
     }
 
     /// The call is over, or the gateway says goodbye: its BYE is out.

@@ -338,8 +338,9 @@ impl World {
             }
             Do::Press(party, key) => self.phones[party].press(key),
             Do::Hold(party, direction) => {
-                let up = self.phones[party].is_up();
-                if let Some(verdict) = self.verdict_of(party).filter(|_| up) {
+                // Asked before the call is up, it is done as soon as it is.
+                let busy = self.phones[party].is_busy();
+                if let Some(verdict) = self.verdict_of(party).filter(|_| busy) {
                     verdict.asked(direction, now);
                 }
                 self.phones[party].hold(direction, now);

@@ -284,9 +284,21 @@ fn released(name: &str, release: Release, on_refer: OnRefer) -> World {
 fn release_succeeds() {
     let world = released("release_succeeds", Release::Auto, OnRefer::Follow);
     they_talk(&world, 8_200, 11_050);
-    // Between BYE and INVITE with Replaces no more than a moment is lost, and then they talk without us.
+    // At the change no more than a moment is lost, and then they talk without us.
     they_talk(&world, 11_250, 59_950);
     assert_eq!(world.phones[TRUNK].media.measured().from.map(|from| from.ip()), Some(sim::address_of(DESK).ip()));
+}
+
+/// Every NOTIFY is lost for three seconds. The desk has hung up, so a bot is fetched for a caller who seems to be alone;
+/// the proof ends that: caller and human have been talking all along.
+#[test]
+fn release_is_proven_late() {
+    let mut world = asks_for_a_human(&Setup { release: Release::Refer, on_refer: OnRefer::Follow, ..Setup::default() });
+    world.at(8_000, Do::Press(DESK, '1')).at(11_000, Do::Lose(TRUNK, "NOTIFY", 6)).at(60_000, Do::HangUp(TRUNK));
+    scenario("release_is_proven_late", &mut world, 110_000);
+    // In between this telephone, with its one port for all RTP, hears the bot as well.
+    they_talk(&world, 11_250, 12_050);
+    they_talk(&world, 15_800, 59_950);
 }
 
 #[test]
@@ -316,7 +328,6 @@ fn release_and_bye_before_notify() {
     they_talk(&world, 8_200, 11_050);
 }
 
-/// And everything hears the right thing on the way from the bot to the goodbye.
 #[test]
 fn caller_hangs_up_before_the_desk_rings() {
     let late = Arrival::Ring { after: S(3), then: Answer::Never };

@@ -5,10 +5,11 @@
 //! unset); `WARMLINE_SEED=42` runs one and prints its ladder.
 
 use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, WhileConsulting};
-use call_model::{Codec, Direction, FactKind, IdSource};
+use call_model::{Codec, Direction, FactKind, IdSource, TraceKind};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
-use sim::{BOT, Click, DESK, DESK2, Do, Link, PageHabit, Setup, TRUNK, World};
+use sim::{BOT, CALLER2, Click, DESK, DESK2, Do, Link, PageHabit, Setup, TRUNK, World};
+use std::collections::BTreeSet;
 
 const DEFAULT_SEEDS: u64 = 500;
 /// Seeds that broke something once. They run always.
@@ -30,6 +31,25 @@ fn no_storm_loses_a_caller() {
     let failed: Vec<_> = all.map(|seed| (seed, run(seed).1)).filter(|(_, broken)| !broken.is_empty()).collect();
     let shown: Vec<_> = failed.iter().take(9).collect();
     assert!(failed.is_empty(), "{} of {seeds:?} seeds; see one with WARMLINE_SEED=n: {shown:?}", failed.len());
+}
+
+/// A storm that never gets anywhere proves nothing.
+#[test]
+fn storms_reach_every_state_and_every_outcome() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..300 {
+        for event in run(seed).0.trace() {
+            match &event.kind {
+                TraceKind::State { to, .. } => _ = seen.insert(to.to_string()),
+                TraceKind::HandoffEnded { outcome, .. } => _ = seen.insert(outcome.to_string()),
+                _ => {}
+            }
+        }
+    }
+    let states = ["WithBot", "Consulting", "Accepting", "Joined", "Releasing", "Released", "Recovering"];
+    let outcomes = ["joined", "released", "no_answer", "busy", "declined", "not_accepted", "no_target", "caller_gone"];
+    let missing: Vec<_> = states.iter().chain(&outcomes).filter(|name| !seen.contains(**name)).collect();
+    assert!(missing.is_empty(), "never seen: {missing:?} in {seen:?}");
 }
 
 #[test]
@@ -55,8 +75,17 @@ fn run(seed: u64) -> (World, Vec<String>) {
         world.at(2_000 + dice.below(3_000), Do::Press(TRUNK, '0'));
         world.at(6_000 + dice.below(12_000), Do::Press(DESK, '1'));
     }
+    add_company(&mut world, &mut IdSource::from_u64(!seed));
     // Whoever is still up has had enough in the end; a party that holds for ever would keep its call for ever.
-    for (party, at) in [(TRUNK, 60_000), (BOT, 61_000), (DESK, 62_000), (DESK2, 63_000), (TRUNK, 70_000)] {
+    for (party, at) in [
+        (TRUNK, 60_000),
+        (BOT, 61_000),
+        (DESK, 62_000),
+        (DESK2, 63_000),
+        (CALLER2, 64_000),
+        (TRUNK, 70_000),
+        (CALLER2, 71_000),
+    ] {
         world.at(at, Do::HangUp(party));
     }
     world.run_out(END);
@@ -68,6 +97,25 @@ fn run(seed: u64) -> (World, Vec<String>) {
         broken.push("something is left in the switchboard".into());
     }
     (world, broken)
+}
+
+/// Another caller who wants the same desks, and peers who send rubbish. With dice of its own, so that older seeds keep
+/// their calls.
+fn add_company(world: &mut World, dice: &mut IdSource) {
+    if dice.below(3) == 0 {
+        let begin = dice.below(15_000);
+        world.at(begin, Do::DialFrom(CALLER2, "7002")).at(begin + 1_500 + dice.below(6_000), Do::Press(CALLER2, '0'));
+        if dice.below(2) == 0 {
+            world.at(begin + dice.below(20_000), Do::HangUp(CALLER2));
+        }
+    }
+    for _ in 0..dice.below(4) {
+        let party = pick(dice, &[TRUNK, BOT, DESK, DESK2, CALLER2]);
+        let bytes: Vec<u8> = (0..dice.below(200)).map(|_| dice.below(256) as u8).collect();
+        let lines = ["INVITE sip:7001@10.0.0.1 SIP/2.0\r\n", "SIP/2.0 200 OK\r\n", "BYE sip:x SIP/2.0\r\n\r\n", ""];
+        let sip = [pick(dice, &lines).as_bytes(), &bytes].concat();
+        world.at(dice.below(40_000), Do::Datagram(party, sip)).at(dice.below(40_000), Do::Noise(party, bytes));
+    }
 }
 
 fn setup(seed: u64, dice: &mut IdSource) -> Setup {
