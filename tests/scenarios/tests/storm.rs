@@ -135,9 +135,11 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
     let codec = |dice: &mut IdSource| pick(dice, &[Codec::Pcmu, Codec::Pcma]);
     let refuse = pick(dice, &[400, 403, 405, 420, 429, 481, 491, 500, 501, 503, 603]);
     let report = pick(dice, &[200, 403, 404, 480, 481, 486, 503, 603]);
-    let mut timers = call_core::Timers::default();
-    timers.ring_timeout = Duration::from_millis(2_000 + dice.below(8_000));
-    timers.accept_timeout = Duration::from_millis(1_000 + dice.below(8_000));
+    let timers = call_core::Timers {
+        ring_timeout: Duration::from_millis(2_000 + dice.below(8_000)),
+        accept_timeout: Duration::from_millis(1_000 + dice.below(8_000)),
+        ..call_core::Timers::default()
+    };
     Setup {
         seed,
         transport: pick(dice, &[sip_proto::Transport::Udp, sip_proto::Transport::Tcp]),
