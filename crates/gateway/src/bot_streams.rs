@@ -95,12 +95,12 @@ impl BotStreams {
             BotCommand::Close => ToBot::Close,
         };
         let closing = matches!(message, ToBot::Close);
-        let sent = self.live.get(&leg).map(|queue| queue.try_send(message));
+        let sent = self.live.get(&leg).is_some_and(|queue| queue.try_send(message).is_ok());
         if closing {
             // Dropping both senders ends the task even when the queue is full.
             self.live.remove(&leg);
             self.shared.routes.remove(&leg);
-        } else if sent.is_none_or(|sent| sent.is_err()) {
+        } else if !sent {
             tracing::debug!(%leg, "a bot was not told: its connection is behind or gone");
         }
     }
