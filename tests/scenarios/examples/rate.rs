@@ -2,6 +2,12 @@
 //! talking, to the last BYE; 20 s of call each.
 //!
 //! `cargo run --release -p scenarios --example rate [CALLS]`
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a stopwatch outside the world, for the person at the terminal"
+)]
 
 use call_model::FactKind;
 use sim::{Click, DESK, Do, Setup, TRUNK, World};
