@@ -11,7 +11,7 @@ cargo xtask test      everything: checks, hermetic tests, then real peers (insta
 cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
 cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium
-cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory";
+cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory; --help for options";
 
 fn main() -> Result<()> {
     let task = std::env::args().nth(1).unwrap_or_default();
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         "check" => check(),
         "hermetic" => hermetic(),
         "peers" => real_peers(peers::install_in_background().wait()),
-        "load" => cargo(&["run", "--release", "--package", "load"], &[]),
+        "load" => load(),
         "" | "help" | "-h" | "--help" => {
             run::say(HELP);
             Ok(())
@@ -44,6 +44,15 @@ fn check() -> Result<()> {
 fn hermetic() -> Result<()> {
     heading("hermetic tests");
     cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &[])
+}
+
+/// What follows `load` on the command line is passed on.
+fn load() -> Result<()> {
+    cargo(&["build", "--release", "--package", "gateway", "--package", "load"], &[])?;
+    let options: Vec<String> = std::env::args().skip(2).collect();
+    let mut arguments = vec!["run", "--quiet", "--release", "--package", "load", "--"];
+    arguments.extend(options.iter().map(String::as_str));
+    cargo(&arguments, &[])
 }
 
 fn real_peers(found: peers::Peers) -> Result<()> {

@@ -1,0 +1,312 @@
+//! What a call costs: starts `warmline serve` on loopback, plays its callers and its bot, and prints one table.
+//!
+//! The gateway is pinned to core 0 and this generator to core 1. Never part of the tests: figures need a quiet machine.
+
+mod floor;
+mod gateway;
+mod sip;
+mod sys;
+mod table;
+mod traffic;
+mod usage;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
+use gateway::Gateway;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use table::Row;
+use traffic::{Generator, Window};
+use usage::Usage;
+
+/// Speech, so that the voice gate is open: mu-law at 8 kHz.
+const SPEECH: &[u8] = include_bytes!("../../../crates/gateway/assets/caller-calm.wav");
+/// New calls a second where the set-up is not what is measured.
+const RAMP: f64 = 100.0;
+const SETTLE: Duration = Duration::from_secs(2);
+/// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); then it must have been given back.
+const REST: Duration = Duration::from_secs(36);
+
+#[derive(Parser, Debug)]
+#[command(name = "load", about = "What a call costs: CPU, latency, loss, set-up, memory, simulated calls a second")]
+struct Options {
+    /// Calls at once, several sizes.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 500])]
+    calls: Vec<usize>,
+    /// Seconds each figure is measured for.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Only these.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Part>,
+    /// One JSON object instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// The program under test; default: `warmline` beside this program, or target/release/warmline.
+    #[arg(long)]
+    gateway: Option<PathBuf>,
+    /// Plays the bare relay for another run of this program.
+    #[arg(long = "bare-relay", hide = true)]
+    bare_relay: Option<usize>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// A relay that does nothing else, as a yardstick for this machine at this moment.
+    Floor,
+    /// Calls through the gateway.
+    Relay,
+    /// The same with the caller's voice scored.
+    Listen,
+    /// Calls that come and go.
+    Churn,
+    /// Memory at most calls, and whether it comes back.
+    Memory,
+    /// Handoffs on the virtual clock.
+    Sim,
+}
+
+struct Bench {
+    options: Options,
+    program: PathBuf,
+    /// The gateway's core, when there are two.
+    core: Option<usize>,
+    generator: Generator,
+    rows: Vec<Row>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if let Some(calls) = options.bare_relay {
+        return floor::relay(calls);
+    }
+    if options.calls.is_empty() || options.calls.iter().any(|calls| !(1..=1500).contains(calls)) {
+        bail!("--calls takes numbers from 1 to 1500");
+    }
+    let json = options.json;
+    let rows = Bench::new(options)?.run()?;
+    print(&rows, json);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the result of this command line")]
+fn print(rows: &[Row], json: bool) {
+    if json {
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
+        println!("{}", serde_json::json!({ "rows": rows }));
+        return;
+    }
+    println!("{}", table::render(rows));
+    println!("CPU: of one core, gateway with all its threads, per 100 calls (100 packets a second and call).");
+    println!("Latency: from just before sendmmsg to the kernel's receive stamp at the far socket, both directions.");
+    println!(
+        "Others: what everything else on this machine burned meanwhile; figures taken beside much of it are too high."
+    );
+    println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
+}
+
+#[allow(clippy::print_stderr, reason = "progress for the person who waits")]
+fn tell(what: &str) {
+    eprintln!("load: {what}");
+}
+
+impl Bench {
+    fn new(options: Options) -> Result<Self> {
+        let program = program(options.gateway.as_deref())?;
+        let two = std::thread::available_parallelism().is_ok_and(|cores| cores.get() >= 2);
+        let pinned = two && sys::pin(1);
+        if !pinned {
+            tell("cannot use core 0 and 1: the generator disturbs the gateway, figures are too high");
+        }
+        let at = SPEECH.windows(4).position(|four| four == b"data").map_or(0, |at| at + 8);
+        let generator = Generator::new(SPEECH[at..].to_vec())?;
+        Ok(Self { options, program, core: pinned.then_some(0), generator, rows: Vec::new() })
+    }
+
+    fn run(mut self) -> Result<Vec<Row>> {
+        let parts: [(Part, fn(&mut Self) -> Result<()>); 6] = [
+            (Part::Floor, Self::floor),
+            (Part::Relay, |bench| bench.relay("relay", false)),
+            (Part::Listen, |bench| bench.relay("relay + listening", true)),
+            (Part::Churn, Self::churn),
+            (Part::Memory, Self::memory),
+            (Part::Sim, Self::sim),
+        ];
+        for (part, run) in parts {
+            if self.options.only.is_empty() || self.options.only.contains(&part) {
+                run(&mut self)?;
+            }
+        }
+        Ok(self.rows)
+    }
+
+    fn window(&mut self, pid: u32) -> (usage::Burned, Window) {
+        self.generator.pass(SETTLE);
+        self.generator.open_window();
+        let before = Usage::of(pid);
+        self.generator.pass(Duration::from_secs(self.options.seconds));
+        let burned = Usage::of(pid).since(before);
+        (burned, self.generator.close_window())
+    }
+
+    fn media_row(&mut self, what: &str, calls: usize, pid: u32) -> Row {
+        tell(&format!("{what}, {calls} calls"));
+        let (burned, window) = self.window(pid);
+        let us = |share| usage::percentile(&window.latencies, share).map(|ns| ns / 1000.0);
+        let mut more = Vec::new();
+        if self.generator.failed() > 0 {
+            more.push(("failed", self.generator.failed() as f64, ""));
+        }
+        if window.skipped > 0 {
+            more.push(("skipped_slots", window.skipped as f64, ""));
+        }
+        Row {
+            what: what.to_owned(),
+            calls: Some(self.generator.up()),
+            cpu_pct_per_100: Some(burned.process_pct * 100.0 / self.generator.up().max(1) as f64),
+            p50_us: us(0.5),
+            p99_us: us(0.99),
+            loss_pct: Some(window.loss_pct()),
+            others_cpu_pct: Some(burned.others_pct),
+            more,
+        }
+    }
+
+    fn floor(&mut self) -> Result<()> {
+        for calls in self.options.calls.clone() {
+            let relay = floor::BareRelay::start(calls, self.core)?;
+            self.generator.aim(relay.ports[0][0], true);
+            self.generator.assume(&relay.ports);
+            let row = self.media_row("floor", calls, relay.pid());
+            self.rows.push(row);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, listen: bool, media: bool) -> Result<Gateway> {
+        let gateway = Gateway::start(&self.program, self.core, listen, self.generator.callee())?;
+        self.generator.aim(gateway.sip, media);
+        Ok(gateway)
+    }
+
+    fn relay(&mut self, what: &str, listen: bool) -> Result<()> {
+        let gateway = self.start(listen, true)?;
+        for calls in self.options.calls.clone() {
+            self.generator.set_up('7', calls, RAMP);
+            let scored = gateway.metric("warmline_voice_windows_scored_total");
+            let since = Instant::now();
+            let mut row = self.media_row(what, calls, gateway.pid());
+            if listen {
+                let scored = gateway.metric("warmline_voice_windows_scored_total") - scored;
+                let each = scored / since.elapsed().as_secs_f64() / calls as f64;
+                row.more.push(("scores_per_call_and_second", each, ""));
+            }
+            self.rows.push(row);
+        }
+        self.generator.hang_up_all(RAMP);
+        complain(&gateway);
+        Ok(())
+    }
+
+    fn churn(&mut self) -> Result<()> {
+        tell("calls that come and go");
+        let gateway = self.start(false, false)?;
+        // The first calls warm up caches and pools.
+        self.generator.churn('7', 20, 40.0, Duration::from_millis(100));
+        self.generator.aim(gateway.sip, false);
+        let total = 40 * self.options.seconds as usize;
+        let before = Usage::of(gateway.pid());
+        self.generator.churn('7', total, 40.0, Duration::from_millis(200));
+        let burned = Usage::of(gateway.pid()).since(before);
+        self.rows.push(Row {
+            what: "set-up and end".to_owned(),
+            calls: Some(total),
+            others_cpu_pct: Some(burned.others_pct),
+            more: vec![
+                ("cpu_ms_per_call", burned.process_ms / total as f64, ""),
+                ("failed", self.generator.failed() as f64, ""),
+            ],
+            ..Row::default()
+        });
+        complain(&gateway);
+        Ok(())
+    }
+
+    fn memory(&mut self) -> Result<()> {
+        let calls = self.options.calls.iter().copied().max().unwrap_or(500);
+        tell(&format!("memory, {calls} calls, twice"));
+        let gateway = self.start(false, true)?;
+        let rss = || usage::rss_kb(gateway.pid()) / calls as f64;
+        let before = rss();
+        self.generator.set_up('7', calls, RAMP);
+        self.generator.pass(SETTLE);
+        let up = rss();
+        self.generator.hang_up_all(RAMP);
+        self.generator.pass(REST);
+        let after = rss();
+        // What an allocator keeps for later is used again; what is lost is not.
+        self.generator.set_up('7', calls, RAMP);
+        self.generator.pass(SETTLE);
+        let again = rss();
+        self.generator.hang_up_all(RAMP);
+        self.rows.push(Row {
+            what: "memory".to_owned(),
+            calls: Some(calls),
+            more: vec![
+                ("kB_per_call", up - before, ""),
+                ("of_which_kept_after_the_end", after - before, ""),
+                ("more_the_second_time", again - up, ""),
+                ("MB_before_the_first_call", before * calls as f64 / 1024.0, ""),
+                ("failed", self.generator.failed() as f64, ""),
+            ],
+            ..Row::default()
+        });
+        complain(&gateway);
+        Ok(())
+    }
+
+    /// A bot call handed over to a human and ended, on the virtual clock, with every packet of it.
+    fn sim(&mut self) -> Result<()> {
+        tell("simulated handoffs");
+        let pid = std::process::id();
+        let (before, start) = (Usage::of(pid), Instant::now());
+        let (mut calls, mut seconds) = (0usize, 0f64);
+        while start.elapsed() < Duration::from_secs(2) {
+            let setup = sim::Setup { seed: calls as u64 + 1, ears: false, ..sim::Setup::default() };
+            let mut world = sim::World::new(&setup);
+            world.at(0, sim::Do::Dial("7001")).at(3_000, sim::Do::Press(sim::TRUNK, '0'));
+            world.at(8_000, sim::Do::Press(sim::DESK, '1')).at(12_000, sim::Do::HangUp(sim::TRUNK)).run_out(60_000);
+            if !world.verdict().broken().is_empty() || world.handoff().is_none() {
+                bail!("the simulated handoff went wrong: {:?}", world.verdict().broken());
+            }
+            calls += 1;
+            seconds += world.now().as_nanos() as f64 / 1e9;
+        }
+        let took = start.elapsed().as_secs_f64();
+        self.rows.push(Row {
+            what: "simulator".to_owned(),
+            calls: Some(calls),
+            others_cpu_pct: Some(Usage::of(pid).since(before).others_pct),
+            more: vec![("handoffs_per_second", calls as f64 / took, ""), ("times_real_time", seconds / took, "")],
+            ..Row::default()
+        });
+        Ok(())
+    }
+}
+
+/// Passes on what the gateway complained about.
+fn complain(gateway: &Gateway) {
+    for line in gateway.complaints().iter().take(5) {
+        tell(&format!("the gateway says: {line}"));
+    }
+}
+
+fn program(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
+    }
+    let beside = std::env::current_exe()?.with_file_name("warmline");
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/warmline");
+    let found = [beside, usual].into_iter().find(|path| path.is_file());
+    found.context("there is no warmline program: build it with `cargo build --release`, or name it with --gateway")
+}
