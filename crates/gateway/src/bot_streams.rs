@@ -290,14 +290,4 @@ fn closed(frame: Option<(CloseCode, String)>) -> BotEvent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_normal_close_is_a_finished_bot_and_an_error_code_is_a_dead_one() {
-        assert_eq!(closed(None), BotEvent::Finished);
-        assert_eq!(closed(Some((CloseCode::Normal, String::new()))), BotEvent::Finished);
-        let down = closed(Some((CloseCode::Error, "out of memory".to_owned())));
-        assert_eq!(down, BotEvent::Down { why: "closed with code 1011: out of memory".to_owned() });
-    }
-}
+mod tests;

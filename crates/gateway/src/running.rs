@@ -229,6 +229,7 @@ impl Gateway {
         let Some(runtime) = &self.runtime else { return Ok("none") };
         runtime.block_on(async {
             let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tracing::info!("ready; SIGTERM or Ctrl-C drains");
             Ok(tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" })
         })
     }

@@ -1,0 +1,122 @@
+//! The binary, as an operator meets it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn warmline(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_warmline"));
+    command.args(arguments).env_remove("WARMLINE_LOG").env_remove("WARMLINE_ADMIN_TOKEN");
+    command
+}
+
+fn output(arguments: &[&str]) -> (Output, String, String) {
+    let output = warmline(arguments).output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("warmline-{}-{name}", std::process::id()));
+        std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a temporary file");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("plain characters")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Left behind, it harms nobody.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const SMALL: &str = r#"
+[sip]
+listen = ["udp:127.0.0.1:0"]
+[http]
+listen = "127.0.0.1:0"
+[[trunks]]
+name = "t"
+addresses = ["127.0.0.11"]
+[[bots]]
+name = "b"
+sip = "sip:{user}@127.0.0.12:5091"
+[[routes]]
+dialled = "*"
+bot = "b"
+listen = false
+"#;
+
+#[test]
+fn without_arguments_it_says_where_to_begin() {
+    let (_, out, err) = output(&[]);
+    assert!(format!("{out}{err}").contains("warmline demo"), "{out}{err}");
+}
+
+#[test]
+fn the_printed_configuration_passes_its_own_check() {
+    let (_, config, _) = output(&["config"]);
+    let file = File::new("printed.toml", &config);
+    let (status, out, err) = output(&["serve", "--check", "--config", file.path()]);
+    assert!(status.status.success(), "{err}");
+    assert!(out.contains("The configuration is fine."), "{out}");
+}
+
+#[test]
+fn a_wrong_file_gets_all_its_complaints_and_exit_code_1() {
+    let file = File::new("wrong.toml", &SMALL.replace("addresses", "adresses").replace("listen = false", "listen = 0"));
+    let (status, _, err) = output(&["serve", "--config", file.path()]);
+    assert_eq!(status.status.code(), Some(1));
+    for part in ["trunks[0].adresses", "did you mean `addresses`?", "routes[0].listen", "true or false"] {
+        assert!(err.contains(part), "{part} missing in {err}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named_with_how_to_make_one() {
+    let (status, _, err) = output(&["serve", "--config", "/nonexistent/warmline.toml"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(err.contains("/nonexistent/warmline.toml") && err.contains("warmline config >"), "{err}");
+}
+
+#[test]
+fn tail_says_when_there_is_no_gateway_or_no_token() {
+    let (status, _, err) = output(&["tail", "--url", "http://127.0.0.1:1", "--token", "t"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(err.contains("is it running"), "{err}");
+    let (_, _, err) = output(&["tail", "--url", "http://127.0.0.1:2"]);
+    assert!(err.contains("WARMLINE_ADMIN_TOKEN"), "{err}");
+}
+
+#[test]
+fn a_recording_that_is_none_is_refused_by_name() {
+    let file = File::new("no.wav", "this is no recording");
+    let (status, _, err) = output(&["demo", "--caller", file.path()]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(err.contains("no.wav") && err.contains("RIFF"), "{err}");
+}
+
+#[test]
+fn sigterm_drains_and_exits_0() {
+    let file = File::new("serve.toml", SMALL);
+    let mut child = warmline(&["serve", "--config", file.path()]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let up = lines.by_ref().map_while(Result::ok).find(|line| line.contains("desk page"));
+    assert!(up.is_some(), "it starts");
+    // The handler is installed right after the last start-up line.
+    let ready = lines.by_ref().map_while(Result::ok).find(|line| line.contains("ready"));
+    assert!(ready.is_some(), "it says that it is ready");
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
+    assert!(kill.success());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("draining")), "{rest:?}");
+}
