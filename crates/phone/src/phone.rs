@@ -146,6 +146,8 @@ pub struct Phone {
     pub media: Media,
     current: Option<DialogId>,
     up: bool,
+    /// A call has come and is not answered.
+    arriving: bool,
     plans: BTreeMap<(Instant, u64), (DialogId, Plan)>,
     planned: u64,
     /// The dialog a REFER came in, and the one it made us start.
@@ -168,6 +170,7 @@ impl Phone {
             config,
             current: None,
             up: false,
+            arriving: false,
             plans: BTreeMap::new(),
             planned: 0,
             referral: None,
@@ -187,6 +190,10 @@ impl Phone {
     pub fn hang_up(&mut self, now: Instant) {
         if let Some(dialog) = self.current {
             self.endpoint.bye(dialog, None, now);
+            if self.arriving {
+                // Refused, and nothing more is heard of it.
+                self.clear();
+            }
         }
         self.drain(now);
     }
@@ -304,6 +311,11 @@ impl Phone {
                 self.tell(PhoneEvent::HoldRefused);
             }
             DialogEvent::Failed { dialog, code, .. } => self.on_failed(dialog, code, now),
+            // We had given up; it was answered all the same, and hung up by the endpoint.
+            DialogEvent::Late { dialog } if Some(dialog) == self.current => {
+                self.clear();
+                self.tell(PhoneEvent::Ended { by_remote: false, reason: None });
+            }
             DialogEvent::Cancelled { dialog, .. } if Some(dialog) == self.current => {
                 self.clear();
                 self.tell(PhoneEvent::Cancelled);
@@ -330,6 +342,7 @@ impl Phone {
             return self.endpoint.reject(dialog, 486, "", &[], now);
         }
         self.current = Some(dialog);
+        self.arriving = true;
         self.tell(PhoneEvent::Arrived(request));
         match self.config.arrival {
             Arrival::Ring { after, .. } => self.plan(now + after, dialog, Plan::Ring),
@@ -370,6 +383,7 @@ impl Phone {
                     self.media.connect(media, now);
                 }
                 self.up = true;
+                self.arriving = false;
                 self.tell(PhoneEvent::Up);
             }
             Err(_) => {
@@ -487,6 +501,7 @@ impl Phone {
     fn clear(&mut self) {
         self.current = None;
         self.up = false;
+        self.arriving = false;
         self.media.stop();
     }
 

@@ -96,6 +96,10 @@ fn run(seed: u64) -> (World, Vec<String>) {
     if !world.switchboard.is_idle() {
         broken.push("something is left in the switchboard".into());
     }
+    let busy: Vec<_> = (TRUNK..=CALLER2).filter(|party| world.phones[*party].is_busy()).collect();
+    if !busy.is_empty() {
+        broken.push(format!("nobody told the parties {busy:?} that it is over"));
+    }
     (world, broken)
 }
 
