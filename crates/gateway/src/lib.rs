@@ -14,6 +14,7 @@ pub mod demo;
 mod http_client;
 mod inbox;
 mod listening;
+mod log_writer;
 pub mod logging;
 mod media;
 pub mod nofile;
@@ -28,4 +29,5 @@ mod token;
 
 pub use clock::Clock;
 pub use listening::ModelInfo;
+pub use log_writer::LogGuard;
 pub use running::{Gateway, StartError};

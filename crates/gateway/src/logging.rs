@@ -1,12 +1,19 @@
 //! Logs: constant sentences, ids as fields, nobody's number.
 
+use crate::log_writer::{LogGuard, LogWriter};
 use call_model::{TraceEvent, TraceKind};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 /// Sends logs to standard error, at the level of `WARMLINE_LOG` or `default`. A bare level (`debug`) is for our own
 /// crates; anything else is a filter as `tracing-subscriber` has it (`gateway=trace,hyper=debug`).
-pub fn init(default: &str) {
+///
+/// Keep the guard until the end: dropping it writes what still waits.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn init(default: &str) -> io::Result<LogGuard> {
+    let (writer, guard) = LogWriter::start(io::stderr())?;
     let wanted = std::env::var("WARMLINE_LOG").unwrap_or_else(|_| default.to_owned());
     let filter = match wanted.parse::<tracing::Level>() {
         Ok(level) => EnvFilter::new(format!("warn,gateway={level},http_api={level},ledger={level},prosody={level}")),
@@ -15,9 +22,10 @@ pub fn init(default: &str) {
     // A second call, as in tests, changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(writer)
+        .with_ansi(io::stderr().is_terminal())
         .try_init();
+    Ok(guard)
 }
 
 /// One log line per thing that happened: milestones of a call at info, the rest at debug. Words that were spoken and

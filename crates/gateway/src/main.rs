@@ -6,27 +6,24 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match &cli.command {
-        Command::Serve(options) => {
-            gateway::logging::init("info");
-            gateway::serve::serve(options)
-        }
-        Command::Tail(options) => {
-            gateway::logging::init("warn");
-            gateway::tail::tail(options)
-        }
-        Command::Demo(options) => {
-            gateway::logging::init("warn");
-            gateway::demo::run(options)
-        }
-        Command::Config => gateway::serve::print_config().map_err(Into::into),
-    };
+    let result = run(&cli.command);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("warmline: {}", told(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    let level = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let _log = gateway::logging::init(level)?;
+    match command {
+        Command::Serve(options) => gateway::serve::serve(options),
+        Command::Tail(options) => gateway::tail::tail(options),
+        Command::Demo(options) => gateway::demo::run(options),
+        Command::Config => Ok(gateway::serve::print_config()?),
     }
 }
 

@@ -23,6 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Why a gateway did not start. The text says what to do.
@@ -209,14 +210,24 @@ impl Gateway {
         self.clock
     }
 
-    /// Refuses new calls and waits for those that are up, at most so long; whether all of them ended.
+    /// Refuses new calls and waits for those that are up, at most so long or until a (further) signal; whether all of
+    /// them ended.
     pub fn drain(&self, at_most: Duration) -> bool {
         let Some(runtime) = &self.runtime else { return true };
         self.draining.begin();
         let (idle, idled) = oneshot::channel();
         runtime.block_on(async {
+            // Without handlers the deadline still holds.
+            let signals = Signals::watch();
             self.inbox.send(Input::Drain { idle }).await;
-            tokio::time::timeout(at_most, idled).await.is_ok_and(|ended| ended.is_ok())
+            let ended = tokio::time::timeout(at_most, idled);
+            match signals {
+                Ok(signals) => tokio::select! {
+                    ended = ended => ended.is_ok_and(|ended| ended.is_ok()),
+                    _ = signals.next() => false,
+                },
+                Err(_) => ended.await.is_ok_and(|ended| ended.is_ok()),
+            }
         })
     }
 
@@ -225,12 +236,11 @@ impl Gateway {
     /// # Errors
     /// When the system gives no signal handlers.
     pub fn wait_for_signal(&self) -> io::Result<&'static str> {
-        use tokio::signal::unix::{SignalKind, signal};
         let Some(runtime) = &self.runtime else { return Ok("none") };
         runtime.block_on(async {
-            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            tracing::info!("ready; SIGTERM or Ctrl-C drains");
-            Ok(tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" })
+            let signals = Signals::watch()?;
+            tracing::info!("ready; SIGTERM or Ctrl-C drains, a second one ends at once");
+            Ok(signals.next().await)
         })
     }
 
@@ -263,6 +273,22 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.shut_down();
+    }
+}
+
+/// SIGTERM and SIGINT, from now on ours.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(mut self) -> &'static str {
+        tokio::select! { _ = self.term.recv() => "SIGTERM", _ = self.int.recv() => "SIGINT" }
     }
 }
 

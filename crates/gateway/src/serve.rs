@@ -35,7 +35,7 @@ pub fn serve(options: &Serve) -> anyhow::Result<()> {
     tracing::info!(signal, drain_max_s = drain_max.as_secs(), "draining: no new calls, those that are up go on");
     let ended = gateway.drain(drain_max);
     if !ended {
-        tracing::warn!("timers.drain_max_s is over and calls are still up: they end now");
+        tracing::warn!("calls are still up, and there is no more waiting for them: they end now");
     }
     if let Some(path) = left {
         token::remove(&path);

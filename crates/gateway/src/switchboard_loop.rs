@@ -16,6 +16,7 @@ use sip_proto::{Flow, Transport};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,8 @@ pub(crate) const UDP: mio::Token = mio::Token(0);
 /// The mio token of the bell.
 pub(crate) const BELL: mio::Token = mio::Token(1);
 
+/// Contained panics after which the process gives up.
+const MOST_FAULTS: u32 = 1000;
 /// Inputs taken from one source before the others get their turn.
 const ROUND: usize = 64;
 /// Counters of other threads are copied for `/metrics` this often.
@@ -192,6 +195,7 @@ impl SwitchboardLoop {
             self.outputs.listening.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);
+            metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);
             metrics.set(Metric::LedgerDropped, self.outputs.ledger.health().dropped);
         }
@@ -251,7 +255,13 @@ impl Outputs {
 
 /// A panic while one input is handled is a bug, and must not end the other calls. The panic hook has logged where.
 fn guarded(what: &'static str, work: impl FnOnce()) {
+    static FAULTS: AtomicU32 = AtomicU32::new(0);
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
         tracing::error!(what, "a panic was contained; the call it belonged to may hang until it is hung up");
+        if FAULTS.fetch_add(1, Ordering::Relaxed) >= MOST_FAULTS {
+            // Whatever keeps failing will not heal by itself; whoever supervises us starts afresh.
+            eprintln!("warmline: {MOST_FAULTS} panics were contained: giving up");
+            std::process::abort();
+        }
     }
 }

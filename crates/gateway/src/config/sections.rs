@@ -159,6 +159,12 @@ fn http(mut section: Section) -> HttpSettings {
             host_names: section.list("host_names", |name| Ok(name.to_owned())).unwrap_or_default(),
         },
     };
+    if settings.bind.ip().is_unspecified() && settings.public_url.is_none() {
+        section.complain(
+            "listen",
+            format!("{} means every address, so bots and desks must be told which: set http.public_url", settings.bind),
+        );
+    }
     section.finish();
     settings
 }

@@ -77,6 +77,7 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         [rtp]
         ports = [30000, 20000]
         [http]
+        listen = "0.0.0.0:8088"
         admin_token = "env:WARMLINE_SURELY_NOT_SET"
         [[trunks]]
         name = "a b"
@@ -102,6 +103,7 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         "sip.max_conections: is not a setting; did you mean `max_connections`?",
         "rtp.ports",
         "http.admin_token",
+        "http.listen",
         "trunks[0].name",
         "trunks[0].addresses[0]",
         "trunks[0].release",
@@ -123,7 +125,9 @@ fn a_route_to_nobody_names_the_choices() {
 
 #[test]
 fn a_guessable_token_may_not_face_a_network() {
-    let text = format!("{SMALL}\n[http]\nlisten = \"0.0.0.0:8088\"\nadmin_token = \"short\"");
+    let text = format!(
+        "{SMALL}\n[http]\nlisten = \"0.0.0.0:8088\"\npublic_url = \"http://a.example\"\nadmin_token = \"short\""
+    );
     let complaints = checked(&text).expect_err("guessable");
     assert!(complaints[0].starts_with("http.admin_token"), "{complaints:?}");
 }

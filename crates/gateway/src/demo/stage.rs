@@ -113,6 +113,7 @@ impl Stage {
         let uri = format!("sip:+442079460000@{to}");
         let uri = Uri::parse(&uri).map_err(|error| anyhow::anyhow!("{uri}: {error}"))?;
         let clock = self.gateway.clock();
+        self.forget();
         let began = clock.now();
         self.trunk.order(Order::Say(Source::Samples { samples: self.script.caller.clone(), looped: false }));
         self.desk.order(Order::Say(Source::Silence));
@@ -143,6 +144,13 @@ impl Stage {
                 default(wait) => {}
             }
         }
+    }
+}
+
+impl Stage {
+    /// Drops what an earlier run left in the channels.
+    fn forget(&self) {
+        while self.traces.try_recv().is_ok() || self.noticed.try_recv().is_ok() || self.seen.try_recv().is_ok() {}
     }
 }
 
