@@ -1,8 +1,9 @@
 //! The gateway as a user runs it: `warmline serve --config FILE`.
 
+use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ ports = [{rtp}, {}]
 path = "ledger.sqlite"
 [[trunks]]
 name = "sipp"
-addresses = ["127.0.0.0/8"]
+addresses = ["127.0.0.1"]
 release = "{release}"
 {more}
 "#,
@@ -110,6 +111,66 @@ release = "{release}"
         }
     }
 
+    /// Its one call, once it is as `wanted`.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub fn call(&self, what: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + within;
+        loop {
+            let calls = self.get("/v1/calls").and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok());
+            let call = calls.map(|calls| calls["calls"][0].clone()).unwrap_or_default();
+            if wanted(&call) {
+                return call;
+            }
+            assert!(Instant::now() < deadline, "the call was never {what}: {call:#}");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until its one call is in `state`, as `/v1/calls` names it.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub fn call_is(&self, state: &str, within: Duration) {
+        self.call(state, within, |call| call["state"] == state);
+    }
+
+    /// Waits until its one call is over.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub fn call_ends(&self, within: Duration) -> Value {
+        self.call("over", within, |call| call["ended_unix_ms"].is_u64())
+    }
+
+    /// The trace of its one call so far, oldest first.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn trace(&self) -> Vec<Value> {
+        let id = self.call("there", Duration::from_secs(1), |call| call["id"].is_string())["id"].clone();
+        let path = format!("/v1/calls/{}", id.as_str().unwrap_or_default());
+        let (_, body) = self.get(&path).expect("the gateway answers");
+        let call: Value = serde_json::from_str(&body).expect("the API speaks JSON");
+        call["events"].as_array().unwrap_or_else(|| panic!("no trace: {body}")).clone()
+    }
+
+    /// The trace of its one call as lines for people; empty when there is none.
+    fn lines(&self) -> String {
+        let parsed = |path: &str| serde_json::from_str::<Value>(&self.get(path)?.1).ok();
+        let id = parsed("/v1/calls").map(|calls| calls["calls"][0]["id"].as_str().unwrap_or_default().to_owned());
+        let call = parsed(&format!("/v1/calls/{}", id.unwrap_or_default())).unwrap_or_default();
+        let lines = call["events"].as_array().into_iter().flatten().filter_map(|event| event["line"].as_str());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What a metric stands at; nothing when it is not served.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, page) = self.get("/metrics")?;
+        page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// What it printed.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
@@ -123,6 +184,9 @@ release = "{release}"
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("The gateway's log:\n{}\nThe call's trace:\n{}", self.log(), self.lines());
+        }
         // Already ended, or ended now: either is what is wanted.
         drop(self.child.kill());
         drop(self.child.wait());
@@ -132,9 +196,7 @@ impl Drop for Gateway {
 
 /// The binary of this build.
 pub(crate) fn binary() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-    target.join("release").join("warmline")
+    crate::target().join("release").join("warmline")
 }
 
 /// The first port of a range of 200 that nobody else in this process uses.

@@ -5,15 +5,21 @@
 //! SIPp does the signalling, so that an independent stack judges ours; [`Talker`]s do the audio, each with a tone of
 //! its own, so that every receiver can say exactly whom it hears.
 
+mod browser;
 mod gateway;
+mod lines;
+mod pipecat;
 mod sipp;
 mod talker;
 
+pub use browser::Browser;
 pub use gateway::Gateway;
-pub use sipp::{Callee, Sipp, Trunk};
+pub use pipecat::Pipecat;
+pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;
 
 use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
 
 /// What the caller says, in hertz.
 pub const CALLER: f32 = 400.0;
@@ -41,4 +47,10 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
 }

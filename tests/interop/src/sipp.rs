@@ -2,15 +2,20 @@
 
 use crate::talker::Talker;
 use call_model::Codec;
+use std::io::Write as _;
+use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A SIPp process with one call. Killed when dropped.
 pub struct Sipp {
     child: Child,
     folder: PathBuf,
     name: String,
+    port: u16,
+    tcp: bool,
+    told: Option<TcpStream>,
 }
 
 /// How the trunk behaves.
@@ -18,10 +23,6 @@ pub struct Sipp {
 pub struct Trunk<'a> {
     /// What it dials.
     pub dials: &'a str,
-    /// Its own SIP port.
-    pub port: u16,
-    /// Hangs up after this long, unless the gateway did before.
-    pub hold: Duration,
     /// The status for a REFER.
     pub refer: u16,
     /// SIP over TCP instead of UDP.
@@ -30,13 +31,24 @@ pub struct Trunk<'a> {
     pub codec: Codec,
 }
 
+/// What a bot or a desk telephone does when it is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Does {
+    /// Rings so long, then answers, and waits to be hung up.
+    Answer(Duration),
+    /// Rings so long, then sends 603.
+    Decline(Duration),
+    /// Rings, and expects a CANCEL.
+    Ring,
+}
+
 /// How a bot or a desk telephone behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Callee {
     /// Its own SIP port.
     pub port: u16,
-    /// Answers after this long.
-    pub ring: Duration,
+    /// What it does when it is called.
+    pub does: Does,
     /// SIP over TCP instead of UDP.
     pub tcp: bool,
     /// Its codec.
@@ -46,24 +58,49 @@ pub struct Callee {
 impl Sipp {
     /// Calls the gateway.
     pub fn trunk(trunk: Trunk<'_>, gateway: u16, talker: &Talker) -> Self {
-        let keys = [
-            ("hold", trunk.hold.as_millis().to_string()),
-            ("refer", trunk.refer.to_string()),
-            ("codec", trunk.codec.name().to_owned()),
-            ("pt", trunk.codec.payload_type().to_string()),
-        ];
+        let keys = media(trunk.codec, talker, [("refer", trunk.refer.to_string())]);
         let target = format!("127.0.0.1:{gateway}");
-        Self::start("trunk", &keys, talker, trunk.port, trunk.tcp, &[target.as_str(), "-s", trunk.dials])
+        Self::start("trunk", &keys, crate::free_port(), trunk.tcp, &[target.as_str(), "-s", trunk.dials])
     }
 
     /// Waits to be called.
     pub fn callee(callee: Callee, talker: &Talker) -> Self {
-        let keys = [
-            ("ring", callee.ring.as_millis().to_string()),
-            ("codec", callee.codec.name().to_owned()),
-            ("pt", callee.codec.payload_type().to_string()),
-        ];
-        Self::start("callee", &keys, talker, callee.port, callee.tcp, &[])
+        let (scenario, ring) = match callee.does {
+            Does::Answer(ring) => ("callee", ring),
+            Does::Decline(ring) => ("declining", ring),
+            Does::Ring => ("ringing", Duration::ZERO),
+        };
+        let keys = media(callee.codec, talker, [("ring", ring.as_millis().to_string())]);
+        let sipp = Self::start(scenario, &keys, callee.port, callee.tcp, &[]);
+        sipp.wait_for_socket();
+        sipp
+    }
+
+    /// Asks the gateway whether it is there.
+    pub fn options(gateway: u16, tcp: bool) -> Self {
+        Self::start("options", &[], crate::free_port(), tcp, &[&format!("127.0.0.1:{gateway}")])
+    }
+
+    /// Hangs up now (the trunk only). The scenario waits for a MESSAGE of its own call, which no gateway sends.
+    ///
+    /// # Panics
+    /// When SIPp cannot be reached.
+    pub fn hang_up(&mut self) {
+        let (port, call_id) = (self.port, call_id(self.port));
+        let transport = if self.tcp { "TCP" } else { "UDP" };
+        let message = format!(
+            "MESSAGE sip:trunk@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK-hang-up\r\n\
+             From: <sip:harness@127.0.0.1>;tag=harness\r\nTo: <sip:trunk@127.0.0.1>\r\nCall-ID: {call_id}\r\n\
+             CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+        );
+        if self.tcp {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("SIPp listens");
+            stream.write_all(message.as_bytes()).expect("SIPp reads");
+            self.told = Some(stream);
+        } else {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
+            socket.send_to(message.as_bytes(), ("127.0.0.1", port)).expect("loopback takes a datagram");
+        }
     }
 
     /// Waits until the call is over and SIPp says whether everything came as its scenario expects.
@@ -71,27 +108,21 @@ impl Sipp {
     /// # Panics
     /// When SIPp met something else, with what it complained about.
     pub fn succeeds(mut self, within: Duration) {
-        let deadline = std::time::Instant::now() + within;
+        let deadline = Instant::now() + within;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("SIPp can be waited for") {
                 break status;
             }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "SIPp {} did not end in time\n{}",
-                self.name,
-                self.complaints()
-            );
+            assert!(Instant::now() < deadline, "SIPp {} did not end in time", self.name);
             std::thread::park_timeout(Duration::from_millis(20));
         };
-        assert!(status.success(), "SIPp {} ended with {status}\n{}", self.name, self.complaints());
+        assert!(status.success(), "SIPp {} ended with {status}", self.name);
     }
 
-    fn start(scenario: &str, keys: &[(&str, String)], talker: &Talker, port: u16, tcp: bool, more: &[&str]) -> Self {
+    fn start(scenario: &str, keys: &[(&str, String)], port: u16, tcp: bool, more: &[&str]) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(format!("{scenario}.xml"));
         let mut text = std::fs::read_to_string(&source).expect("the scenario is there");
-        let own = [("rtp", talker.port.to_string()), ("report", talker.report_port().to_string())];
-        for (key, value) in keys.iter().chain(&own) {
+        for (key, value) in keys {
             text = text.replace(&format!("@{key}@"), value);
         }
         let folder = std::env::temp_dir().join(format!("warmline-sipp-{}-{port}", std::process::id()));
@@ -102,25 +133,26 @@ impl Sipp {
             .args(more)
             .arg("-sf")
             .arg(&file)
-            .args([
-                "-i",
-                "127.0.0.1",
-                "-m",
-                "1",
-                "-nostdin",
-                "-trace_err",
-                "-trace_msg",
-                "-t",
-                if tcp { "t1" } else { "u1" },
-            ])
-            .args(["-p", &port.to_string()])
+            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-t", if tcp { "t1" } else { "u1" }])
+            .args(["-m", "1", "-cid_str", &call_id(port), "-nostdin", "-trace_err", "-trace_msg"])
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("sipp runs (Debian package sip-tester)");
-        Self { child, folder, name: format!("{scenario} on port {port}") }
+        Self { child, folder, name: format!("{scenario} on port {port}"), port, tcp, told: None }
+    }
+
+    /// Returns once its port is open: what is sent before is lost, or refused.
+    fn wait_for_socket(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let table = if self.tcp { "/proc/net/tcp" } else { "/proc/net/udp" };
+        let local = format!(":{:04X} ", self.port);
+        while !std::fs::read_to_string(table).is_ok_and(|sockets| sockets.contains(&local)) {
+            assert!(Instant::now() < deadline, "SIPp {} did not start", self.name);
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     /// SIPp's own error log and the messages it saw.
@@ -140,6 +172,24 @@ impl Drop for Sipp {
         // Already ended, or ended now: either is what is wanted.
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("SIPp {} saw:\n{}", self.name, self.complaints());
+        }
         drop(std::fs::remove_dir_all(&self.folder));
     }
+}
+
+fn call_id(port: u16) -> String {
+    format!("interop-{}-{port}@127.0.0.1", std::process::id())
+}
+
+fn media<'a>(codec: Codec, talker: &Talker, more: [(&'a str, String); 1]) -> Vec<(&'a str, String)> {
+    let mut keys = vec![
+        ("codec", codec.name().to_owned()),
+        ("pt", codec.payload_type().to_string()),
+        ("rtp", talker.port.to_string()),
+        ("report", talker.report_port().to_string()),
+    ];
+    keys.extend(more);
+    keys
 }

@@ -1,9 +1,9 @@
 //! The audio of one party: a real UDP socket, a tone, and ears.
 
 use call_model::{Codec, Direction, IdSource, Instant, RemoteMedia};
-use phone::{Media, Source};
+use phone::{Heard, Media, Source};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The audio of one party. Runs until dropped.
@@ -67,25 +67,44 @@ impl Talker {
         self.shared.lock().0.press(key, Duration::from_millis(100));
     }
 
+    /// Stops or resumes sending.
+    pub fn mute(&self, muted: bool) {
+        self.shared.lock().0.mute(muted);
+    }
+
     /// Waits until `blocks` stretches of 60 ms in a row held exactly these tones.
     ///
     /// # Panics
     /// When that does not happen in time; says what was heard instead.
     pub fn hears(&self, tones: &[f32], blocks: usize, within: Duration) {
+        self.listen(&format!("{tones:?}"), blocks, within, |block| block.tones == tones);
+    }
+
+    /// Waits until `blocks` stretches of 60 ms in a row held sound, but none of the three parties' tones.
+    ///
+    /// # Panics
+    /// When that does not happen in time; says what was heard instead.
+    pub fn hears_music(&self, blocks: usize, within: Duration) {
+        self.listen("music", blocks, within, |block| block.tones.is_empty() && block.level > 0.003);
+    }
+
+    fn listen(&self, what: &str, blocks: usize, within: Duration, wanted: impl Fn(&Heard) -> bool) {
         let deadline = std::time::Instant::now() + within;
         let mut guard = self.shared.lock();
         guard.0.ear.take();
         loop {
             let heard = guard.0.ear.heard();
-            if heard.len() >= blocks && heard[heard.len() - blocks..].iter().all(|block| block.tones == tones) {
+            if heard.len() >= blocks && heard[heard.len() - blocks..].iter().all(&wanted) {
                 return;
             }
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             if left.is_zero() {
-                let last: Vec<_> = heard.iter().rev().take(20).map(|block| &block.tones).collect();
-                panic!("expected {tones:?} for {blocks} blocks; heard, newest first: {last:?}");
+                let text = |block: &Heard| format!("{:?} at {:.3}", block.tones, block.level);
+                let last: Vec<_> = heard.iter().rev().take(100).map(text).collect();
+                drop(guard);
+                panic!("expected {what} for {blocks} blocks; heard, newest first: {}", last.join(", "));
             }
-            guard = self.shared.news.wait_timeout(guard, left).expect("no talker panicked").0;
+            guard = self.shared.news.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -102,9 +121,7 @@ impl Talker {
 
 impl Drop for Talker {
     fn drop(&mut self) {
-        if let Ok(mut guard) = self.shared.media.lock() {
-            guard.1 = false;
-        }
+        self.shared.lock().1 = false;
     }
 }
 
@@ -114,7 +131,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, (Media, bool)> {
-        self.media.lock().expect("no talker panicked")
+        self.media.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self, socket: &UdpSocket) {

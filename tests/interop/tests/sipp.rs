@@ -1,11 +1,13 @@
 //! SIPp as trunk, bot and desk, over UDP and TCP: in every state every receiver hears exactly the tones it should.
 
 use call_model::Codec;
-use interop::{BOT, CALLER, Callee, DESK, Gateway, Sipp, Talker, Trunk, free_port, skipped};
+use interop::{BOT, CALLER, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(8);
-const CALL: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(10);
+const MS: fn(u64) -> Duration = Duration::from_millis;
 
 struct Cast {
     gateway: Gateway,
@@ -17,12 +19,26 @@ struct Cast {
     desk_sipp: Sipp,
 }
 
-/// Calls; on return the bot has the caller.
-fn cast(tcp: bool, codecs: [Codec; 3], release: &str, refer: u16, hold: Duration, ring: Duration) -> Cast {
-    let (bot_port, desk_port) = (free_port(), free_port());
-    let suffix = if tcp { ";transport=tcp" } else { "" };
-    let more = format!(
-        r#"
+struct Play {
+    tcp: bool,
+    codecs: [Codec; 3],
+    release: &'static str,
+    while_consulting: &'static str,
+    desk: Does,
+}
+
+impl Play {
+    fn new(tcp: bool, desk: Does) -> Self {
+        Self { tcp, codecs: [Codec::Pcmu; 3], release: "stay", while_consulting: "bot", desk }
+    }
+
+    /// Calls; on return the bot has the caller.
+    fn begin(self) -> Cast {
+        let Self { tcp, codecs, release, while_consulting, desk } = self;
+        let (bot_port, desk_port) = (free_port(), free_port());
+        let suffix = if tcp { ";transport=tcp" } else { "" };
+        let more = format!(
+            r#"
 [[bots]]
 name = "helper"
 sip = "sip:{{user}}@127.0.0.1:{bot_port}{suffix}"
@@ -33,62 +49,131 @@ page_token = "only-for-tests"
 [[routes]]
 dialled = "*"
 bot = "helper"
+while_consulting = "{while_consulting}"
 [timers]
 release_after_s = 1
 "#
-    );
-    let gateway = Gateway::start(release, &more);
-    let (caller, bot, desk) =
-        (Talker::new(CALLER, codecs[0]), Talker::new(BOT, codecs[1]), Talker::new(DESK, codecs[2]));
-    let bot_ring = Duration::from_millis(200);
-    let bot_sipp = Sipp::callee(Callee { port: bot_port, ring: bot_ring, tcp, codec: codecs[1] }, &bot);
-    let desk_sipp = Sipp::callee(Callee { port: desk_port, ring, tcp, codec: codecs[2] }, &desk);
-    let trunk = Trunk { dials: "7001", port: free_port(), hold, refer, tcp, codec: codecs[0] };
-    let trunk_sipp = Sipp::trunk(trunk, gateway.sip, &caller);
-    bot.connect(SOON);
-    caller.connect(SOON);
-    caller.hears(&[BOT], 10, SOON);
-    bot.hears(&[CALLER], 10, SOON);
-    Cast { gateway, caller, bot, desk, trunk_sipp, bot_sipp, desk_sipp }
+        );
+        let gateway = Gateway::start(release, &more);
+        let (caller, bot) = (Talker::new(CALLER, codecs[0]), Talker::new(BOT, codecs[1]));
+        let human = Talker::new(DESK, codecs[2]);
+        let answers = Does::Answer(MS(200));
+        let bot_sipp = Sipp::callee(Callee { port: bot_port, does: answers, tcp, codec: codecs[1] }, &bot);
+        let desk_sipp = Sipp::callee(Callee { port: desk_port, does: desk, tcp, codec: codecs[2] }, &human);
+        let trunk = Trunk { dials: "7001", refer: 603, tcp, codec: codecs[0] };
+        let trunk_sipp = Sipp::trunk(trunk, gateway.sip, &caller);
+        bot.connect(SOON);
+        caller.connect(SOON);
+        caller.hears(&[BOT], 10, SOON);
+        bot.hears(&[CALLER], 10, SOON);
+        Cast { gateway, caller, bot, desk: human, trunk_sipp, bot_sipp, desk_sipp }
+    }
 }
 
 /// Escalates by a lone 0, accepts with 1, and judges every state by ear until the caller hangs up.
-fn handoff(tcp: bool, codecs: [Codec; 3]) {
-    let hold = Duration::from_secs(14);
-    let cast = cast(tcp, codecs, "stay", 603, hold, Duration::from_millis(1500));
+fn every_state_sounds_as_it_should(tcp: bool, codecs: [Codec; 3]) {
+    let mut cast = Play { codecs, ..Play::new(tcp, Does::Answer(MS(1500))) }.begin();
     cast.caller.press('0');
     cast.desk.connect(SOON);
     // Ringing and, after the answer, waiting for the key: the bot keeps the caller, the human hears no one.
     cast.caller.hears(&[BOT], 10, SOON);
     cast.bot.hears(&[CALLER], 10, SOON);
-    cast.gateway.until("/v1/calls", SOON, |calls| calls.contains("Accepting"));
+    cast.gateway.call_is("accepting", SOON);
     cast.desk.hears(&[], 5, SOON);
     cast.caller.hears(&[BOT], 10, SOON);
     cast.desk.press('1');
     cast.caller.hears(&[DESK], 10, SOON);
     cast.desk.hears(&[CALLER], 10, SOON);
-    cast.gateway.until("/v1/calls", SOON, |calls| calls.contains("Joined"));
-    cast.bot_sipp.succeeds(CALL);
+    cast.gateway.call_is("joined", SOON);
+    cast.bot_sipp.succeeds(SOON);
     cast.caller.hears(&[DESK], 20, SOON);
-    cast.trunk_sipp.succeeds(CALL);
-    cast.desk_sipp.succeeds(CALL);
     let heard = cast.caller.measured();
     assert_eq!((heard.sources.len(), heard.timestamp_faults), (1, 0), "one unbroken stream for the caller: {heard:?}");
-    assert!(cast.caller.longest_gap() < Duration::from_millis(500), "{:?}", heard.gaps);
-    cast.gateway.until("/v1/calls", SOON, |calls| !calls.contains("Joined"));
+    assert!(cast.caller.longest_gap() < MS(500), "{:?}", heard.gaps);
+    cast.trunk_sipp.hang_up();
+    let call = cast.gateway.call_ends(SOON);
+    assert_eq!((&call["ended_by"], &call["handoff"]["outcome"]), (&"caller".into(), &"joined".into()), "{call:#}");
+    cast.trunk_sipp.succeeds(SOON);
+    cast.desk_sipp.succeeds(SOON);
+}
+
+/// A 5 does nothing; a 0 calls a human, who declines: music meanwhile, then the bot again.
+fn a_desk_that_declines_gives_the_caller_back(tcp: bool) {
+    let mut cast = Play { while_consulting: "music", ..Play::new(tcp, Does::Decline(MS(2000))) }.begin();
+    cast.caller.press('5');
+    // More than the 3 s for which a 0 would not be a lone one.
+    cast.caller.hears(&[BOT], 60, SOON);
+    assert_eq!(cast.bot.measured().digits.iter().map(|(_, key)| *key).collect::<String>(), "5");
+    let call = cast.gateway.call("there", SOON, |call| call["id"].is_string());
+    assert_eq!((&call["state"], &call["decision"]), (&"with_bot".into(), &serde_json::Value::Null), "{call:#}");
+    cast.caller.press('0');
+    cast.desk.connect(SOON);
+    cast.caller.hears_music(8, SOON);
+    cast.bot.hears(&[], 5, SOON);
+    cast.gateway.call("declined", SOON, |call| call["handoff"]["outcome"] == "declined");
+    cast.desk_sipp.succeeds(SOON);
+    cast.caller.hears(&[BOT], 20, SOON);
+    cast.bot.hears(&[CALLER], 10, SOON);
+    cast.gateway.call_is("with_bot", SOON);
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    cast.bot_sipp.succeeds(SOON);
+    cast.gateway.call_ends(SOON);
+}
+
+/// The desk's SIPp insists on a CANCEL.
+fn a_caller_who_hangs_up_while_the_desk_rings_silences_it(tcp: bool) {
+    let mut cast = Play::new(tcp, Does::Ring).begin();
+    cast.caller.press('0');
+    cast.desk.connect(SOON);
+    cast.gateway.call_is("consulting", SOON);
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    cast.desk_sipp.succeeds(SOON);
+    cast.bot_sipp.succeeds(SOON);
+    let call = cast.gateway.call_ends(SOON);
+    assert_eq!(call["handoff"]["outcome"], "caller_gone", "{call:#}");
 }
 
 #[test]
 fn over_udp_every_state_sounds_as_it_should() {
     if !skipped("sipp") {
-        handoff(false, [Codec::Pcmu; 3]);
+        every_state_sounds_as_it_should(false, [Codec::Pcmu; 3]);
     }
 }
 
 #[test]
 fn over_tcp_with_different_codecs_every_state_sounds_as_it_should() {
     if !skipped("sipp") {
-        handoff(true, [Codec::Pcmu, Codec::Pcma, Codec::Pcma]);
+        every_state_sounds_as_it_should(true, [Codec::Pcmu, Codec::Pcma, Codec::Pcma]);
+    }
+}
+
+#[test]
+fn over_udp_a_desk_that_declines_gives_the_caller_back_to_the_bot() {
+    if !skipped("sipp") {
+        a_desk_that_declines_gives_the_caller_back(false);
+    }
+}
+
+#[test]
+fn over_tcp_a_desk_that_declines_gives_the_caller_back_to_the_bot() {
+    if !skipped("sipp") {
+        a_desk_that_declines_gives_the_caller_back(true);
+    }
+}
+
+#[test]
+fn over_udp_a_caller_who_hangs_up_while_the_desk_rings_silences_it() {
+    if !skipped("sipp") {
+        a_caller_who_hangs_up_while_the_desk_rings_silences_it(false);
+    }
+}
+
+#[test]
+fn over_tcp_a_caller_who_hangs_up_while_the_desk_rings_silences_it() {
+    if !skipped("sipp") {
+        a_caller_who_hangs_up_while_the_desk_rings_silences_it(true);
     }
 }
 
@@ -97,18 +182,60 @@ fn a_refused_refer_leaves_the_two_people_talking() {
     if skipped("sipp") {
         return;
     }
-    let cast = cast(false, [Codec::Pcma; 3], "auto", 603, Duration::from_secs(12), Duration::from_millis(300));
+    let play = Play { codecs: [Codec::Pcma; 3], release: "auto", ..Play::new(false, Does::Answer(MS(300))) };
+    let mut cast = play.begin();
     cast.caller.press('0');
     cast.desk.connect(SOON);
-    cast.gateway.until("/v1/calls", SOON, |calls| calls.contains("Accepting"));
+    cast.gateway.call_is("accepting", SOON);
     cast.desk.press('1');
     cast.caller.hears(&[DESK], 10, SOON);
-    cast.gateway.until("/v1/calls", SOON, |calls| calls.contains("Joined"));
-    // release_after is one second: the REFER has been refused long before these stretches have been heard.
-    cast.caller.hears(&[DESK], 50, SOON);
+    let refused = |event: &serde_json::Value| event["kind"] == "release" && event["status"] == 603;
+    cast.gateway.call("refused a REFER", SOON, |_| cast.gateway.trace().iter().any(refused));
+    cast.caller.hears(&[DESK], 30, SOON);
     cast.desk.hears(&[CALLER], 10, SOON);
-    cast.trunk_sipp.succeeds(CALL);
-    cast.desk_sipp.succeeds(CALL);
-    let metrics = cast.gateway.get("/metrics").expect("metrics are served").1;
-    assert!(metrics.contains("joined"), "{metrics}");
+    cast.gateway.call_is("joined", SOON);
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    cast.desk_sipp.succeeds(SOON);
+}
+
+const STRANGERS: &str = "warmline_sip_unknown_source_total";
+const QUESTION: &str = "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bK-stranger;rport\r\n\
+    From: <sip:a@127.0.0.2>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: stranger@127.0.0.2\r\nCSeq: 1 OPTIONS\r\n\
+    Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn options_are_answered_for_a_trunk_and_dropped_and_counted_for_a_stranger() {
+    if skipped("sipp") {
+        return;
+    }
+    let bot = "[[bots]]\nname = \"helper\"\nsip = \"sip:{user}@127.0.0.1:9\"\n[[routes]]\ndialled = \"*\"\nbot = \"helper\"\n";
+    let gateway = Gateway::start("stay", bot);
+    Sipp::options(gateway.sip, false).succeeds(SOON);
+    Sipp::options(gateway.sip, true).succeeds(SOON);
+    assert_eq!(gateway.metric(STRANGERS), Some(0.0));
+
+    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
+    stranger.send_to(QUESTION.as_bytes(), ("127.0.0.1", gateway.sip)).unwrap();
+    stranger.send_to(b"\xff\xfe not SIP at all", ("127.0.0.1", gateway.sip)).unwrap();
+    gateway.until("/metrics", SOON, |page| page.contains(&format!("{STRANGERS} 2")));
+    stranger.set_read_timeout(Some(MS(300))).unwrap();
+    assert!(stranger.recv(&mut [0; 2048]).is_err(), "a stranger over UDP got an answer");
+    assert_eq!(gateway.metric("warmline_sip_malformed_total"), Some(0.0), "a stranger's bytes were parsed");
+
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], gateway.sip)).into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    // Closed at once: writing may fail already.
+    drop(stream.write_all(QUESTION.as_bytes()));
+    let mut answer = Vec::new();
+    let closed = stream.read_to_end(&mut answer);
+    let over = closed.as_ref().map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
+    assert!(over && answer.is_empty(), "a stranger over TCP was not turned away: {closed:?} {answer:?}");
+    gateway.until("/metrics", SOON, |page| page.contains(&format!("{STRANGERS} 3")));
+
+    // The trunk is served as before.
+    Sipp::options(gateway.sip, false).succeeds(SOON);
 }

@@ -1,0 +1,101 @@
+//! Headless Chromium on the desk page: the screen shows why before the phone rings, and its button counts.
+
+use call_model::Codec;
+use interop::{BOT, Browser, CALLER, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped, target};
+use serde_json::Value;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Notes, by the browser's clock, when the reason was first to be seen.
+const WATCH: &str = "window.shownAt = null; new MutationObserver(() => { \
+    if (!window.shownAt && !document.querySelector('#card').hidden && document.querySelector('#why-head').textContent) \
+    window.shownAt = Date.now(); }).observe(document.body, {subtree: true, childList: true, attributes: true})";
+
+fn says(selector: &str, text: &str) -> String {
+    format!(
+        "(() => {{ const e = document.querySelector({selector:?}); \
+         return !!e && e.getClientRects().length > 0 && e.textContent.includes({text:?}) }})()"
+    )
+}
+
+#[test]
+fn the_page_shows_why_before_the_phone_rings_and_its_button_takes_the_call() {
+    if skipped("chromium") || skipped("sipp") {
+        return;
+    }
+    let (bot_port, desk_port, codec) = (free_port(), free_port(), Codec::Pcmu);
+    let more = format!(
+        r#"
+[[bots]]
+name = "helper"
+sip = "sip:{{user}}@127.0.0.1:{bot_port}"
+[[desks]]
+name = "alice"
+sip = "sip:alice@127.0.0.1:{desk_port}"
+display = "Alice"
+page_token = "only-for-tests"
+[[routes]]
+dialled = "*"
+bot = "helper"
+[timers]
+# A browser on a machine that compiles beside it is no desk: what is tested is the order, not its speed.
+pop_wait_ms = 1000
+"#
+    );
+    let gateway = Gateway::start("stay", &more);
+    let url = format!("http://127.0.0.1:{}/desk#desk=alice&token=only-for-tests", gateway.http);
+    let mut page = Browser::open(&url, (1280, 900));
+    page.until(&says("#link-text", "Connected"), Duration::from_secs(30));
+    page.until(&says("#idle", "No callers for you"), SOON);
+    page.eval(WATCH);
+
+    let [caller, bot, desk] = [CALLER, BOT, DESK].map(|tone| Talker::new(tone, codec));
+    let rings = |seconds| Does::Answer(Duration::from_secs(seconds));
+    let bot_sipp = Sipp::callee(Callee { port: bot_port, does: rings(0), tcp: false, codec }, &bot);
+    let desk_sipp = Sipp::callee(Callee { port: desk_port, does: rings(5), tcp: false, codec }, &desk);
+    let mut trunk = Sipp::trunk(Trunk { dials: "7001", refer: 603, tcp: false, codec }, gateway.sip, &caller);
+    bot.connect(SOON);
+    caller.connect(SOON);
+    caller.hears(&[BOT], 10, SOON);
+
+    caller.press('0');
+    desk.connect(SOON);
+    page.until(&says("#why-head", "The caller pressed a key for a person"), SOON);
+    page.until(&says("#because", "the caller pressed 0"), SOON);
+    page.until(&says("#caller", "Grace Hopper"), SOON);
+    page.screenshot(&target().join("interop").join("desk-pop.png"));
+    page.click("#accept");
+    page.until(&says("#banner-text", "Accepted. Pick up your phone"), SOON);
+    gateway.call_is("consulting", Duration::ZERO);
+
+    // The phone answers, and no key is asked for.
+    caller.hears(&[DESK], 10, SOON);
+    desk.hears(&[CALLER], 10, SOON);
+    bot_sipp.succeeds(SOON);
+    gateway.call_is("joined", SOON);
+    page.until(&says("#banner-text", "You and the caller hear each other"), SOON);
+    shown_before_ringing(&gateway.trace(), page.eval("window.shownAt").as_u64().expect("the reason was seen"));
+
+    trunk.hang_up();
+    trunk.succeeds(SOON);
+    desk_sipp.succeeds(SOON);
+    page.until(&says("#banner-text", "Conversation over"), SOON);
+    page.screenshot(&target().join("interop").join("desk-over.png"));
+    gateway.call_ends(SOON);
+}
+
+fn shown_before_ringing(trace: &[Value], shown_ms: u64) {
+    let find = |what: &str, wanted: &dyn Fn(&Value) -> bool| {
+        trace.iter().position(wanted).unwrap_or_else(|| panic!("{what} was not traced: {trace:#?}"))
+    };
+    let desk = |event: &Value| event["kind"] == "sip" && event["role"] == "desk";
+    let what = |event: &Value, text: &str| event["what"].as_str().is_some_and(|what| what.starts_with(text));
+    let acknowledged = find("the acknowledgement", &|event| event["kind"] == "pop" && event["what"] == "acknowledged");
+    let invited = find("the consult INVITE", &|event| desk(event) && event["sent"] == true && what(event, "INVITE"));
+    let rang = find("180 Ringing", &|event| desk(event) && event["sent"] == false && what(event, "180"));
+    assert!(acknowledged < invited && invited < rang, "the order is wrong: {trace:#?}");
+    // The acknowledgement leaves while the story is drawn: what may pass until a reader sees it is for a busy machine.
+    let rang_ms = trace[rang]["at_unix_ms"].as_u64().expect("a time");
+    assert!(shown_ms <= rang_ms + 500, "the reason was seen {} ms after the phone rang", shown_ms - rang_ms);
+}
