@@ -37,15 +37,15 @@ def main():
     copies = [copy_of(args, clips, i) for i in range(args.copies)]
     pool = Pool(clips, copies)
     held = speech.folds(clips)
+    shippable = all(clip.shippable for clip in clips)
+    sets = sorted({f"{clip.corpus} ({clip.licence})" for clip in clips})
+    facts = {"shippable": shippable, "training_sets": sets, "clips": len(clips), "folds": held}
+    (args.work / "facts.json").write_text(json.dumps(facts, indent=1))
     if args.folds:
         for i, speakers in enumerate(held):
             train(args, f"fold{i}", pool, clips, speakers, args.fold_steps, seed=100 + i)
     for seed in range(args.seeds):
         train(args, f"final{seed}", pool, clips, [], args.steps, seed=seed)
-    shippable = all(clip.shippable for clip in clips)
-    sets = sorted({f"{clip.corpus} ({clip.licence})" for clip in clips})
-    facts = {"shippable": shippable, "training_sets": sets, "clips": len(clips), "folds": held}
-    (args.work / "facts.json").write_text(json.dumps(facts, indent=1))
     print("done; next: export.py")
 
 
