@@ -32,7 +32,7 @@ impl Listening {
         let model =
             Model::load(&ModelConfig { path: settings.model.clone(), onnxruntime: settings.onnxruntime.clone() })?;
         let info = ModelInfo { name: model.name().to_owned(), backend: model.backend().to_owned() };
-        let config = ScorerConfig { workers: settings.workers, ..ScorerConfig::default() };
+        let config = ScorerConfig { workers: settings.workers, on_start: crate::nice::be, ..ScorerConfig::default() };
         let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &hub, scored))?;
         Ok((Self(Some(Arc::new(scorer))), info))
     }

@@ -32,11 +32,13 @@ pub struct ScorerConfig {
     pub queue: usize,
     /// Sensitivity: false alarms per hour of calm speech at which `distress` 0.5 is set.
     pub alarms_per_hour: f32,
+    /// Called first on each worker thread: the place to lower its priority.
+    pub on_start: fn(),
 }
 
 impl Default for ScorerConfig {
     fn default() -> Self {
-        Self { workers: 1, queue: 8192, alarms_per_hour: 1.0 }
+        Self { workers: 1, queue: 8192, alarms_per_hour: 1.0, on_start: || {} }
     }
 }
 
@@ -237,9 +239,13 @@ fn start_worker(
         until_account: 0,
         stopping: false,
     };
+    let on_start = config.on_start;
     let thread = std::thread::Builder::new()
         .name(format!("listen-{index}"))
-        .spawn(move || worker.run())
+        .spawn(move || {
+            on_start();
+            worker.run();
+        })
         .map_err(|e| ModelError::Thread(e.to_string()))?;
     Ok(Handle { frames, control, thread: Some(thread) })
 }

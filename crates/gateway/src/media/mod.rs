@@ -21,8 +21,8 @@
 //! * The threads inherit the affinity of the process and are not pinned inside it: the scheduler moves them away from
 //!   a CPU that something else keeps busy, which a pin would forbid.
 //!
-//! Per packet: one `epoll_wait` shared by all that is ready, one `recvmmsg`, one `sendto` from the listener's own
-//! socket. `sendmmsg` would batch only packets of one socket, and a leg sends one packet per 20 ms.
+//! Per packet: one `epoll_wait` shared by all that is ready, one `recvfrom`, one `sendto` from the listener's own socket.
+//! `recvmmsg` and `sendmmsg` would batch only packets of one socket, and a leg has one packet per 20 ms.
 
 mod ports;
 mod sys;

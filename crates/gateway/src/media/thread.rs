@@ -1,7 +1,7 @@
 //! One media thread: waits, reads, lets the engine think, sends.
 
-use super::ports::Ports;
-use super::sys::{Epoll, Inbound, Ready};
+use super::ports::{Inbound, Ports};
+use super::sys::{Epoll, Ready};
 use super::{Bell, Counters, Sinks, StreamOut, ToMedia};
 use crate::clock::Clock;
 use call_model::{Instant, LegId, MediaCommand, MediaEvent};
@@ -91,24 +91,24 @@ impl MediaThread {
         }
     }
 
-    /// Reads what one socket has, and relays it.
+    /// Reads a datagram of one socket, and relays it.
     fn read(&mut self, name: u64, now: Instant) {
         let (index, is_rtcp) = ((name >> 1) as usize, name & 1 == 1);
         let Some(Some(open)) = self.open.get(index) else { return };
         let socket = if is_rtcp { &open.ports.rtcp } else { &open.ports.rtp };
-        let Ok(count) = self.inbound.read(socket.as_fd()) else { return };
+        let Some((packet, from)) = self.inbound.read(socket) else { return };
         let (leg, slot) = (open.leg, open.slot);
-        add(&self.counters.received, count as u64);
+        add(&self.counters.received, 1);
+        if packet.is_empty() {
+            return;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            for i in 0..count {
-                let Some((packet, from)) = self.inbound.datagram(i) else { continue };
-                if is_rtcp {
-                    self.engine.handle_rtcp(slot, from, packet, now);
-                } else if let Some(relay) = self.engine.handle_rtp(slot, from, packet, now)
-                    && let Some(Some(open)) = self.open.get(relay.slot.index())
-                {
-                    send(&self.counters, &open.ports, false, relay.bytes, relay.to);
-                }
+            if is_rtcp {
+                self.engine.handle_rtcp(slot, from, packet, now);
+            } else if let Some(relay) = self.engine.handle_rtp(slot, from, packet, now)
+                && let Some(Some(open)) = self.open.get(relay.slot.index())
+            {
+                send(&self.counters, &open.ports, false, relay.bytes, relay.to);
             }
         }));
         if result.is_err() {
