@@ -113,9 +113,18 @@ impl Talker {
         self.shared.lock().0.measured().clone()
     }
 
-    /// The longest pause between packets so far.
-    pub fn longest_gap(&self) -> Duration {
-        self.shared.lock().0.longest_gap(Instant::ZERO, self.shared.now())
+    /// Checks that everything so far came as one RTP stream: one source, a continuous clock, no pause of half a second.
+    ///
+    /// # Panics
+    /// When it did not; says what was measured.
+    pub fn heard_one_unbroken_stream(&self) {
+        let heard = self.measured();
+        assert_eq!(heard.sources.len(), 1, "{heard:?}");
+        // A machine that stands still for longer than the clock check's 200 ms delays a packet, which is no fault of
+        // the stream.
+        let stalls = heard.gaps.iter().filter(|(_, pause)| *pause > Duration::from_millis(180)).count();
+        assert!(heard.timestamp_faults <= stalls as u64, "{heard:?}");
+        assert!(heard.gaps.iter().all(|(_, pause)| *pause < Duration::from_millis(500)), "{heard:?}");
     }
 }
 
