@@ -66,6 +66,9 @@ enum Part {
     Sim,
 }
 
+/// Measures one part.
+type Run = fn(&mut Bench) -> Result<()>;
+
 struct Bench {
     options: Options,
     program: PathBuf,
@@ -124,7 +127,7 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, fn(&mut Self) -> Result<()>); 6] = [
+        let parts: [(Part, Run); 6] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
