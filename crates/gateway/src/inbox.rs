@@ -25,6 +25,8 @@ pub(crate) enum Input {
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
     /// No new calls from now on; tell when nothing is left.
     Drain { idle: oneshot::Sender<()> },
+    /// Hang everybody up.
+    EndAll,
     /// Leave the loop.
     Stop,
 }

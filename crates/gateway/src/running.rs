@@ -55,6 +55,9 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// How long peers have to answer the last BYE.
+const GOODBYES: Duration = Duration::from_secs(2);
+
 /// A gateway that takes calls until it is stopped.
 pub struct Gateway {
     sip: Vec<(Transport, SocketAddr)>,
@@ -210,24 +213,30 @@ impl Gateway {
         self.clock
     }
 
-    /// Refuses new calls and waits for those that are up, at most so long or until a (further) signal; whether all of
-    /// them ended.
+    /// Refuses new calls and waits for those that are up, at most so long or until a (further) signal; then hangs up
+    /// those that are left. Whether all of them ended by themselves.
     pub fn drain(&self, at_most: Duration) -> bool {
         let Some(runtime) = &self.runtime else { return true };
         self.draining.begin();
-        let (idle, idled) = oneshot::channel();
+        let (idle, mut idled) = oneshot::channel();
         runtime.block_on(async {
             // Without handlers the deadline still holds.
             let signals = Signals::watch();
             self.inbox.send(Input::Drain { idle }).await;
-            let ended = tokio::time::timeout(at_most, idled);
-            match signals {
+            let ended = tokio::time::timeout(at_most, &mut idled);
+            let all = match signals {
                 Ok(signals) => tokio::select! {
                     ended = ended => ended.is_ok_and(|ended| ended.is_ok()),
                     _ = signals.next() => false,
                 },
                 Err(_) => ended.await.is_ok_and(|ended| ended.is_ok()),
+            };
+            if !all {
+                // Nobody is left to talk to a dead line: everybody is told, and has a moment to answer.
+                self.inbox.send(Input::EndAll).await;
+                let _ = tokio::time::timeout(GOODBYES, idled).await;
             }
+            all
         })
     }
 

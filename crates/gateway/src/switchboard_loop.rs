@@ -161,6 +161,7 @@ impl SwitchboardLoop {
                 self.outputs.hub.metrics().set(Metric::Draining, 1);
                 self.idle = Some(idle);
             }
+            Input::EndAll => guarded("the last goodbye", || board.end_all(now)),
             // Handled by the caller.
             Input::Stop => {}
         }

@@ -54,6 +54,8 @@ pub enum Do {
     },
     /// The gateway is told to shut down.
     Drain,
+    /// The gateway has waited long enough.
+    EndAll,
 }
 
 /// A click on the desk page.
@@ -363,6 +365,7 @@ impl World {
                 }
             }
             Do::Drain => self.switchboard.drain(now),
+            Do::EndAll => self.switchboard.end_all(now),
         }
     }
 

@@ -260,6 +260,13 @@ fn an_unknown_number_gets_404() {
 }
 
 #[test]
+fn the_end_of_draining_hangs_everybody_up() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(5_000, Do::Drain).at(8_000, Do::Press(DESK, '1')).at(12_000, Do::EndAll);
+    scenario("the_end_of_draining", &mut world, 60_000);
+}
+
+#[test]
 fn draining_lets_calls_finish_and_takes_no_more() {
     let mut world = World::new(&Setup::default());
     world.at(0, Do::Dial("7001")).at(2_000, Do::Drain).at(5_000, Do::HangUp(TRUNK)).at(6_000, Do::Dial("7002"));

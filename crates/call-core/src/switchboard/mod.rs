@@ -279,6 +279,16 @@ impl Switchboard {
         self.pump(now);
     }
 
+    /// Says goodbye to everybody: each leg is hung up, each call ends as drained.
+    pub fn end_all(&mut self, now: Instant) {
+        self.drain(now);
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            let cause = EndCause::new(Party::Gateway, EndReason::Draining);
+            self.with_call(call, now, |call, world| call.end(cause, world));
+        }
+        self.pump(now);
+    }
+
     /// Lets due timers fire.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.ports.handle_timeout(now);
