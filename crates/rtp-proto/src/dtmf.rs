@@ -70,6 +70,11 @@ impl DigitDetector {
         [earlier, this]
     }
 
+    /// The timestamp of the press that was seen last, by which all its packets are known.
+    pub(crate) fn latest(&self) -> Option<u32> {
+        self.press.map(|press| press.timestamp)
+    }
+
     /// When to ask [`Self::handle_timeout`], while a key is down.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.press.filter(|press| !press.reported).map(|press| press.last + RELEASE_AFTER)

@@ -192,13 +192,18 @@ impl MediaEngine {
         if let Selector::Leg(id) = leg.feed.selector {
             let same_call = id.call == leg.id.call;
             let source = self.by_id.get(&id).copied().filter(|_| same_call);
+            let mut missed_press = None;
             if let Some(source) = source.and_then(|slot| self.at_mut(slot))
                 && !source.listeners.contains(&index)
             {
                 source.listeners.push(index);
+                missed_press = source.rtp_mut().and_then(|(rtp, _)| rtp.digits.latest());
             }
             if let Some(leg) = self.at_mut(index) {
                 leg.feed.source = source;
+                if let Some((rtp, _)) = leg.rtp_mut() {
+                    rtp.missed_press = missed_press;
+                }
             }
         }
         self.refresh(index, now);

@@ -125,6 +125,9 @@ pub(crate) struct RtpLeg {
     pub(crate) reception: Option<Reception>,
     pub(crate) outgoing: Outgoing,
     pub(crate) digits: DigitDetector,
+    /// A press of the source that began before this leg heard it: not for this leg's ears. The key that accepts a
+    /// caller must not be heard by them.
+    pub(crate) missed_press: Option<u32>,
     /// The switchboard knows that packets come, and from where.
     pub(crate) flowing: bool,
     received: u64,
@@ -205,6 +208,7 @@ impl RtpLeg {
             reception: None,
             outgoing: Outgoing::new(ids),
             digits: DigitDetector::default(),
+            missed_press: None,
             flowing: false,
             received: 0,
             refused: 0,

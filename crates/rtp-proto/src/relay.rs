@@ -214,7 +214,8 @@ impl Delivery {
 }
 
 fn deliver(leg: LegId, source: u32, rtp: &mut RtpLeg, arrival: &Arrival, now: Instant) -> Option<Delivery> {
-    if !rtp.may_send() {
+    let missed = matches!(arrival.content, Content::Event(_)) && rtp.missed_press == Some(arrival.header.timestamp);
+    if missed || !rtp.may_send() {
         return None;
     }
     let peer = rtp.peer.as_ref()?;

@@ -314,3 +314,28 @@ fn a_thread_that_was_late_makes_up_a_little_and_skips_the_rest() {
     assert!(got.len() <= 11, "{} packets", got.len());
     check_stream(&got);
 }
+
+/// The join follows the first end packet of the accepting key; RFC 4733 sends it three times.
+#[test]
+fn the_rest_of_a_key_pressed_before_a_switch_is_not_for_the_new_listener() {
+    let mut world = World::call([Codec::Pcmu; 3]);
+    let mut desk = Sender::new(DESK, 0xb0);
+    let press = |world: &mut World, desk: &mut Sender, ends: u32| {
+        for _ in 0..ends {
+            let packet = desk.event(1, true, 960, false);
+            world.deliver(leg(DESK), address(DESK), &packet);
+            world.pass(20);
+        }
+    };
+    world.feed(CALLER, Selector::Music);
+    press(&mut world, &mut desk, 1);
+    assert_eq!(world.digits(), [(leg(DESK), '1')]);
+    world.feed(CALLER, Selector::Leg(leg(DESK)));
+    world.take(CALLER);
+    press(&mut world, &mut desk, 2);
+    let events = |got: Vec<Got>| got.iter().filter(|packet| packet.header.payload_type == 101).count();
+    assert_eq!(events(world.take(CALLER)), 0, "the accepting key");
+    desk.timestamp = desk.timestamp.wrapping_add(8_000);
+    press(&mut world, &mut desk, 3);
+    assert_eq!(events(world.take(CALLER)), 3, "a later key");
+}
