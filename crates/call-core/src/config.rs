@@ -253,6 +253,8 @@ pub struct Timers {
     pub port_drain: Duration,
     /// At most one amended pop per this time and desk. Default 250 ms.
     pub amend_every: Duration,
+    /// Desks' telephones and SIP bots are sent OPTIONS this often. Default none: they are not.
+    pub ping_every: Option<Duration>,
 }
 
 impl Default for Timers {
@@ -266,6 +268,7 @@ impl Default for Timers {
             bot_timeout: Duration::from_secs(10),
             port_drain: Duration::from_secs(5),
             amend_every: Duration::from_millis(250),
+            ping_every: None,
         }
     }
 }

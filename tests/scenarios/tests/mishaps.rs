@@ -3,7 +3,7 @@
 
 mod support;
 
-use call_model::PopUpdate;
+use call_model::{PopUpdate, TraceKind};
 use core::time::Duration;
 use phone::Answer;
 use sim::{
@@ -141,4 +141,28 @@ fn keys_reach_the_bot_once_each() {
         let keys = if stream_bot { by_stream.collect() } else { by_sip };
         assert_eq!(keys, "123#*");
     }
+}
+
+/// Runs five minutes without a call, with desks and bot asked every 30 s; what the trace noted about them.
+fn signs_of_life(loss: u16) -> Vec<String> {
+    let mut setup = Setup { sip_link: Link { loss, ..Link::GOOD }, ..Setup::default() };
+    setup.timers.ping_every = Some(Duration::from_secs(30));
+    let mut world = World::new(&setup);
+    world.run_until(300_000);
+    let noted = world.trace().iter().filter_map(|event| match &event.kind {
+        TraceKind::Note { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    noted.collect()
+}
+
+#[test]
+fn a_desk_and_a_bot_that_never_answer_options_are_said_to_be_down_once() {
+    let down = |who: &str| format!("{who} has not answered OPTIONS three times: down");
+    assert_eq!(signs_of_life(1_000), [down("desk ada"), down("bot bot")]);
+}
+
+#[test]
+fn those_who_answer_options_are_not_talked_about() {
+    assert_eq!(signs_of_life(0), [""; 0]);
 }

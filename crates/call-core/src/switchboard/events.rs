@@ -64,7 +64,7 @@ impl Switchboard {
             }
             DialogEvent::ReferTimeout { dialog, .. } => self.on_refer(dialog, ReferProgress::Silence, now),
             DialogEvent::Info { dialog, content_type, body } => self.on_info(dialog, &content_type, &body, now),
-            DialogEvent::Pong { .. } => {}
+            DialogEvent::Pong { ping, code, .. } => self.on_pong(ping, code.is_some(), now),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod dial;
 mod events;
+mod health;
 mod incoming;
 
 use crate::call::{Call, CallOutput, World};
@@ -77,6 +78,8 @@ pub enum TimerName {
     Call,
     /// A port has rested.
     Port,
+    /// Desks and bots are asked for signs of life.
+    Ping,
 }
 
 /// A call, for the API.
@@ -124,6 +127,7 @@ pub struct Switchboard {
     ports: PortPool,
     seats: Seats,
     draining: bool,
+    health: health::Health,
     feedback: VecDeque<(LegId, LegEvent)>,
     /// SIP notes of dialogs that no leg has claimed yet, by `Call-ID`.
     unclaimed: Vec<(String, TraceEvent)>,
@@ -179,6 +183,7 @@ impl Switchboard {
             ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
             seats: Seats::new(&config),
             draining: false,
+            health: health::Health::new(&config, wall.at),
             feedback: VecDeque::new(),
             unclaimed: Vec::new(),
             outputs: VecDeque::new(),
@@ -293,6 +298,7 @@ impl Switchboard {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.ports.handle_timeout(now);
         self.endpoint.handle_timeout(now);
+        self.ask_for_signs_of_life(now);
         self.pump(now);
         let due: Vec<CallId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         for call in due {
@@ -311,7 +317,7 @@ impl Switchboard {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| (at, TimerName::Sip));
         let call = self.deadlines.first().map(|(at, _)| (*at, TimerName::Call));
         let port = self.ports.poll_timeout().map(|at| (at, TimerName::Port));
-        [sip, call, port].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [sip, call, port, self.health.poll_timeout()].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// What to do next; ask until `None` after every input.

@@ -352,6 +352,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     let drain_max = seconds("drain_max_s", 0..=86_400, Duration::from_secs(300));
     let pop_wait = Duration::from_millis(section.number("pop_wait_ms", 0..=2000, 20));
     let port_drain = Duration::from_millis(section.number("port_drain_ms", 0..=60_000, 5000));
+    let ping_every = Some(section.number("ping_every_s", 0..=3600, 30)).filter(|s| *s > 0).map(Duration::from_secs);
     section.finish();
     let timers = Timers {
         ring_timeout,
@@ -361,6 +362,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         refer_result_timeout,
         bot_timeout,
         port_drain,
+        ping_every,
         ..default
     };
     (timers, drain_max)
