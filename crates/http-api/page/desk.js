@@ -257,7 +257,7 @@ function renderCard(pop) {
   chip('chip-state', text, tone);
   chip('chip-urgency', p.urgency === 'emergency' ? 'Emergency' : 'Urgent', p.urgency === 'emergency' ? 'bad' : 'warn');
   $('chip-urgency').hidden = p.urgency === 'normal';
-  chip('chip-trigger', p.intent ? words(p.intent) : words(p.trigger), 'plain');
+  chip('chip-trigger', p.intent ? words(p.intent) : p.trigger === 'dtmf' ? 'Pressed a key' : words(p.trigger), 'plain');
   $('caller').textContent = nameOf(p);
   const sub = p.caller_name ? `${number(p.caller)} called ${number(p.called)}` : `called ${number(p.called)}`;
   $('caller-sub').textContent = p.trigger === 'direct' ? sub : `${sub} · ${span(p.started_unix_ms - p.call_started_unix_ms)} with the bot`;

@@ -41,6 +41,7 @@ bot = "helper"
 [timers]
 # A browser on a machine that compiles beside it is no desk: what is tested is the order, not its speed.
 pop_wait_ms = 1000
+ping_every_s = 0
 "#
     );
     let gateway = Gateway::start("stay", &more);

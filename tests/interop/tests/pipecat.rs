@@ -21,6 +21,8 @@ page_token = "only-for-tests"
 [[routes]]
 dialled = "*"
 bot = "pipecat"
+[timers]
+ping_every_s = 0
 "#,
         pipecat.port
     )

@@ -52,6 +52,8 @@ bot = "helper"
 while_consulting = "{while_consulting}"
 [timers]
 release_after_s = 1
+# SIPp scenarios know one call and nothing else.
+ping_every_s = 0
 "#
         );
         let gateway = Gateway::start(release, &more);

@@ -126,6 +126,8 @@ listen = {listen}
 file = "rules.toml"
 [ledger]
 path = "ledger.sqlite"
+[timers]
+ping_every_s = 0
 [limits]
 calls = 2000
 "#
