@@ -17,6 +17,7 @@ mod listening;
 mod log_writer;
 pub mod logging;
 mod media;
+mod memory;
 mod nice;
 pub mod nofile;
 mod prompts;

@@ -7,6 +7,7 @@ use crate::control::{Draining, GatewayControl};
 use crate::inbox::{Inbox, Input, inbox};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
+use crate::memory::Trim;
 use crate::sip_tcp::{self, TcpSip};
 use crate::sip_udp::{self, UdpSip};
 use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
@@ -152,8 +153,18 @@ impl Gateway {
         let board = Switchboard::new(Arc::new(settings.switchboard), ids.fork(), clock.wall());
         let outputs =
             Outputs { tcp, media: media.handle(), listening, bots, hub: hub.clone(), ledger: ledger.clone(), observer };
-        let switchboard =
-            SwitchboardLoop { board, peers, clock, poll, udp, outlet, outputs, idle: None, published: clock.now() };
+        let switchboard = SwitchboardLoop {
+            board,
+            peers,
+            clock,
+            poll,
+            udp,
+            outlet,
+            outputs,
+            idle: None,
+            published: clock.now(),
+            trim: Trim::default(),
+        };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
         Ok(Self {
             sip: sockets.sip,

@@ -6,6 +6,7 @@ use crate::control::{refused_control, refused_desk};
 use crate::inbox::{Input, Outlet};
 use crate::listening::Listening;
 use crate::media::MediaHandle;
+use crate::memory::Trim;
 use crate::sip_tcp::TcpSip;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Peers, Switchboard};
@@ -54,6 +55,7 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) outputs: Outputs,
     pub(crate) idle: Option<oneshot::Sender<()>>,
     pub(crate) published: Instant,
+    pub(crate) trim: Trim,
 }
 
 impl SwitchboardLoop {
@@ -193,6 +195,9 @@ impl SwitchboardLoop {
         let now = self.clock.now();
         if now.since(self.published) >= PUBLISH_EVERY {
             self.published = now;
+            if self.trim.is_due(self.board.call_count(), now) {
+                crate::memory::give_back();
+            }
             self.outputs.listening.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);

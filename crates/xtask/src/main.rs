@@ -20,11 +20,16 @@ fn main() -> Result<()> {
             let installing = peers::install_in_background();
             check()?;
             hermetic()?;
+            // The hermetic tests have built the binary.
             real_peers(installing.wait())
         }
         "check" => check(),
         "hermetic" => hermetic(),
-        "peers" => real_peers(peers::install_in_background().wait()),
+        "peers" => {
+            let installing = peers::install_in_background();
+            cargo(&["build", "--release", "--package", "gateway"], &[])?;
+            real_peers(installing.wait())
+        }
         "load" => load(),
         "" | "help" | "-h" | "--help" => {
             run::say(HELP);
@@ -66,9 +71,8 @@ fn real_peers(found: peers::Peers) -> Result<()> {
     }
     let skip = missing.join(",");
     let python = found.python.map(|path| path.display().to_string()).unwrap_or_default();
-    cargo(&["build", "--release", "--package", "gateway"], &[])?;
-    cargo(
-        &["test", "--release", "--package", "interop", "--no-fail-fast", "--", "--test-threads=1"],
-        &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)],
-    )
+    // `--workspace`, so that features are unified as in the hermetic tests and nothing is compiled twice.
+    let mut arguments = vec!["test", "--release", "--workspace", "--no-fail-fast"];
+    arguments.extend(["--test", "sipp", "--test", "pipecat", "--test", "desk_page", "--", "--test-threads=1"]);
+    cargo(&arguments, &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)])
 }
