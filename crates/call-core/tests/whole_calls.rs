@@ -33,6 +33,20 @@ fn a_call_to_the_bot_keeps_its_identity_and_ends_without_a_trace() {
     town.expect_empty();
 }
 
+/// RFC 3323 §4.1, RFC 3325 §9.3.
+#[test]
+fn a_caller_who_asks_for_privacy_is_named_nowhere() {
+    let mut town = Town::new(TownPlan { caller_name: "Grace Hopper".to_owned(), ..TownPlan::default() });
+    town.caller_headers = vec![
+        ("Privacy".to_owned(), "id;critical".to_owned()),
+        ("P-Asserted-Identity".to_owned(), "\"Grace Hopper\" <sip:+447700900123@trunk.example.net>".to_owned()),
+    ];
+    town.call("1000");
+    let invite = String::from_utf8(town.received_bytes(BOT, &Method::Invite)).expect("text");
+    assert!(invite.contains("sip:anonymous@anonymous.invalid") && invite.contains("Privacy: id"), "{invite}");
+    assert!(!invite.contains("900123") && !invite.contains("Hopper") && !invite.contains("P-Asserted"), "{invite}");
+}
+
 #[test]
 fn every_message_of_a_call_is_traced_with_its_leg() {
     let mut town = Town::new(TownPlan::default());

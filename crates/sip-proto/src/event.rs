@@ -185,7 +185,7 @@ pub enum DialogEvent {
         /// The status.
         code: u16,
     },
-    /// Our INVITE failed: refused, timed out (408), transport failed (503), or answered without usable SDP (488).
+    /// Our INVITE failed: refused, timed out (408), transport failed (503), or answered without usable SDP (606, made here).
     Failed {
         /// The dialog.
         dialog: DialogId,

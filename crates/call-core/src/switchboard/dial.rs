@@ -1,5 +1,6 @@
 //! What a call wants of its legs, as SIP.
 
+use super::incoming::ANONYMOUS;
 use super::{Link, Switchboard};
 use crate::call::Call;
 use crate::config::{BotReach, Network};
@@ -157,11 +158,10 @@ impl Switchboard {
     ) -> Result<InviteRequest, String> {
         let link = self.links.get(&leg).ok_or("the leg is gone")?;
         let host = Host::parse(&host_text(flow.local.ip())).map_err(|error| error.to_string())?;
-        let from =
-            Uri::parse(&format!("sip:{}@{host}", link.caller_user)).unwrap_or_else(|_| Uri::sip("", &host, None));
+        let (from, assertion) = identity_headers(&link.caller_user, &host);
         let about = &call.about;
         let mut headers = vec![
-            ("P-Asserted-Identity".to_owned(), format!("<{}>", from.as_str())),
+            assertion,
             ("Session-ID".to_owned(), format!("{};remote={}", about.session_id, "0".repeat(32))),
             ("X-Call-ID".to_owned(), link.first_call_id.clone()),
         ];
@@ -238,4 +238,15 @@ fn host_text(ip: IpAddr) -> String {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     }
+}
+
+/// `From`, and the header that says how far it is to be believed: asserted (RFC 3325), or withheld (RFC 3323 §4.1).
+fn identity_headers(user: &str, host: &Host) -> (Uri, (String, String)) {
+    let nobody = Host::parse("anonymous.invalid").unwrap_or_else(|_| host.clone());
+    if user == ANONYMOUS {
+        return (Uri::sip(user, &nobody, None), ("Privacy".to_owned(), "id".to_owned()));
+    }
+    let from = Uri::parse(&format!("sip:{user}@{host}")).unwrap_or_else(|_| Uri::sip("", host, None));
+    let assertion = ("P-Asserted-Identity".to_owned(), format!("<{}>", from.as_str()));
+    (from, assertion)
 }

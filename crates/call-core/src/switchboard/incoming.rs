@@ -130,6 +130,9 @@ impl Switchboard {
     }
 }
 
+/// The user part of a caller who is not, or does not want to be, known.
+pub(super) const ANONYMOUS: &str = "anonymous";
+
 /// A route for calls that are turned away; nothing is ever sent there.
 const fn no_route() -> Route {
     Route {
@@ -156,13 +159,22 @@ fn allows_refer(request: &Message) -> bool {
 
 /// The trunk is trusted, so its asserted identity counts before From (RFC 3325 §9.1).
 fn identity(request: &Message) -> Identity {
+    if wants_privacy(request) {
+        return Identity { user: ANONYMOUS.to_owned(), name: None, text: ANONYMOUS.to_owned() };
+    }
     let asserted = request.headers.get("P-Asserted-Identity").and_then(|value| NameAddr::parse(value).ok());
     let from = request.from().ok();
     let name = asserted.as_ref().and_then(NameAddr::display_text).or(from.as_ref().and_then(NameAddr::display_text));
     let uri = asserted.or(from).map(|address| address.uri);
-    let user = uri.as_ref().and_then(|uri| uri.user()).unwrap_or("anonymous").to_owned();
-    let text = uri.as_ref().and_then(|uri| uri.user_text()).unwrap_or_else(|| "anonymous".to_owned());
+    let user = uri.as_ref().and_then(|uri| uri.user()).unwrap_or(ANONYMOUS).to_owned();
+    let text = uri.as_ref().and_then(|uri| uri.user_text()).unwrap_or_else(|| ANONYMOUS.to_owned());
     Identity { user, name: name.filter(|name| !name.is_empty() && *name != text), text }
+}
+
+/// A caller who asks not to be known (RFC 3323 §4.2, RFC 3325 §9.3) is not known to bot, desk, page or ledger either.
+fn wants_privacy(request: &Message) -> bool {
+    let asks = |value: &str| value.split([';', ',']).any(|token| matches!(token.trim(), "id" | "user" | "header"));
+    request.headers.get_all("Privacy").any(asks)
 }
 
 /// The peer's own part of Session-ID (RFC 7989 §5), if it is one.

@@ -89,6 +89,8 @@ pub struct Town {
     trace: Vec<TraceEvent>,
     to_gateway: Vec<(SocketAddr, Vec<u8>)>,
     caller_name: String,
+    /// Further headers of the caller's INVITE.
+    pub caller_headers: Vec<(String, String)>,
     pub late_offer: bool,
     accept: bool,
 }
@@ -126,6 +128,7 @@ impl Town {
             trace: Vec::new(),
             to_gateway: Vec::new(),
             caller_name,
+            caller_headers: Vec::new(),
             late_offer: false,
             accept: true,
         }
@@ -149,7 +152,7 @@ impl Town {
             from: Address { display, uri: caller },
             call_id: None,
             max_forwards: 70,
-            headers: vec![("Session-ID".to_owned(), session)],
+            headers: [("Session-ID".to_owned(), session)].into_iter().chain(self.caller_headers.clone()).collect(),
             extra_part: None,
             local: local_media(from, &[Codec::Pcma, Codec::Pcmu]),
             late_offer: self.late_offer,

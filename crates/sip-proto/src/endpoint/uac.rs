@@ -171,7 +171,8 @@ impl Endpoint {
             }
             Err(_) => {
                 let reason = "No usable session description in the answer".to_owned();
-                self.emit(DialogEvent::Failed { dialog: id, code: 488, reason, retry_after: None });
+                // Not 488: that is the peer's word about our offer, this is ours about its answer.
+                self.emit(DialogEvent::Failed { dialog: id, code: 606, reason, retry_after: None });
                 self.hang_up_quietly(id, now);
             }
         }
