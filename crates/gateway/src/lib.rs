@@ -13,6 +13,7 @@ mod control;
 pub mod demo;
 mod http_client;
 mod inbox;
+mod ledger_watch;
 mod listening;
 mod log_writer;
 pub mod logging;

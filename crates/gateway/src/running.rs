@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::control::{Draining, GatewayControl};
 use crate::inbox::{Inbox, Input, inbox};
+use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
 use crate::memory::Trim;
@@ -164,6 +165,7 @@ impl Gateway {
             idle: None,
             published: clock.now(),
             trim: Trim::default(),
+            ledger_watch: LedgerWatch::default(),
         };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
         Ok(Self {
@@ -286,6 +288,7 @@ impl Gateway {
         if let Err(error) = self.ledger.close() {
             tracing::error!(%error, "the last rows of the ledger were not written");
         }
+        ledger_watch::sum_up(&self.ledger.health());
         runtime.shutdown_background();
     }
 }

@@ -4,6 +4,7 @@ use crate::bot_streams::BotStreams;
 use crate::clock::Clock;
 use crate::control::{refused_control, refused_desk};
 use crate::inbox::{Input, Outlet};
+use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
 use crate::memory::Trim;
@@ -56,6 +57,7 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) idle: Option<oneshot::Sender<()>>,
     pub(crate) published: Instant,
     pub(crate) trim: Trim,
+    pub(crate) ledger_watch: LedgerWatch,
 }
 
 impl SwitchboardLoop {
@@ -203,7 +205,9 @@ impl SwitchboardLoop {
             metrics.set(Metric::PacketsRelayed, media.sent);
             metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);
-            metrics.set(Metric::LedgerDropped, self.outputs.ledger.health().dropped);
+            let health = self.outputs.ledger.health();
+            metrics.set(Metric::LedgerDropped, health.dropped);
+            self.ledger_watch.look(&health, now);
         }
     }
 
