@@ -140,11 +140,11 @@ async fn talk(
     }
     shared.inbox.send(Input::Bot { leg, event: BotEvent::Up }).await;
     let (sink, stream) = socket.split();
-    let link =
-        Link { shared, leg, session: Mutex::new(session), alive: AtomicU64::new(shared.clock.now().as_millis()) };
+    let alive = AtomicU64::new(shared.clock.now().as_millis());
+    let link = Link { shared, leg, session: Mutex::new(session), alive, bad: AtomicU64::new(0) };
     let mut reading = std::pin::pin!(link.read(stream));
     let mut writing = std::pin::pin!(link.write(sink, queue));
-    tokio::select! {
+    let ended = tokio::select! {
         event = &mut reading => Some(event),
         ended = &mut writing => match ended {
             Ok(()) => {
@@ -154,7 +154,12 @@ async fn talk(
             }
             Err(why) => Some(BotEvent::Down { why }),
         },
+    };
+    let bad = link.bad.load(Ordering::Relaxed);
+    if bad > 1 {
+        tracing::warn!(%leg, frames = bad, "dropped frames of a bot: that many in its whole leg");
     }
+    ended
 }
 
 async fn connect(url: &str, within: Duration) -> Result<Socket, String> {
@@ -186,6 +191,8 @@ struct Link<'a> {
     session: Mutex<TwilioSession>,
     /// When the bot last gave a sign of life, in clock milliseconds.
     alive: AtomicU64,
+    /// Frames of the bot that made no sense.
+    bad: AtomicU64,
 }
 
 impl Link<'_> {
@@ -221,7 +228,10 @@ impl Link<'_> {
         let inputs = match self.session().handle_text(text) {
             Ok(inputs) => inputs,
             Err(bad) => {
-                tracing::warn!(leg = %self.leg, %bad, "dropped a frame of a bot");
+                // A bot at fault may send thousands: the first is shown, the rest are counted.
+                if self.bad.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::warn!(leg = %self.leg, %bad, "dropped a frame of a bot; further ones of this leg are counted");
+                }
                 return None;
             }
         };
