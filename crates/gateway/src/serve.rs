@@ -20,15 +20,16 @@ pub fn serve(options: &Serve) -> anyhow::Result<()> {
     if options.check {
         return Ok(report(&settings, &mut io::stdout().lock())?);
     }
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
     if let Some(warning) = nofile::raise().and_then(|limit| nofile::warning(limit, settings.switchboard.call_limit)) {
         tracing::warn!("{warning}");
     }
     let (drain_max, configured_token) = (settings.drain_max, settings.http.api.admin_token.is_some());
+    let worth_knowing = settings.warnings.clone();
     let gateway = Gateway::start(settings)?;
     announce(&gateway);
+    for fact in &worth_knowing {
+        tracing::info!("worth knowing: {fact}");
+    }
     let left = (!configured_token).then(|| leave_token(&gateway)).flatten();
 
     let signal = gateway.wait_for_signal()?;
