@@ -6,6 +6,8 @@
 
 use crate::{SAMPLE_RATE, g711};
 use core::fmt;
+use rubato::audioadapter_buffers::owned::InterleavedOwned;
+use rubato::{Fft, FixedSync, Resampler as _};
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<i16>, WavError> {
         let body = &body[..len.min(body.len())];
         match id {
             b"fmt " => format = Some(Format::parse(body)?),
-            b"data" => return Ok(format.ok_or(WavError::NoFormat)?.samples(body)),
+            b"data" => return format.ok_or(WavError::NoFormat)?.samples(body),
             _ => {}
         }
         let step = 8 + len.saturating_add(len & 1);
@@ -106,7 +108,7 @@ impl Format {
         Ok(Self { coding, channels, rate })
     }
 
-    fn samples(self, body: &[u8]) -> Vec<i16> {
+    fn samples(self, body: &[u8]) -> Result<Vec<i16>, WavError> {
         let width = match self.coding {
             Coding::Unsigned8 | Coding::ALaw | Coding::MuLaw => 1,
             Coding::Signed(width) => width,
@@ -116,7 +118,8 @@ impl Format {
             .chunks_exact(width * self.channels)
             .map(|frame| frame.chunks_exact(width).map(|s| self.one(s)).sum::<f32>() / self.channels as f32)
             .collect();
-        resample(mono, self.rate).into_iter().map(|s| s.round() as i16).collect()
+        // `as` saturates: ringing above full scale is clipped.
+        Ok(resample(mono, self.rate)?.into_iter().map(|s| s.round() as i16).collect())
     }
 
     fn one(self, bytes: &[u8]) -> f32 {
@@ -134,32 +137,19 @@ impl Format {
     }
 }
 
-/// To 8 kHz: a windowed-sinc low-pass at 3.7 kHz, evaluated at the new instants. Good enough for listening; live
-/// audio is 8 kHz already.
-fn resample(samples: Vec<f32>, rate: u32) -> Vec<f32> {
+/// To 8 kHz.
+fn resample(samples: Vec<f32>, rate: u32) -> Result<Vec<f32>, WavError> {
     if rate == SAMPLE_RATE || samples.is_empty() {
-        return samples;
+        return Ok(samples);
     }
-    let step = f64::from(rate) / f64::from(SAMPLE_RATE);
-    let cutoff = (0.925 / step).min(0.98);
-    let half = (16.0 / cutoff).ceil() as i64;
-    let count = (samples.len() as f64 / step) as usize;
-    (0..count)
-        .map(|i| {
-            let at = i as f64 * step;
-            let centre = at as i64;
-            let mut sum = 0.0;
-            for k in centre - half..=centre + half {
-                let Some(sample) = usize::try_from(k).ok().and_then(|k| samples.get(k)) else { continue };
-                let distance = at - k as f64;
-                let x = core::f64::consts::PI * distance * cutoff;
-                let sinc = if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
-                let hann = 0.5 + 0.5 * (core::f64::consts::PI * distance / (half + 1) as f64).cos();
-                sum += f64::from(*sample) * sinc * hann * cutoff;
-            }
-            (sum as f32).clamp(-32768.0, 32767.0)
-        })
-        .collect()
+    let refused =
+        |why: &dyn fmt::Display| WavError::Absurd(format!("{rate} samples per second cannot be converted: {why}"));
+    let count = samples.len();
+    let input = InterleavedOwned::new_from(samples, 1, count).map_err(|why| refused(&why))?;
+    let resampler = Fft::<f32>::new(rate as usize, SAMPLE_RATE as usize, 1024, 1, FixedSync::Both);
+    let output =
+        resampler.map_err(|why| refused(&why))?.process_all(&input, count, None).map_err(|why| refused(&why))?;
+    Ok(output.take_data())
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
