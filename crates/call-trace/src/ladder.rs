@@ -2,7 +2,7 @@ use crate::canvas::{Glyphs, Paint, Row};
 use crate::line::{describe, fact_words, headline, hears, outcome_words, quality, seconds};
 use crate::story;
 use crate::text::{one_line, wrapped};
-use call_model::{Decision, Fact, FactKind, Instant, Party, Role, TraceEvent, TraceKind, VoiceScore};
+use call_model::{Decision, Fact, FactKind, Instant, Party, Role, TraceEvent, TraceKind, TransferState, VoiceScore};
 
 /// How a ladder looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +56,8 @@ pub struct Ladder {
     voice: Option<VoiceScore>,
     /// What the story said last; it does not repeat itself.
     told: Option<String>,
+    /// Where the transfer stands; the story words an end by it.
+    transfer: TransferState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,7 +93,16 @@ impl Ladder {
         let glyphs = if style.unicode { Glyphs::UNICODE } else { Glyphs::ASCII };
         let mut lanes = [Life::NotYet; 5];
         lanes[GATEWAY] = Life::On;
-        Self { style, glyphs, started: None, margin: None, lanes, voice: None, told: None }
+        Self {
+            style,
+            glyphs,
+            started: None,
+            margin: None,
+            lanes,
+            voice: None,
+            told: None,
+            transfer: TransferState::WithBot,
+        }
     }
 
     /// All of it at once: header and every event, each line ended by a line break.
@@ -125,6 +136,9 @@ impl Ladder {
         if self.style.times && self.margin != Some(event.at) {
             self.margin = Some(event.at);
             rows[0].put(0, &format!("{:>8}", seconds(event.at, started)), Paint::Dim);
+        }
+        if let TraceKind::State { to, .. } = event.kind {
+            self.transfer = to;
         }
         if self.style.story {
             self.add_story(&event.kind, &mut rows);
@@ -330,7 +344,8 @@ impl Ladder {
     }
 
     fn add_story(&mut self, kind: &TraceKind, rows: &mut Vec<Row>) {
-        let Some(story) = story::tell(kind).filter(|story| self.told.as_ref() != Some(story)) else { return };
+        let told = story::tell(kind, self.transfer);
+        let Some(story) = told.filter(|story| self.told.as_ref() != Some(story)) else { return };
         for (index, line) in wrapped(&one_line(&story), STORY_WIDTH).iter().enumerate() {
             if index == rows.len() {
                 rows.push(self.lifelines());

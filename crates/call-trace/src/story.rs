@@ -3,9 +3,16 @@
 use crate::line::hears;
 use call_model::{FactKind, HandoffOutcome, Role, Selector, TraceKind, TransferState, Trigger};
 
-/// One sentence for the moments that matter.
-pub(crate) fn tell(kind: &TraceKind) -> Option<String> {
+/// One sentence for the moments that matter, while the transfer stands at `transfer`.
+pub(crate) fn tell(kind: &TraceKind, transfer: TransferState) -> Option<String> {
+    let leaving = matches!(transfer, TransferState::Releasing | TransferState::Released);
     Some(match kind {
+        TraceKind::Sip { role: Some(Role::Desk), sent: false, what, .. } if leaving && what == "BYE" => {
+            "The desk took the caller over directly and ends our leg.".to_owned()
+        }
+        TraceKind::Fed { role: Role::Caller, from: Selector::Silence, .. } if leaving => {
+            "Our own stream falls silent; the desk now speaks to the caller directly.".to_owned()
+        }
         TraceKind::Began { .. } => "A caller arrives on the trunk.".to_owned(),
         TraceKind::State { from, to } => state(*from, *to)?.to_owned(),
         TraceKind::Decided(decision) => format!("{} So a human is needed.", reason(decision.trigger)),

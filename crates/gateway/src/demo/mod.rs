@@ -40,6 +40,7 @@ pub fn run(options: &Demo) -> anyhow::Result<()> {
     }
     let mut evidence = stage.play(!options.json)?;
     evidence.bot_lost = log.lost.load(Ordering::Relaxed);
+    evidence.bot_frames = log.frames.load(Ordering::Relaxed);
     let figures = Figures::of(&evidence, stage.gateway.model());
     if options.json {
         writeln!(out, "{}", figures.json())?;
@@ -94,5 +95,8 @@ fn introduction(options: &Demo) -> &'static str {
 
 fn recording(path: &Path) -> anyhow::Result<Vec<i16>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the recording {}", path.display()))?;
-    prosody_features::wav::read(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+    let samples =
+        prosody_features::wav::read(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+    anyhow::ensure!(!samples.is_empty(), "{}: the recording has no samples", path.display());
+    Ok(samples)
 }

@@ -39,11 +39,22 @@ pub(super) struct Noticed {
     pub(super) event: PhoneEvent,
 }
 
-/// What came to its RTP socket.
+/// One RTP packet at a party's socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Came {
+    pub(super) at: Instant,
+    pub(super) from: SocketAddr,
+    /// Somebody speaks in it, or a tone sounds.
+    pub(super) loud: bool,
+}
+
+/// What came to its RTP socket, and what left it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
-    /// When each packet came and from where, in order.
-    pub(super) arrivals: Vec<(Instant, SocketAddr)>,
+    /// Each packet that came, in order.
+    pub(super) arrivals: Vec<Came>,
+    /// When each packet left, in order.
+    pub(super) departures: Vec<Instant>,
     /// Sequence numbers that never came, over all streams.
     pub(super) lost: u64,
 }
@@ -113,6 +124,7 @@ impl Party {
             inbox,
             noticed,
             arrivals: Vec::new(),
+            departures: Vec::new(),
             streams: BTreeMap::new(),
         };
         let thread = std::thread::Builder::new().name(format!("demo-{who}")).spawn(move || life.run())?;
@@ -153,7 +165,8 @@ struct Life {
     clock: Clock,
     inbox: Receiver<Order>,
     noticed: Sender<Noticed>,
-    arrivals: Vec<(Instant, SocketAddr)>,
+    arrivals: Vec<Came>,
+    departures: Vec<Instant>,
     streams: BTreeMap<u32, Incoming>,
 }
 
@@ -174,8 +187,9 @@ impl Life {
                     Order::Say(source) => self.phone.media.say(source),
                     Order::Report(to) => {
                         let lost = self.streams.values().map(Incoming::lost).sum();
+                        let (arrivals, departures) = (self.arrivals.clone(), self.departures.clone());
                         // Whoever asked may have given up.
-                        let _ = to.send(Report { arrivals: self.arrivals.clone(), lost });
+                        let _ = to.send(Report { arrivals, departures, lost });
                     }
                     Order::Leave => return,
                 }
@@ -189,7 +203,7 @@ impl Life {
         let mut buffer = [0; 65_536];
         while let Ok((len, from)) = self.rtp.recv_from(&mut buffer) {
             let now = self.clock.now();
-            self.arrivals.push((now, from));
+            self.arrivals.push(Came { at: now, from, loud: loud(&buffer[..len]) });
             self.count(&buffer[..len]);
             self.phone.handle_rtp(from, &buffer[..len], now);
         }
@@ -218,11 +232,39 @@ impl Life {
             // A datagram that is not sent is a datagram lost: SIP repeats, RTP does not.
             match output {
                 PhoneOutput::Sip { flow, bytes, .. } => drop(self.sip.send_to(&bytes, flow.remote)),
-                PhoneOutput::Rtp { to, bytes } => drop(self.rtp.send_to(&bytes, to)),
+                PhoneOutput::Rtp { to, bytes } => {
+                    if self.rtp.send_to(&bytes, to).is_ok() {
+                        self.departures.push(self.clock.now());
+                    }
+                }
                 PhoneOutput::Event(event) => {
                     drop(self.noticed.send(Noticed { who: self.who, at: self.clock.now(), event }));
                 }
             }
         }
+    }
+}
+
+/// Whether a G.711 packet holds a sample above 900 of 32768: its segment, bits 4 to 6, is the third or higher.
+fn loud(packet: &[u8]) -> bool {
+    const HEADER: usize = 12;
+    let (Some(kind), Some(payload)) = (packet.get(1), packet.get(HEADER..)) else { return false };
+    let inverted = match kind & 0x7f {
+        0 => 0xff,
+        8 => 0x55,
+        _ => return false,
+    };
+    payload.iter().any(|octet| ((octet ^ inverted) >> 4) & 7 >= 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_not_loud_and_speech_is() {
+        let packet = |kind: u8, octet: u8| [&[0x80, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &[octet; 160]].concat();
+        assert!(!loud(&packet(0, 0xff)) && !loud(&packet(0, 0x7f)) && !loud(&packet(8, 0xd5)) && !loud(&[0x80]));
+        assert!(loud(&packet(0, 0x80)) && loud(&packet(8, 0xaa)) && !loud(&packet(101, 0x00)));
     }
 }

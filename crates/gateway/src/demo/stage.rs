@@ -8,7 +8,7 @@ use crate::config;
 use crate::http_client::Server;
 use crate::running::Gateway;
 use anyhow::Context;
-use call_model::{Codec, IdSource, Instant, Secret, TraceEvent, TraceKind, TransferState};
+use call_model::{Codec, IdSource, Instant, Party as Side, Secret, TraceEvent, TraceKind, TransferState};
 use call_trace::{Ladder, Style};
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use phone::{Answer, Arrival, OnRefer, PhoneConfig, PhoneEvent, Source};
@@ -41,6 +41,8 @@ pub(super) struct Stage {
     pub(super) gateway: Gateway,
     pub(super) trunk: Party,
     pub(super) desk: Party,
+    /// Where the desk's telephone sends its RTP from.
+    desk_rtp: SocketAddr,
     script: Arc<Script>,
     desk_token: String,
     traces: Receiver<TraceEvent>,
@@ -67,6 +69,7 @@ impl Stage {
         let gateway = Gateway::start_observed(settings, Some(observer))?;
         let clock = gateway.clock();
         let (noticed_in, noticed) = unbounded();
+        let desk_rtp = desk_seat.rtp_address;
         let caller = telephone(&trunk_seat, "+442079460123", Arrival::Ignore, OnRefer::Follow);
         let rings =
             Arrival::Ring { after: Duration::from_millis(120), then: Answer::After(Duration::from_millis(1500)) };
@@ -83,6 +86,7 @@ impl Stage {
             gateway,
             trunk,
             desk,
+            desk_rtp,
             script,
             desk_token,
             traces,
@@ -121,7 +125,7 @@ impl Stage {
         let mut play = Play {
             stage: self,
             ladder: show.then(|| Ladder::new(style())),
-            evidence: Evidence::default(),
+            evidence: Evidence { desk_rtp: Some(self.desk_rtp), ..Evidence::default() },
             hang_up_at: began + self.script.ends,
             over_at: None,
         };
@@ -139,7 +143,7 @@ impl Stage {
             let wait = play.over_at.unwrap_or(play.hang_up_at).since(now).min(Duration::from_millis(200));
             select! {
                 recv(self.traces) -> event => if let Ok(event) = event { play.trace(event)? },
-                recv(self.noticed) -> noticed => if let Ok(noticed) = noticed { play.notice(noticed, clock.now()) },
+                recv(self.noticed) -> noticed => if let Ok(noticed) = noticed { play.notice(noticed, clock.now())? },
                 recv(self.seen) -> seen => if let Ok(seen) = seen { play.evidence.seen.push(seen) },
                 default(wait) => {}
             }
@@ -209,16 +213,28 @@ impl Play<'_> {
         self.hang_up_at = (joined + TALK_AFTER_JOIN).max(at + at_least);
     }
 
-    fn notice(&mut self, noticed: Noticed, now: Instant) {
+    fn notice(&mut self, noticed: Noticed, now: Instant) -> io::Result<()> {
         match (noticed.who, &noticed.event) {
             ("desk", PhoneEvent::Up) if self.evidence.noticed("desk", |event| *event == PhoneEvent::Up).is_none() => {
                 // The page's human may have left already.
                 let _ = self.stage.picked_up.send(());
             }
             ("caller", PhoneEvent::Ended { .. } | PhoneEvent::Failed(_)) => self.over_at = Some(now + CURTAIN),
+            ("desk", PhoneEvent::Replaced) => self.direct(noticed.at)?,
             _ => {}
         }
         self.evidence.noticed.push(noticed);
+        Ok(())
+    }
+
+    /// Draws what passed the gateway by: only the desk's own telephone saw it.
+    fn direct(&mut self, at: Instant) -> io::Result<()> {
+        let Some(ladder) = &mut self.ladder else { return Ok(()) };
+        let text = "trunk to desk, past us: INVITE with Replaces, answered 200".to_owned();
+        let kind = TraceKind::Note { about: Side::Trunk, text };
+        let mut out = io::stdout().lock();
+        write!(out, "{}", ladder.push(&TraceEvent { at, call: None, kind }))?;
+        out.flush()
     }
 }
 
