@@ -20,7 +20,12 @@ impl LedgerWatch {
         let Some(lost) = self.due(health, now) else { return };
         let cause = cause(health);
         if lost > 0 {
-            tracing::error!(rows = lost, in_all = health.dropped, cause, "the ledger lost rows: calls go on unrecorded");
+            tracing::error!(
+                rows = lost,
+                in_all = health.dropped,
+                cause,
+                "the ledger lost rows: calls go on unrecorded"
+            );
         } else {
             tracing::error!(cause, "the ledger cannot write: it tries again, then it loses rows");
         }
