@@ -1,7 +1,7 @@
 //! Loading, checking and running a model of the contract.
 
 use crate::metadata::Metadata;
-use crate::runtime::{self, Runtime};
+use crate::runtime::{self, Refused, Runtime};
 use call_model::Emotion;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
@@ -23,8 +23,8 @@ const OUTPUTS: [(&str, usize); 4] = [("emotion", 6), ("anger", 1), ("arousal", 1
 pub struct ModelConfig {
     /// An ONNX file that fulfils `models/CONTRACT.md`; the shipped model when absent.
     pub path: Option<PathBuf>,
-    /// libonnxruntime (1.24 or later) to use; pure-Rust tract when absent, or when it does not load. The environment
-    /// variable `WARMLINE_ONNXRUNTIME` stands in.
+    /// libonnxruntime (1.24 or later) to use; an error when it does not load. When absent, the one that the environment
+    /// variable `WARMLINE_ONNXRUNTIME` names, or pure-Rust tract when there is none or it does not load.
     pub onnxruntime: Option<PathBuf>,
 }
 
@@ -64,6 +64,17 @@ pub enum ModelError {
         got: f32,
         /// What the metadata says.
         wanted: f32,
+    },
+    /// The library asked for cannot be used.
+    #[error(
+        "cannot use libonnxruntime {path}: {why}; name libonnxruntime.so of version 1.24 or later, or none for the \
+         pure-Rust backend"
+    )]
+    Library {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// The runtime failed.
     #[error("the ONNX runtime failed: {0}")]
@@ -109,7 +120,10 @@ impl Model {
         };
         let contract = |why: String| ModelError::Contract { model: file.clone(), why };
         let metadata = Arc::new(Metadata::read(&bytes).map_err(contract)?);
-        let runtime = runtime::get(config.onnxruntime.as_deref()).map_err(ModelError::Runtime)?;
+        let runtime = runtime::get(config.onnxruntime.as_deref()).map_err(|refused| match refused {
+            Refused::Library { path, why } => ModelError::Library { path, why },
+            Refused::Runtime(why) => ModelError::Runtime(why),
+        })?;
         let model = Self { name: format!("{} {}", metadata.name, metadata.version), bytes, metadata, runtime };
         let mut runner = model.runner().map_err(|e| contract(e.to_string()))?;
         check_shapes(&runner.session).map_err(contract)?;

@@ -183,10 +183,11 @@ fn under_overload_windows_are_shed_evenly_and_counted() {
 }
 
 #[test]
-fn a_library_that_does_not_load_leaves_the_pure_rust_backend() {
+fn a_library_asked_for_that_does_not_load_is_an_error_and_spoils_nothing() {
     let config = ModelConfig { onnxruntime: Some(in_temp("lib.so", b"no library")), ..ModelConfig::default() };
-    let model = Model::load(&config).expect("falls back");
-    // With the variable set, another test may have chosen the library for this process already.
+    let error = Model::load(&config).expect_err("it is no library").to_string();
+    assert!(error.contains("cannot use libonnxruntime") && error.contains("lib.so"), "{error}");
+    let model = Model::load(&ModelConfig::default()).expect("nothing was asked for");
     if std::env::var_os(prosody::runtime::LIBRARY_VARIABLE).is_none() {
         assert_eq!(model.backend(), "tract");
     }
