@@ -41,7 +41,8 @@ pub struct Serve {
     /// The configuration; without it config/warmline.toml if there is one, else the built-in default.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Only check the configuration: list everything that is wrong with it, and what an operator should know.
+    /// Only check: the configuration, the voice model and the ledger's place; list everything that is wrong, and what
+    /// an operator should know.
     #[arg(long)]
     pub check: bool,
 }

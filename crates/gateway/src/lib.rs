@@ -21,6 +21,7 @@ mod media;
 mod memory;
 mod nice;
 pub mod nofile;
+mod preflight;
 mod prompts;
 mod running;
 pub mod serve;

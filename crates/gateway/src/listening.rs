@@ -4,7 +4,7 @@ use crate::config::ListenSettings;
 use crate::inbox::{Inbox, Input};
 use call_model::{FactKind, MediaCommand, TapFrame};
 use http_api::{Hub, Metric};
-use prosody::{Model, ModelConfig, ModelError, Scored, Scorer, ScorerConfig};
+use prosody::{Model, ModelError, Scored, Scorer, ScorerConfig};
 use rtp_proto::TapSink;
 use std::sync::Arc;
 
@@ -29,8 +29,7 @@ impl Listening {
 
     /// Loads and checks the model and starts the workers.
     pub(crate) fn start(settings: &ListenSettings, inbox: Inbox, hub: Hub) -> Result<(Self, ModelInfo), ModelError> {
-        let model =
-            Model::load(&ModelConfig { path: settings.model.clone(), onnxruntime: settings.onnxruntime.clone() })?;
+        let model = Model::load(&settings.model_config())?;
         let info = ModelInfo { name: model.name().to_owned(), backend: model.backend().to_owned() };
         let config = ScorerConfig { workers: settings.workers, on_start: crate::nice::be, ..ScorerConfig::default() };
         let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &hub, scored))?;

@@ -16,10 +16,14 @@ const USUAL: &str = "config/warmline.toml";
 /// # Errors
 /// The configuration is wrong, or something cannot be started; the text says what to do.
 pub fn serve(options: &Serve) -> anyhow::Result<()> {
-    let settings = settings(options.config.as_deref())?;
+    let path = options.config.as_deref().or_else(|| Some(Path::new(USUAL)).filter(|path| path.is_file()));
     if options.check {
-        return Ok(report(&settings, &mut io::stdout().lock())?);
+        return Ok(report(&config::check(path)?, &mut io::stdout().lock())?);
     }
+    let settings = match path {
+        Some(path) => config::load(path)?,
+        None => config::parse(config::DEFAULT, config::BUILT_IN, Path::new("."))?,
+    };
     if let Some(warning) = nofile::raise().and_then(|limit| nofile::warning(limit, settings.switchboard.call_limit)) {
         tracing::warn!("{warning}");
     }
@@ -52,14 +56,6 @@ pub fn serve(options: &Serve) -> anyhow::Result<()> {
 /// Standard output is closed.
 pub fn print_config() -> io::Result<()> {
     io::stdout().lock().write_all(config::DEFAULT.as_bytes())
-}
-
-fn settings(path: Option<&Path>) -> Result<Settings, config::ConfigError> {
-    match path {
-        Some(path) => config::load(path),
-        None if Path::new(USUAL).is_file() => config::load(Path::new(USUAL)),
-        None => config::parse(config::DEFAULT, "the built-in configuration", Path::new(".")),
-    }
 }
 
 fn announce(gateway: &Gateway) {

@@ -20,9 +20,9 @@ fn output(arguments: &[&str]) -> (Output, String, String) {
 struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> Self {
+    fn new(name: &str, text: impl AsRef<[u8]>) -> Self {
         let path = std::env::temp_dir().join(format!("warmline-{}-{name}", std::process::id()));
-        std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a temporary file");
+        std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_ref())).expect("a temporary file");
         Self(path)
     }
 
@@ -72,12 +72,58 @@ fn the_printed_configuration_passes_its_own_check() {
 
 #[test]
 fn a_wrong_file_gets_all_its_complaints_and_exit_code_1() {
-    let file = File::new("wrong.toml", &SMALL.replace("addresses", "adresses").replace("listen = false", "listen = 0"));
+    let file = File::new("wrong.toml", SMALL.replace("addresses", "adresses").replace("listen = false", "listen = 0"));
     let (status, _, err) = output(&["serve", "--config", file.path()]);
     assert_eq!(status.status.code(), Some(1));
     for part in ["trunks[0].adresses", "did you mean `addresses`?", "routes[0].listen", "true or false"] {
         assert!(err.contains(part), "{part} missing in {err}");
     }
+}
+
+#[test]
+fn what_serve_would_refuse_is_found_by_the_check_too() {
+    let junk = File::new("junk", "neither a model nor a library");
+    let listening = SMALL.replace("listen = false", "listen = true");
+    let with =
+        |more: &str| format!("{listening}\n[ledger]\npath = \"/nonexistent/folder/w.sqlite\"\n[model]\n{more}\n");
+    for (more, key) in [
+        (format!("path = \"{}\"", junk.path()), "model.path: "),
+        (format!("onnxruntime = \"{}\"", junk.path()), "model.onnxruntime: cannot use libonnxruntime"),
+    ] {
+        let file = File::new("refused.toml", with(&more));
+        let (checked, out, err) = output(&["serve", "--check", "--config", file.path()]);
+        assert_eq!(checked.status.code(), Some(1), "{out}");
+        assert!(err.contains("2 things") && err.contains(key) && err.contains("ledger.path: "), "{err}");
+        let only = File::new("refused-alone.toml", format!("{listening}\n[model]\n{more}\n"));
+        let (served, _, err) = output(&["serve", "--config", only.path()]);
+        assert_eq!(served.status.code(), Some(1), "{err}");
+    }
+}
+
+#[test]
+fn the_check_leaves_no_ledger_behind() {
+    let ledger = std::env::temp_dir().join(format!("warmline-{}-unborn.sqlite", std::process::id()));
+    let file = File::new("unborn.toml", format!("{SMALL}\n[ledger]\npath = \"{}\"\n", ledger.display()));
+    let (checked, _, err) = output(&["serve", "--check", "--config", file.path()]);
+    assert!(checked.status.success(), "{err}");
+    assert!(!ledger.exists());
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_so() {
+    let file = File::new("latin1.toml", b"[sip]\n# caf\xe9\n");
+    let (status, _, err) = output(&["serve", "--config", file.path()]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(err.contains("not UTF-8 text (line 2)") && !err.contains("to start from"), "{err}");
+}
+
+#[test]
+fn a_recording_without_samples_is_refused() {
+    let wav = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\0\0\0\0";
+    let file = File::new("empty.wav", wav);
+    let (status, _, err) = output(&["demo", "--caller", file.path()]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(err.contains("the recording has no samples"), "{err}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod place;
 mod query;
 mod writer;
 
-pub use place::{OpenError, Place};
+pub use place::{OpenError, Place, check};
 pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
 
 #[cfg(test)]

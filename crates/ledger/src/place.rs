@@ -88,9 +88,47 @@ fn keep_private(path: &Path) {
     let _ = options.open(path);
 }
 
+/// Whether [`open`] would do, without creating or migrating anything.
+///
+/// # Errors
+/// Those of [`crate::Ledger::open`].
+pub fn check(place: &Place) -> Result<(), OpenError> {
+    let Place::File(path) = place else { return Ok(()) };
+    // The file's journal lies beside it, so the folder matters even when the file exists.
+    try_folder(path).map_err(|what| OpenError::Unusable { path: path.clone(), what })?;
+    if !path.exists() {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let (connection, _) = inspect(Connection::open_with_flags(path, flags), path, true)?;
+    let tried = connection.execute_batch("BEGIN IMMEDIATE; PRAGMA user_version; ROLLBACK;");
+    let sound = tried.and_then(|()| sound(&connection));
+    sound.map_err(|error| OpenError::Unusable { path: path.clone(), what: explain(&error) })
+}
+
+fn try_folder(path: &Path) -> Result<(), String> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".warmline-check-{}", std::process::id()));
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
+    made.and_then(|_| std::fs::remove_file(&probe)).map_err(|error| {
+        let folder = folder.display();
+        format!("cannot write in the folder {folder}: {error}: make it, and let Warmline write there")
+    })
+}
+
 fn prepare(opened: rusqlite::Result<Connection>, path: &Path, write: bool) -> Result<Connection, OpenError> {
+    let (mut connection, found) = inspect(opened, path, write)?;
+    if write {
+        let unusable = |error| OpenError::Unusable { path: path.to_owned(), what: explain(&error) };
+        migrate(&mut connection, found).map_err(unusable)?;
+    }
+    Ok(connection)
+}
+
+/// With the version found, when the file is ours or (to write) nobody's.
+fn inspect(opened: rusqlite::Result<Connection>, path: &Path, write: bool) -> Result<(Connection, usize), OpenError> {
     let unusable = |error| OpenError::Unusable { path: path.to_owned(), what: explain(&error) };
-    let mut connection = opened.map_err(unusable)?;
+    let connection = opened.map_err(unusable)?;
     connection.busy_timeout(LOCK_WAIT).map_err(unusable)?;
     let number = |connection: &Connection, pragma: &str| {
         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
@@ -105,10 +143,7 @@ fn prepare(opened: rusqlite::Result<Connection>, path: &Path, write: bool) -> Re
     if found > MIGRATIONS.len() {
         return Err(OpenError::TooNew { path: path.to_owned(), found, known: MIGRATIONS.len() });
     }
-    if write {
-        migrate(&mut connection, found).map_err(unusable)?;
-    }
-    Ok(connection)
+    Ok((connection, found))
 }
 
 /// Each step with its new version in one transaction: a crash leaves the step before it.
@@ -129,6 +164,10 @@ fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
     let touch = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     touch.pragma_update(None, "user_version", version)?;
     touch.commit()?;
+    sound(connection)
+}
+
+fn sound(connection: &Connection) -> rusqlite::Result<()> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(damaged(verdict)) }
 }

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// The commented default, as shipped: `config/warmline.toml`.
 pub const DEFAULT: &str = include_str!("../../../../config/warmline.toml");
 
+/// What complaints call [`DEFAULT`].
+pub(crate) const BUILT_IN: &str = "the built-in configuration";
+
 /// Why a configuration cannot be used.
 #[derive(Debug)]
 pub enum ConfigError {
@@ -28,6 +31,13 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// It is not text in UTF-8.
+    NotUtf8 {
+        /// Which file.
+        path: PathBuf,
+        /// The first line that is not.
+        line: usize,
     },
     /// It is not TOML; the text shows the line.
     NotToml {
@@ -48,12 +58,17 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, source } => write!(
-                f,
-                "cannot read the configuration {}: {source}\n  write one to start from with: warmline config > {}",
-                path.display(),
-                path.display()
-            ),
+            Self::Unreadable { path, source } => {
+                write!(f, "cannot read the configuration {}: {source}", path.display())?;
+                if source.kind() == std::io::ErrorKind::NotFound {
+                    write!(f, "\n  write one to start from with: warmline config > {}", path.display())?;
+                }
+                Ok(())
+            }
+            Self::NotUtf8 { path, line } => {
+                let path = path.display();
+                write!(f, "the configuration {path} is not UTF-8 text (line {line}): save it with that encoding")
+            }
             Self::NotToml { name, text } => write!(f, "{name} is not valid TOML: {text}"),
             Self::Wrong { name, complaints } => {
                 let things =
@@ -72,10 +87,18 @@ impl std::error::Error for ConfigError {}
 /// # Errors
 /// See [`ConfigError`].
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (text, base) = read(path)?;
     parse(&text, &path.display().to_string(), base)
+}
+
+fn read(path: &Path) -> Result<(String, &Path), ConfigError> {
+    let bytes = std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (good, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let line = good.split(|octet| *octet == b'\n').count();
+        ConfigError::NotUtf8 { path: path.to_owned(), line }
+    })?;
+    Ok((text, path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))))
 }
 
 /// Checks the text of a configuration; `name` is for complaints, `base` is where relative paths start.
@@ -83,10 +106,33 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// # Errors
 /// See [`ConfigError`].
 pub fn parse(text: &str, name: &str, base: &Path) -> Result<Settings, ConfigError> {
+    examine(text, name, base, |_| Vec::new())
+}
+
+/// Like [`load`] (of the built-in configuration without a path), and tries what `serve` would open or load.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub(crate) fn check(path: Option<&Path>) -> Result<Settings, ConfigError> {
+    let further = crate::preflight::complaints;
+    let Some(path) = path else { return examine(DEFAULT, BUILT_IN, Path::new("."), further) };
+    let (text, base) = read(path)?;
+    examine(&text, &path.display().to_string(), base, further)
+}
+
+fn examine(
+    text: &str,
+    name: &str,
+    base: &Path,
+    further: impl FnOnce(&Settings) -> Vec<Complaint>,
+) -> Result<Settings, ConfigError> {
     let table = toml::from_str(text)
         .map_err(|error: toml::de::Error| ConfigError::NotToml { name: name.to_owned(), text: error.to_string() })?;
     let complaints = Complaints::default();
     let settings = sections::read(Section::root(table, &complaints), &complaints, base);
+    for complaint in settings.as_ref().map(further).unwrap_or_default() {
+        complaints.add(complaint.path, complaint.problem);
+    }
     match settings {
         Some(settings) if complaints.is_empty() => Ok(settings),
         _ => Err(ConfigError::Wrong { name: name.to_owned(), complaints: complaints.take() }),

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `None` only with complaints; with complaints the value must not be used.
+/// `None` only with complaints; with complaints the value is good for nothing but finding further ones.
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
     let sip = sip(root.section("sip"));
     let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));

@@ -80,3 +80,9 @@ pub struct ListenSettings {
     /// Scorer threads.
     pub workers: usize,
 }
+
+impl ListenSettings {
+    pub(crate) fn model_config(&self) -> prosody::ModelConfig {
+        prosody::ModelConfig { path: self.model.clone(), onnxruntime: self.onnxruntime.clone() }
+    }
+}
