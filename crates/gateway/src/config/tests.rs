@@ -28,7 +28,9 @@ fn the_shipped_file_is_valid_and_holds_the_documented_defaults() {
     assert_eq!(settings.switchboard.rtp_ports, (20_000, 29_999));
     assert_eq!(settings.switchboard.sip.udp.expect("udp").to_string(), "127.0.0.1:5060");
     assert_eq!(settings.switchboard.sip.tcp.expect("tcp").to_string(), "127.0.0.1:5060");
-    assert_eq!(settings.switchboard.timers, call_core::Timers::default());
+    let asked = std::time::Duration::from_secs(30);
+    let timers = call_core::Timers { ping_every: Some(asked), ..call_core::Timers::default() };
+    assert_eq!(settings.switchboard.timers, timers);
     assert!(settings.warnings.iter().any(|warning| warning.contains("release")), "{:?}", settings.warnings);
 }
 
