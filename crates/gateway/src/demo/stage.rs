@@ -128,6 +128,7 @@ impl Stage {
             evidence: Evidence { desk_rtp: Some(self.desk_rtp), ..Evidence::default() },
             hang_up_at: began + self.script.ends,
             over_at: None,
+            replaced: None,
         };
         play.print_header()?;
         let stuck = began + self.script.ends + PATIENCE;
@@ -143,7 +144,7 @@ impl Stage {
             let wait = play.over_at.unwrap_or(play.hang_up_at).since(now).min(Duration::from_millis(200));
             select! {
                 recv(self.traces) -> event => if let Ok(event) = event { play.trace(event)? },
-                recv(self.noticed) -> noticed => if let Ok(noticed) = noticed { play.notice(noticed, clock.now())? },
+                recv(self.noticed) -> noticed => if let Ok(noticed) = noticed { play.notice(noticed, clock.now()) },
                 recv(self.seen) -> seen => if let Ok(seen) = seen { play.evidence.seen.push(seen) },
                 default(wait) => {}
             }
@@ -165,6 +166,8 @@ struct Play<'a> {
     evidence: Evidence,
     hang_up_at: Instant,
     over_at: Option<Instant>,
+    /// When the desk was taken over past us; until it is drawn in its place among what the gateway tells.
+    replaced: Option<Instant>,
 }
 
 impl Play<'_> {
@@ -182,6 +185,9 @@ impl Play<'_> {
     }
 
     fn trace(&mut self, event: TraceEvent) -> io::Result<()> {
+        if let Some(at) = self.replaced.take_if(|at| *at < event.at) {
+            self.direct(at)?;
+        }
         if let Some(ladder) = &mut self.ladder {
             let mut out = io::stdout().lock();
             write!(out, "{}", ladder.push(&event))?;
@@ -213,18 +219,17 @@ impl Play<'_> {
         self.hang_up_at = (joined + TALK_AFTER_JOIN).max(at + at_least);
     }
 
-    fn notice(&mut self, noticed: Noticed, now: Instant) -> io::Result<()> {
+    fn notice(&mut self, noticed: Noticed, now: Instant) {
         match (noticed.who, &noticed.event) {
             ("desk", PhoneEvent::Up) if self.evidence.noticed("desk", |event| *event == PhoneEvent::Up).is_none() => {
                 // The page's human may have left already.
                 let _ = self.stage.picked_up.send(());
             }
             ("caller", PhoneEvent::Ended { .. } | PhoneEvent::Failed(_)) => self.over_at = Some(now + CURTAIN),
-            ("desk", PhoneEvent::Replaced) => self.direct(noticed.at)?,
+            ("desk", PhoneEvent::Replaced) => self.replaced = Some(noticed.at),
             _ => {}
         }
         self.evidence.noticed.push(noticed);
-        Ok(())
     }
 
     /// Draws what passed the gateway by: only the desk's own telephone saw it.
