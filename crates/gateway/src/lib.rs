@@ -18,7 +18,6 @@ mod listening;
 mod log_writer;
 pub mod logging;
 mod media;
-mod memory;
 mod nice;
 pub mod nofile;
 mod preflight;

@@ -8,7 +8,6 @@ use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
-use crate::memory::Trim;
 use crate::sip_tcp::{self, TcpSip};
 use crate::sip_udp::{self, UdpSip};
 use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
@@ -164,7 +163,6 @@ impl Gateway {
             outputs,
             idle: None,
             published: clock.now(),
-            trim: Trim::default(),
             ledger_watch: LedgerWatch::default(),
         };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;

@@ -7,7 +7,6 @@ use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
-use crate::memory::Trim;
 use crate::sip_tcp::TcpSip;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Peers, Switchboard};
@@ -56,7 +55,6 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) outputs: Outputs,
     pub(crate) idle: Option<oneshot::Sender<()>>,
     pub(crate) published: Instant,
-    pub(crate) trim: Trim,
     pub(crate) ledger_watch: LedgerWatch,
 }
 
@@ -197,9 +195,6 @@ impl SwitchboardLoop {
         let now = self.clock.now();
         if now.since(self.published) >= PUBLISH_EVERY {
             self.published = now;
-            if self.trim.is_due(self.board.call_count(), now) {
-                crate::memory::give_back();
-            }
             self.outputs.listening.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);

@@ -24,8 +24,8 @@ const SPEECH: &[u8] = include_bytes!("../../../crates/gateway/assets/caller-calm
 /// New calls a second where the set-up is not what is measured.
 const RAMP: f64 = 100.0;
 const SETTLE: Duration = Duration::from_secs(2);
-/// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); at 40 s the gateway gives back.
-const REST: Duration = Duration::from_secs(45);
+/// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); then it must have been given back.
+const REST: Duration = Duration::from_secs(36);
 
 #[derive(Parser, Debug)]
 #[command(name = "load", about = "What a call costs: CPU, latency, loss, set-up, memory, simulated calls a second")]
