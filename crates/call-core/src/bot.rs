@@ -5,8 +5,9 @@
 
 use crate::call::{Call, PROMPT_LIMIT, World, reason};
 use crate::config::{BotReach, OnBotClose, OnBotRefusal};
+use crate::join::HUMAN_GONE;
 use crate::leg::{Dial, LegCommand, LegEvent, LegState};
-use crate::transfer::{HUMAN_GONE, Phase, Recovery};
+use crate::transfer::{Phase, Recovery};
 use call_model::{
     Because, BotCommand, Decision, EndCause, EndReason, FactKind, Layer, LegId, MediaCommand, Party, Prompt, Role,
     Trigger, Urgency,

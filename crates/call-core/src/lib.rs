@@ -7,14 +7,17 @@
 mod bot;
 mod call;
 pub mod config;
+mod consult;
 mod digits;
 mod ending;
 mod hearing;
+mod join;
 mod known;
 mod leg;
 mod metadata;
 mod peers;
 mod pop;
+mod popping;
 mod ports;
 mod release;
 mod seats;

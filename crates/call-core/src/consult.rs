@@ -1,0 +1,190 @@
+//! The desk leg until the join: dialled, refused, answered, accepted or not.
+
+use crate::call::{Call, World, reason};
+use crate::config::{AcceptGate, Desk};
+use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
+use crate::transfer::{Handoff, Phase};
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, Role};
+
+/// The desk leg until the join.
+impl Call {
+    /// Sends the consult INVITE.
+    pub(crate) fn ring_desk(&mut self, leg: LegId, world: &mut World<'_>) {
+        let Some(name) = self.leg(leg).map(|leg| leg.name.clone()) else { return };
+        let Some(desk) = world.config.desk(&name) else {
+            return self.give_up_desk(leg, HandoffOutcome::Failed, None, "not configured", world);
+        };
+        self.enter(Phase::Alerting { leg, give_up_at: world.now + world.config.timers.ring_timeout }, world.now);
+        self.dial_desk(leg, desk);
+    }
+
+    pub(crate) fn dial_desk(&mut self, leg: LegId, desk: &Desk) {
+        let consult = self.handoff.as_ref().and_then(|handoff| {
+            let (_, sip_call_id) = handoff.desk.clone()?;
+            Some(Consult { sip_call_id, facts: self.facts_of(handoff), plain: handoff.plain })
+        });
+        let codecs = self.codecs_for(&desk.codecs);
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.state = LegState::Dialling;
+        }
+        let dial = Dial { role: Role::Desk, name: desk.name.clone(), codecs, consult };
+        self.command(leg, LegCommand::Dial(Box::new(dial)));
+    }
+
+    pub(crate) fn facts_of(&self, handoff: &Handoff) -> HandoffFacts {
+        HandoffFacts { id: handoff.id, trigger: handoff.decision.trigger, score: self.known.score() }
+    }
+
+    /// Straight to a desk, by configuration: no bot, no gate, no pop.
+    pub(crate) fn dial_directly(&mut self, name: &str, world: &mut World<'_>) {
+        let desk = world.config.desk(name);
+        let Some((desk, leg)) = desk.and_then(|desk| Some((desk, self.add_leg(Role::Desk, name, LegState::Planned)?)))
+        else {
+            return self.end(EndCause::new(Party::Gateway, EndReason::NoRoute), world);
+        };
+        self.enter(Phase::Alerting { leg, give_up_at: world.now + world.config.timers.ring_timeout }, world.now);
+        self.dial_desk(leg, desk);
+    }
+
+    /// The refusal may be about the form of the rich INVITE rather than about the call: once more, plainly
+    /// (standards §2.2). The screen pop stays valid, as the `Call-ID` does.
+    pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent) -> bool {
+        let LegEvent::Refused { status: 415 | 420 | 488 } = event else { return false };
+        let alerting = matches!(self.phase, Phase::Alerting { leg, .. } if leg == id);
+        alerting && self.handoff.as_ref().is_some_and(|handoff| !handoff.plain)
+    }
+
+    pub(crate) fn on_desk(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
+        if self.wants_plain_retry(id, &event) {
+            return self.retry_plainly(id, world);
+        }
+        match (self.phase.clone(), event) {
+            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id && self.is_direct() => {
+                self.command(self.caller_id(), LegCommand::Ring);
+            }
+            (Phase::Alerting { leg, .. }, LegEvent::Answered { .. }) if leg == id => self.on_desk_answered(id, world),
+            (Phase::Alerting { leg, .. }, LegEvent::Refused { status }) if leg == id => {
+                self.on_desk_refused(status, world);
+            }
+            (Phase::Alerting { leg, .. } | Phase::Accepting { leg, .. }, LegEvent::Refused { status }) if leg == id => {
+                self.on_desk_lost(HandoffOutcome::Failed, Some(status), "the phone failed", world);
+            }
+            (Phase::Alerting { leg, .. }, LegEvent::Ended { status, .. }) if leg == id => {
+                self.on_desk_lost(HandoffOutcome::Failed, status, "the phone failed", world);
+            }
+            (Phase::Accepting { leg, .. }, LegEvent::Ended { .. }) if leg == id => {
+                self.on_desk_lost(HandoffOutcome::NotAccepted, None, "hung up before accepting", world);
+            }
+            (Phase::Joined { leg, .. }, LegEvent::Ended { .. } | LegEvent::Refused { .. }) if leg == id => {
+                self.on_human_gone(world);
+            }
+            (Phase::Releasing { leg, .. }, LegEvent::Ended { .. } | LegEvent::Refused { .. }) if leg == id => {
+                self.on_desk_left_in_release(world);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn retry_plainly(&mut self, id: LegId, world: &mut World<'_>) {
+        let Some(name) = self.leg(id).map(|leg| leg.name.clone()) else { return };
+        if let Some(handoff) = self.handoff.as_mut() {
+            handoff.plain = true;
+        }
+        self.note(Party::Desk, "refused the rich INVITE; once more with plain headers".to_owned());
+        if let Some(desk) = world.config.desk(&name) {
+            self.dial_desk(id, desk);
+        }
+    }
+
+    pub(crate) fn on_desk_answered(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.is_direct() {
+            let codec = self.leg(leg).and_then(|leg| leg.codec);
+            return self.answer_caller(codec);
+        }
+        let give_up_at = world.now + world.config.timers.accept_timeout;
+        self.enter(Phase::Accepting { leg, give_up_at }, world.now);
+        let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
+        let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
+        if auto || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {
+            self.join(leg, world);
+        }
+    }
+
+    pub(crate) fn on_desk_refused(&mut self, status: u16, world: &mut World<'_>) {
+        if self.is_direct() {
+            let reason = if status == 408 { EndReason::TimedOut } else { EndReason::Refused };
+            return self.end(EndCause::sip(Party::Desk, reason, status), world);
+        }
+        let (outcome, why) = match status {
+            486 | 600 => (HandoffOutcome::Busy, "the phone was busy"),
+            603 => (HandoffOutcome::Declined, "declined on the phone"),
+            408 | 480 | 487 => (HandoffOutcome::NoAnswer, "nobody answered"),
+            _ => (HandoffOutcome::Failed, "the phone could not be reached"),
+        };
+        self.on_desk_lost(outcome, Some(status), why, world);
+    }
+
+    pub(crate) fn on_ring_timeout(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.is_direct() {
+            return self.end(EndCause::sip(Party::Desk, EndReason::TimedOut, 408), world);
+        }
+        self.give_up_desk(leg, HandoffOutcome::NoAnswer, None, "nobody answered", world);
+    }
+
+    pub(crate) fn on_accept_timeout(&mut self, leg: LegId, world: &mut World<'_>) {
+        self.give_up_desk(leg, HandoffOutcome::NotAccepted, None, "not accepted in time", world);
+    }
+
+    /// Hangs the desk up and goes on without it.
+    pub(crate) fn give_up_desk(
+        &mut self,
+        leg: LegId,
+        outcome: HandoffOutcome,
+        sip: Option<u16>,
+        why: &'static str,
+        world: &mut World<'_>,
+    ) {
+        let (cause, text) = match outcome {
+            HandoffOutcome::NoAnswer => (EndCause::new(Party::Desk, EndReason::TimedOut), reason(408, "No answer")),
+            HandoffOutcome::NotAccepted => {
+                (EndCause::new(Party::Desk, EndReason::TimedOut), reason(480, "Not accepted"))
+            }
+            HandoffOutcome::Declined => (EndCause::new(Party::Desk, EndReason::Refused), reason(603, "Declined")),
+            _ => (EndCause::new(Party::Gateway, EndReason::Fault), reason(500, "Failed")),
+        };
+        self.hang_up(leg, &text, cause);
+        self.on_desk_lost(outcome, sip, why, world);
+    }
+
+    /// This desk did not work out: the next one.
+    pub(crate) fn on_desk_lost(
+        &mut self,
+        outcome: HandoffOutcome,
+        sip: Option<u16>,
+        why: &'static str,
+        world: &mut World<'_>,
+    ) {
+        let stage = match self.phase {
+            Phase::Accepting { .. } => HandoffStage::Accept,
+            _ => HandoffStage::Consult,
+        };
+        self.leave_desk(why, world);
+        if let Some(handoff) = self.handoff.as_mut() {
+            handoff.last = Some((outcome, stage, sip));
+        }
+        self.try_next_desk(world);
+    }
+
+    /// A key on the desk's phone.
+    pub(crate) fn on_desk_key(&mut self, id: LegId, digit: char, world: &mut World<'_>) {
+        match self.phase {
+            Phase::Accepting { leg, .. } if leg == id && digit == '1' => {
+                self.note(Party::Desk, "pressed 1".to_owned());
+                self.trace_pop("accepted");
+                self.join(leg, world);
+            }
+            Phase::Accepting { leg, .. } if leg == id => self.note(Party::Desk, format!("pressed {digit}")),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The join, and what follows it: proof, release, the end of a handoff, the way back to the bot.
+
+use crate::call::{Call, World};
+use crate::config::Release;
+use crate::transfer::{Phase, Recovery};
+use call_model::{
+    BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, PopUpdate, Prompt, TraceKind,
+};
+
+/// The join, and what follows it.
+impl Call {
+    /// Caller and human hear each other from here on: a swap of sources, no SIP.
+    pub(crate) fn join(&mut self, leg: LegId, world: &mut World<'_>) {
+        let release = self.may_release();
+        let release_at = release.then(|| world.now + world.config.timers.release_after);
+        self.enter(Phase::Joined { leg, release_at, release }, world.now);
+        self.prompt = None;
+        self.settle();
+        self.tell_bot(BotUpdate::HandoffAccepted);
+        if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {
+            self.pop(PopUpdate::Joined { desk, handoff });
+            self.trace_pop("joined");
+        }
+        if !release {
+            self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
+        }
+        self.on_media_proof(world);
+    }
+
+    /// The caller of a direct route is answered.
+    pub(crate) fn connect_directly(&mut self, world: &mut World<'_>) {
+        if let Phase::Alerting { leg, .. } = self.phase {
+            self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
+        }
+    }
+
+    pub(crate) fn may_release(&self) -> bool {
+        match self.about.release {
+            Release::Stay => false,
+            Release::Refer => true,
+            Release::Auto => self.about.can_refer,
+        }
+    }
+
+    /// RTP was seen from a leg. From the desk: the bot may go. From both: we may leave, when it is time.
+    pub(crate) fn on_media_proof(&mut self, world: &mut World<'_>) {
+        let Phase::Joined { leg, release_at, release } = self.phase else { return };
+        if !self.is_flowing(leg) {
+            return;
+        }
+        self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+        if release && release_at.is_none() && self.is_flowing(self.caller_id()) {
+            self.start_release(leg, world);
+        }
+    }
+
+    /// It is time to leave the path, if media is proven.
+    pub(crate) fn on_release_due(&mut self, world: &mut World<'_>) {
+        if let Phase::Joined { leg, release, .. } = self.phase {
+            self.phase = Phase::Joined { leg, release_at: None, release };
+            self.on_media_proof(world);
+        }
+    }
+
+    pub(crate) fn is_flowing(&self, leg: LegId) -> bool {
+        self.leg(leg).is_some_and(|leg| leg.flowing)
+    }
+
+    /// Tells the one outcome, once.
+    pub(crate) fn finish_handoff(&mut self, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>) {
+        let Some(handoff) = self.handoff.as_mut().filter(|handoff| !handoff.finished) else { return };
+        handoff.finished = true;
+        let (id, desk) = (handoff.id, handoff.desk.clone());
+        if let Some((desk, _)) = desk {
+            self.pop(PopUpdate::Ended { desk, handoff: id, outcome });
+        }
+        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip });
+    }
+
+    /// No desk took it.
+    pub(crate) fn on_handoff_failed(&mut self, world: &mut World<'_>) {
+        let last = self.handoff.as_ref().and_then(|handoff| handoff.last);
+        let (outcome, stage, sip) = last.unwrap_or((HandoffOutcome::NoTarget, HandoffStage::Route, None));
+        self.finish_handoff(outcome, stage, sip);
+        self.handoff = None;
+        if self.bot_is_up() {
+            self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
+        } else {
+            self.say_goodbye(EndCause::new(Party::Bot, EndReason::Unreachable), world);
+        }
+    }
+
+    /// The bot that is up has the caller again, and is told why.
+    pub(crate) fn back_to_bot(&mut self, outcome: &'static str, why: &str, world: &mut World<'_>) {
+        self.enter(Phase::WithBot, world.now);
+        self.prompt = None;
+        self.settle();
+        self.engine.handle_returned(world.now);
+        self.tell_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() });
+    }
+
+    /// The human hung up and the caller did not.
+    pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) {
+        let cause = EndCause::new(Party::Desk, EndReason::HungUp);
+        self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
+        self.leave_desk("the conversation is over", world);
+        self.handoff = None;
+        if self.is_direct() {
+            return self.end(cause, world);
+        }
+        self.enter(Phase::Recovering(Recovery::Bot { or_else: cause }), world.now);
+        if self.bot_is_up() {
+            return self.back_to_bot("human_gone", HUMAN_GONE, world);
+        }
+        self.settle();
+        self.dial_bot(world);
+    }
+
+    /// Nobody is left: tell the caller, then hang up.
+    pub(crate) fn say_goodbye(&mut self, cause: EndCause, world: &mut World<'_>) {
+        self.enter(Phase::Recovering(Recovery::Goodbye { cause }), world.now);
+        self.prompt = Some((Prompt::NobodyAvailable, world.now + crate::call::PROMPT_LIMIT));
+        self.settle();
+    }
+}
+
+/// What the bot is told when the human has gone.
+pub(crate) const HUMAN_GONE: &str = "the person who took the call has hung up";
+
+/// What a bot can say about it.
+const fn failure_in_words(outcome: HandoffOutcome) -> &'static str {
+    match outcome {
+        HandoffOutcome::NoTarget => "nobody is available at the moment",
+        HandoffOutcome::NoAnswer => "nobody answered",
+        HandoffOutcome::Busy => "the line was busy",
+        HandoffOutcome::Declined => "the person could not take the call",
+        HandoffOutcome::NotAccepted => "nobody took the call",
+        _ => "the call could not be passed on",
+    }
+}

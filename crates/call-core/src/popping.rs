@@ -1,0 +1,109 @@
+//! What a call tells the desk's page about its handoff, and what the page says back.
+
+use crate::call::{Call, World};
+use crate::switchboard::DeskRefused;
+use crate::transfer::Phase;
+use call_model::{DeskAction, DeskId, HandoffOutcome, HandoffPackage, Instant, LegId, PopUpdate, TraceKind};
+
+/// The screen pop.
+impl Call {
+    pub(crate) fn next_package(&mut self) -> Option<HandoffPackage> {
+        let handoff = self.handoff.as_mut()?;
+        handoff.version += 1;
+        Some(self.known.package(&self.about, handoff.id, &handoff.decision, handoff.version))
+    }
+
+    /// The package grew.
+    pub(crate) fn grow_pop(&mut self, world: &World<'_>) {
+        if let Some(pop) = self.handoff.as_mut().and_then(|handoff| handoff.pop.as_mut()) {
+            pop.note_growth();
+            self.amend_pop(world);
+        }
+    }
+
+    pub(crate) fn amend_pop(&mut self, world: &World<'_>) {
+        let every = world.config.timers.amend_every;
+        let Some(pop) = self.handoff.as_mut().and_then(|handoff| handoff.pop.as_mut()) else { return };
+        let desk = pop.desk.clone();
+        if pop.handle_timeout(every, world.now)
+            && let Some(package) = self.next_package()
+        {
+            self.pop(PopUpdate::Amended { desk, package: Box::new(package) });
+            self.trace_pop("amended");
+        }
+    }
+
+    pub(crate) fn pop_deadline(&self, config: &crate::SwitchboardConfig) -> Option<Instant> {
+        self.handoff.as_ref()?.pop.as_ref()?.poll_timeout(config.timers.amend_every)
+    }
+
+    pub(crate) fn trace_pop(&mut self, what: &'static str) {
+        let Some(handoff) = self.handoff.as_ref() else { return };
+        if let Some((desk, _)) = &handoff.desk {
+            let (handoff, desk) = (handoff.id, desk.clone());
+            self.trace(TraceKind::Pop { handoff, desk, what });
+        }
+    }
+
+    /// Takes the pop off the desk and gives the desk back.
+    pub(crate) fn leave_desk(&mut self, why: &'static str, world: &mut World<'_>) {
+        let Some(handoff) = self.handoff.as_mut() else { return };
+        let (id, popped) = (handoff.id, handoff.pop.take().is_some());
+        let Some((desk, _)) = handoff.desk.clone() else { return };
+        world.seats.give_back(&desk, id, world.now);
+        // After a release the conversation goes on without us, and what the human reads stays before them.
+        if popped && self.phase != Phase::Released {
+            self.pop(PopUpdate::Retracted { desk, handoff: id, why });
+            self.trace_pop("retracted");
+        }
+    }
+
+    /// A desk's page says something about the handoff.
+    pub(crate) fn handle_desk(
+        &mut self,
+        desk: &DeskId,
+        action: &DeskAction,
+        world: &mut World<'_>,
+    ) -> Result<(), DeskRefused> {
+        let (DeskAction::Acknowledged(id) | DeskAction::Accepted(id) | DeskAction::Declined(id)) = action;
+        let handoff = self.handoff.as_mut().filter(|handoff| handoff.id == *id && handoff.pop.is_some());
+        let handoff = handoff.filter(|handoff| handoff.desk.as_ref().is_some_and(|(of, _)| of == desk));
+        let Some(handoff) = handoff else { return Err(DeskRefused::NotYours) };
+        match action {
+            DeskAction::Acknowledged(_) => {
+                let first = handoff.pop.as_mut().is_some_and(|pop| !core::mem::replace(&mut pop.acknowledged, true));
+                if first {
+                    self.trace_pop("acknowledged");
+                }
+                if let Phase::Offering { leg, .. } = self.phase {
+                    self.ring_desk(leg, world);
+                }
+            }
+            DeskAction::Accepted(_) => {
+                let first = !core::mem::replace(&mut handoff.accepted_on_page, true);
+                if first && self.phase.is_consulting() {
+                    self.trace_pop("accepted");
+                }
+                match self.phase {
+                    Phase::Offering { leg, .. } => self.ring_desk(leg, world),
+                    Phase::Accepting { leg, .. } => self.join(leg, world),
+                    _ => {}
+                }
+            }
+            DeskAction::Declined(_) => match self.phase {
+                Phase::Offering { leg, .. } | Phase::Alerting { leg, .. } | Phase::Accepting { leg, .. } => {
+                    self.trace_pop("declined");
+                    self.give_up_desk(leg, HandoffOutcome::Declined, None, "you declined", world);
+                }
+                _ => return Err(DeskRefused::TooLate),
+            },
+        }
+        self.settle();
+        Ok(())
+    }
+
+    pub(crate) fn on_pop_unacknowledged(&mut self, leg: LegId, world: &mut World<'_>) {
+        self.trace_pop("unacknowledged");
+        self.ring_desk(leg, world);
+    }
+}
