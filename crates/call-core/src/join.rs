@@ -70,11 +70,11 @@ impl Call {
     pub(crate) fn finish_handoff(&mut self, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>) {
         let Some(handoff) = self.handoff.as_mut().filter(|handoff| !handoff.finished) else { return };
         handoff.finished = true;
-        let (id, desk) = (handoff.id, handoff.desk.clone());
+        let (id, desk, method) = (handoff.id, handoff.desk.clone(), handoff.method);
         if let Some((desk, _)) = desk {
             self.pop(PopUpdate::Ended { desk, handoff: id, outcome });
         }
-        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip });
+        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip, method });
     }
 
     /// No desk took it.

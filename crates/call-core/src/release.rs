@@ -7,7 +7,7 @@
 use crate::call::{Call, World, reason};
 use crate::leg::{LegCommand, ReferProgress};
 use crate::transfer::{Phase, Recovery};
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, TraceKind};
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party, TraceKind};
 use core::time::Duration;
 
 /// How far the release is.
@@ -34,6 +34,7 @@ impl Call {
     /// Sends REFER.
     pub(crate) fn start_release(&mut self, leg: LegId, world: &mut World<'_>) {
         let Some(facts) = self.handoff.as_ref().map(|handoff| self.facts_of(handoff)) else { return };
+        self.use_method(Method::ReferTrunk);
         let until = world.now + world.config.timers.refer_result_timeout + NET;
         self.enter(Phase::Releasing { leg, step: ReleaseStep::Asked { until } }, world.now);
         self.trace_release("REFER sent", None);
@@ -101,14 +102,19 @@ impl Call {
         match step {
             ReleaseStep::Confirmed { .. } => {}
             ReleaseStep::Asked { .. } => {
+                self.use_method(Method::Stay);
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);
                 self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
             }
             ReleaseStep::DeskLeft { .. } => {
+                self.use_method(Method::Stay);
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);
                 self.on_human_gone(world);
             }
-            ReleaseStep::CallerLeft { .. } => self.end(EndCause::new(Party::Caller, EndReason::HungUp), world),
+            ReleaseStep::CallerLeft { .. } => {
+                self.use_method(Method::Stay);
+                self.end(EndCause::new(Party::Caller, EndReason::HungUp), world);
+            }
         }
     }
 
@@ -187,6 +193,7 @@ impl Call {
         if caller.is_some_and(|caller| !caller.silent) {
             self.trace_release("NOTIFY 200, yet the caller's audio still comes here: we stay", None);
             self.note(Party::Desk, "did not hang up the replaced leg".to_owned());
+            self.use_method(Method::Stay);
             self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, Some(200));
             return self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
         }
@@ -200,6 +207,12 @@ impl Call {
         let cause = EndCause::new(Party::Gateway, EndReason::Released);
         self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);
         self.end(cause, world);
+    }
+
+    fn use_method(&mut self, method: Method) {
+        if let Some(handoff) = self.handoff.as_mut() {
+            handoff.method = method;
+        }
     }
 
     fn trace_release(&mut self, what: &str, status: Option<u16>) {

@@ -6,8 +6,8 @@ use crate::leg::LegState;
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
 use call_model::{
-    BotUpdate, Decision, DeskId, EndCause, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate,
-    Role, TraceKind, TransferState,
+    BotUpdate, Decision, DeskId, EndCause, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party,
+    PopUpdate, Role, TraceKind, TransferState,
 };
 use routing::Wanted;
 
@@ -83,6 +83,8 @@ pub(crate) struct Handoff {
     pub(crate) plain: bool,
     /// How the latest attempt failed.
     pub(crate) last: Option<(HandoffOutcome, HandoffStage, Option<u16>)>,
+    /// How caller and human are, or will be, together.
+    pub(crate) method: Method,
     /// Its outcome was told.
     pub(crate) finished: bool,
 }
@@ -121,6 +123,7 @@ impl Call {
             accepted_on_page: false,
             plain: false,
             last: None,
+            method: Method::Stay,
             finished: false,
         });
         self.try_next_desk(world);

@@ -57,6 +57,8 @@ pub enum HandoffOutcome {
     Joined,
     /// Joined, then released: we left the path.
     Released,
+    /// Joined, but nobody proved by speech on both sides that they hear each other; they stay connected.
+    Unproven,
     /// Nobody was there to ring.
     NoTarget,
     /// Rang out.
@@ -73,12 +75,51 @@ pub enum HandoffOutcome {
     CallerGone,
 }
 
+/// How caller and human were brought together, or last tried to be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Method {
+    /// We stay in the path and swap audio.
+    #[default]
+    Stay,
+    /// REFER of the trunk, with Replaces of the desk's dialog.
+    ReferTrunk,
+    /// REFER of the desk's side, with Replaces of the caller's dialog.
+    ReferDesk,
+    /// INVITE with Replaces from the desk's side.
+    Replaced,
+    /// Dialled and bridged on answer, with neither whisper nor gate.
+    Cold,
+    /// REFER of the trunk to the target, without consultation.
+    Blind,
+}
+
+impl Method {
+    /// The token used on every surface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stay => "stay",
+            Self::ReferTrunk => "refer_trunk",
+            Self::ReferDesk => "refer_desk",
+            Self::Replaced => "replaced",
+            Self::Cold => "cold",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl HandoffOutcome {
     /// The token used on every surface.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Joined => "joined",
             Self::Released => "released",
+            Self::Unproven => "unproven",
             Self::NoTarget => "no_target",
             Self::NoAnswer => "no_answer",
             Self::Busy => "busy",

@@ -21,7 +21,7 @@ pub use bot::{BotCommand, BotEvent, BotUpdate};
 pub use cause::{EndCause, EndReason, Party};
 pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
 pub use ids::{CallId, HandoffId, IdSource, LegId, Role};
-pub use leg::{HandoffOutcome, HandoffStage, TransferState};
+pub use leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 pub use media::{Codec, Direction, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector};
 pub use package::HandoffPackage;
 pub use pop::{DeskAction, DeskId, PopUpdate};

@@ -192,6 +192,11 @@ pub enum MediaEvent {
         /// How long it has been.
         lasted: Duration,
     },
+    /// Speech energy was heard from the leg: first when its audio starts, then at most once per second while it speaks.
+    Speaks {
+        /// The leg.
+        leg: LegId,
+    },
     /// A key press ended (telephone-event, RFC 4733), reported once.
     Digit {
         /// The leg.

@@ -3,11 +3,12 @@
 use crate::cause::{EndCause, Party};
 use crate::fact::{Decision, Fact};
 use crate::ids::{CallId, HandoffId, LegId, Role};
-use crate::leg::{HandoffOutcome, HandoffStage, TransferState};
+use crate::leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 use crate::media::{LegStats, Selector};
 use crate::pop::DeskId;
 use crate::secret::Redacted;
 use crate::time::Instant;
+use core::time::Duration;
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -122,6 +123,21 @@ pub enum TraceKind {
         stage: HandoffStage,
         /// The SIP status that decided, when there was one.
         sip: Option<u16>,
+        /// By which method.
+        method: Method,
+    },
+    /// A call that a human had taken ended soon after; it is charged to the desk.
+    EarlyDrop {
+        /// The handoff.
+        handoff: HandoffId,
+        /// The desk that had the caller.
+        desk: DeskId,
+        /// Who hung up, or whose side failed.
+        by: Party,
+        /// How long after the join.
+        after: Duration,
+        /// What is known of why, in words: the `Reason` of the BYE, a SIP status, missing audio.
+        cause: String,
     },
     /// A leg ended.
     LegEnded {

@@ -179,11 +179,17 @@ impl Ladder {
                 let id = if self.style.ids { format!("handoff {handoff} ") } else { String::new() };
                 self.note(GATEWAY, &format!("{id}to {desk}: {because}"), Paint::State)
             }
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
                 let id = if self.style.ids { format!(" {handoff}") } else { String::new() };
-                self.note(GATEWAY, &format!("handoff{id}: {}", outcome_words(*outcome, *stage, *sip)), Paint::State)
+                self.note(
+                    GATEWAY,
+                    &format!("handoff{id}: {}", outcome_words(*outcome, *stage, *sip, *method)),
+                    Paint::State,
+                )
             }
-            TraceKind::Release { .. } => self.note(GATEWAY, &describe(kind), Paint::State),
+            TraceKind::Release { .. } | TraceKind::EarlyDrop { .. } => {
+                self.note(GATEWAY, &describe(kind), Paint::State)
+            }
             TraceKind::Quality { stats, role, .. } if self.style.verbose => {
                 self.note(lane_of(*role).min(GATEWAY), &quality(stats), Paint::Dim)
             }

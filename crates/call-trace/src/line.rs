@@ -2,8 +2,8 @@
 
 use crate::text::{one_line, quoted};
 use call_model::{
-    Decision, FactKind, HandoffOutcome, HandoffStage, Instant, LegStats, Prompt, Role, Selector, Speaker, TraceEvent,
-    TraceKind, Urgency,
+    Decision, FactKind, HandoffOutcome, HandoffStage, Instant, LegStats, Method, Prompt, Role, Selector, Speaker,
+    TraceEvent, TraceKind, Urgency,
 };
 use core::fmt::Write as _;
 
@@ -33,8 +33,11 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::Release { what, status } => release(what, *status),
         TraceKind::Flowing { role, .. } => format!("RTP flows from {role}"),
         TraceKind::Quality { role, stats, .. } => format!("quality of {role}: {}", quality(stats)),
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
-            format!("handoff {handoff} ended: {}", outcome_words(*outcome, *stage, *sip))
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            format!("handoff {handoff} ended: {}", outcome_words(*outcome, *stage, *sip, *method))
+        }
+        TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
+            format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())
         }
         TraceKind::LegEnded { role, cause, .. } => format!("{role} leg ended: {cause}"),
         TraceKind::Ended { cause } => format!("call ended: {cause}"),
@@ -150,9 +153,11 @@ fn release(what: &str, status: Option<u16>) -> String {
 }
 
 /// How a handoff ended; where, only when it went wrong.
-pub(crate) fn outcome_words(outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>) -> String {
+pub(crate) fn outcome_words(outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>, method: Method) -> String {
     match outcome {
-        HandoffOutcome::Joined | HandoffOutcome::Released => outcome.to_string(),
+        HandoffOutcome::Joined | HandoffOutcome::Released if method == Method::Stay => outcome.to_string(),
+        HandoffOutcome::Joined | HandoffOutcome::Released => format!("{outcome} by {method}"),
+        HandoffOutcome::Unproven => format!("{outcome}: no speech from both sides"),
         _ => format!("{outcome} at {stage}{}", status_words(sip)),
     }
 }

@@ -74,6 +74,7 @@ fn ended(outcome: HandoffOutcome) -> &'static str {
     match outcome {
         HandoffOutcome::Joined => "Handed over; we stay in the path.",
         HandoffOutcome::Released => "Handed over, and we are out of the path.",
+        HandoffOutcome::Unproven => "Connected, but nobody proved that they hear each other.",
         HandoffOutcome::NoTarget => "Nobody is there to take it.",
         HandoffOutcome::NoAnswer => "Nobody answered.",
         HandoffOutcome::Busy => "The desk is busy.",

@@ -39,8 +39,11 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::Began { from, to, trunk, .. } => tracing::info!(call, %from, %to, trunk, "call began"),
         TraceKind::State { from, to } => tracing::info!(call, %from, %to, "state"),
         TraceKind::Routed { handoff, desk, .. } => tracing::info!(call, %handoff, %desk, "desk chosen"),
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
-            tracing::info!(call, %handoff, %outcome, %stage, sip, "handoff ended");
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            tracing::info!(call, %handoff, %outcome, %stage, sip, %method, "handoff ended");
+        }
+        TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
+            tracing::warn!(call, %handoff, %desk, %by, ?after, cause, "the call ended soon after the handoff");
         }
         TraceKind::LegEnded { leg, role, cause } => tracing::debug!(call, %leg, %role, %cause, "leg ended"),
         TraceKind::Ended { cause } => tracing::info!(call, %cause, "call ended"),

@@ -249,7 +249,7 @@ impl Board {
     fn end(&mut self, handoff: HandoffId, outcome: HandoffOutcome) {
         match outcome {
             // People talk: the card stays until the conversation is over.
-            HandoffOutcome::Joined => {
+            HandoffOutcome::Joined | HandoffOutcome::Unproven => {
                 self.mark(handoff, PopStatus::Joined);
             }
             HandoffOutcome::Released => {
@@ -313,6 +313,7 @@ const fn outcome_words(outcome: HandoffOutcome) -> &'static str {
     match outcome {
         HandoffOutcome::Joined => "you were connected",
         HandoffOutcome::Released => "you were connected",
+        HandoffOutcome::Unproven => "you were connected, but not heard both ways",
         HandoffOutcome::NoTarget => "nobody was there to ring",
         HandoffOutcome::NoAnswer => "it rang out",
         HandoffOutcome::Busy => "the phone was busy",

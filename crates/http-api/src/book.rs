@@ -92,7 +92,7 @@ impl Book {
                 record.handoff =
                     Some(Handoff { id: *handoff, desk: desk.0.clone(), because: because.clone(), over: None });
             }
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, .. } => {
                 record.handoff_ended(*handoff, *outcome, *stage, *sip);
             }
             TraceKind::Quality { leg, role, stats } => {

@@ -55,11 +55,18 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
         TraceKind::Release { what, status } => ("release", json!({"what": what, "status": status})),
         TraceKind::Flowing { leg, role } => ("flowing", json!({"leg": leg.to_string(), "role": role.to_string()})),
         TraceKind::Quality { leg, role, stats } => ("quality", to_value(LegShape::from_model(*leg, *role, stats))),
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip } => (
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => (
             "handoff_ended",
             json!({
                 "handoff": handoff.to_string(), "outcome": outcome.as_str(), "stage": stage.to_string(), "sip": sip,
-                "retryable": outcome.retryable(),
+                "retryable": outcome.retryable(), "method": method.as_str(),
+            }),
+        ),
+        TraceKind::EarlyDrop { handoff, desk, by, after, cause } => (
+            "early_drop",
+            json!({
+                "handoff": handoff.to_string(), "desk": desk.0, "by": by.to_string(), "after_ms": after.as_millis(),
+                "cause": cause,
             }),
         ),
         TraceKind::LegEnded { leg, role, cause } => {

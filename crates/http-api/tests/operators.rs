@@ -57,6 +57,7 @@ fn whole_call(world: &World) {
         outcome: HandoffOutcome::NoAnswer,
         stage: HandoffStage::Consult,
         sip: Some(480),
+        method: call_model::Method::Stay,
     };
     trace(world, CALL, 65_000, ended);
     trace(world, CALL, 70_000, TraceKind::Ended { cause: EndCause::new(Party::Caller, EndReason::HungUp) });

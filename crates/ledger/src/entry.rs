@@ -49,7 +49,7 @@ impl Entry {
             }
             TraceKind::Pop { handoff, desk, what } => Change::Pop { handoff: *handoff, desk: desk.0.clone(), what },
             TraceKind::State { from, to } => Change::State { from: *from, to: *to },
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, .. } => {
                 Change::HandoffEnded { handoff: *handoff, outcome: *outcome, stage: *stage, sip: *sip }
             }
             TraceKind::Ended { cause } => Change::Ended(*cause),
@@ -57,6 +57,10 @@ impl Entry {
             TraceKind::LegEnded { role, cause, .. } => {
                 Change::Other { kind: "leg_ended", what: format!("{role}: {cause}") }
             }
+            TraceKind::EarlyDrop { desk, by, after, cause, .. } => Change::Other {
+                kind: "early_drop",
+                what: format!("{by} after {} s at {desk}: {cause}", after.as_secs()),
+            },
             TraceKind::Note { about, text } => Change::Other { kind: "note", what: format!("{about}: {text}") },
             TraceKind::Sip { .. }
             | TraceKind::Fed { .. }

@@ -2,7 +2,8 @@
 
 use call_model::{
     Because, CallId, Decision, DeskId, EndCause, EndReason, Fact, FactKind, HandoffId, HandoffOutcome, HandoffStage,
-    Instant, Layer, Party, Redacted, TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore, WallAnchor,
+    Instant, Layer, Method, Party, Redacted, TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
+    WallAnchor,
 };
 use ledger::{Ledger, OpenError, Place, Report};
 use std::path::PathBuf;
@@ -66,7 +67,13 @@ fn whole_call(ledger: &Ledger) {
     let desk = || DeskId("anna".into());
     let pop = |what| TraceKind::Pop { handoff: HANDOFF, desk: desk(), what };
     let state = |from, to| TraceKind::State { from, to };
-    let end = |outcome| TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage: HandoffStage::Join, sip: None };
+    let end = |outcome| TraceKind::HandoffEnded {
+        handoff: HANDOFF,
+        outcome,
+        stage: HandoffStage::Join,
+        sip: None,
+        method: Method::Stay,
+    };
     begin(ledger, CALL, 1000);
     record(ledger, CALL, 5000, voice(0.25));
     record(ledger, CALL, 6000, voice(0.75));
@@ -115,7 +122,12 @@ fn a_handoff_without_a_desk_is_recorded_too() {
     begin(&ledger, CALL, 1);
     record(&ledger, CALL, 2, TraceKind::Decided(decision()));
     let (outcome, stage) = (HandoffOutcome::NoTarget, HandoffStage::Route);
-    record(&ledger, CALL, 3, TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: None });
+    record(
+        &ledger,
+        CALL,
+        3,
+        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: None, method: Method::Stay },
+    );
     let rows = ledger.handoffs(10).expect("an answer");
     assert_eq!((rows[0].outcome.as_deref(), rows[0].trigger.as_deref()), (Some("no_target"), Some("distress")));
     assert_eq!(rows[0].desk, None);
@@ -132,7 +144,12 @@ fn outcomes_are_counted_with_the_wait_within_a_span() {
         record(&ledger, call, 50_000, TraceKind::Routed { handoff, desk: DeskId("ben".into()), because });
         if n < 2 {
             let (outcome, stage) = (HandoffOutcome::NoAnswer, HandoffStage::Consult);
-            record(&ledger, call, 75_000, TraceKind::HandoffEnded { handoff, outcome, stage, sip: Some(480) });
+            record(
+                &ledger,
+                call,
+                75_000,
+                TraceKind::HandoffEnded { handoff, outcome, stage, sip: Some(480), method: Method::Stay },
+            );
         }
     }
     let rows = ledger.outcomes(0, u64::MAX).expect("an answer");

@@ -216,6 +216,7 @@ impl Switchboard {
         let call = match &event {
             MediaEvent::Flowing { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Speaks { leg }
             | MediaEvent::Digit { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Quality { leg, .. }

@@ -2,7 +2,7 @@
 
 use call_model::{
     Because, CallId, Decision, DeskId, Emotion, EndCause, EndReason, Fact, FactKind, HandoffId, HandoffOutcome,
-    HandoffStage, Instant, Layer, LegId, Party, Redacted, Role, Selector, Speaker, TraceEvent, TraceKind,
+    HandoffStage, Instant, Layer, LegId, Method, Party, Redacted, Role, Selector, Speaker, TraceEvent, TraceKind,
     TransferState, Trigger, Urgency, VoiceScore,
 };
 
@@ -94,7 +94,10 @@ fn release(s: &mut Story) {
     s.got(24_340, Role::Caller, "481 Call/Transaction Does Not Exist");
     s.state(24_340, TransferState::Releasing, TransferState::Released);
     let (outcome, stage) = (HandoffOutcome::Released, HandoffStage::Release);
-    s.add(24_340, TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(200) });
+    s.add(
+        24_340,
+        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(200), method: Method::ReferTrunk },
+    );
     s.leg_ended(24_340, 0, Role::Caller, Party::Gateway, EndReason::Released);
     s.add(24_340, TraceKind::Ended { cause: EndCause::new(Party::Gateway, EndReason::Released) });
 }
