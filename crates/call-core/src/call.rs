@@ -186,8 +186,8 @@ impl Call {
     pub(crate) fn handle_media(&mut self, event: MediaEvent, world: &mut World<'_>) {
         match event {
             MediaEvent::Flowing { leg, .. } => self.on_flowing(leg, world),
-            MediaEvent::Speaks { .. } => {}
             MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
+            MediaEvent::Speaks { .. } | MediaEvent::Paused { .. } => {}
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
             MediaEvent::Quality { leg, stats, .. } => {

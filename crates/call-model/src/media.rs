@@ -192,8 +192,13 @@ pub enum MediaEvent {
         /// How long it has been.
         lasted: Duration,
     },
-    /// Speech energy was heard from the leg: first when its audio starts, then at most once per second while it speaks.
+    /// Somebody begins to speak: audio above -45 dBov for 100 ms. Told once, and they speak on until [`Self::Paused`].
     Speaks {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Somebody who spoke has not for 700 ms, whether silence came or nothing.
+    Paused {
         /// The leg.
         leg: LegId,
     },

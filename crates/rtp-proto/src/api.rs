@@ -232,6 +232,8 @@ pub enum TimerName {
     Fill,
     /// A leg may have been silent for too long.
     Silent,
+    /// Somebody who spoke may have paused.
+    Pause,
     /// A key press whose last packets were lost is over.
     DigitEnd,
     /// RTCP is due (RFC 3550 §6.2).

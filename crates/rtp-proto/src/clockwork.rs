@@ -129,6 +129,8 @@ impl MediaEngine {
         report_marks(leg.id, stream, outputs);
         let frame = stream.playout.next(now);
         stream.played += u64::from(frame.is_some());
+        let begins = frame.as_ref().is_some_and(|frame| leg.speech.hear(Codec::Pcmu, frame, now));
+        let id = leg.id;
         let heard = match leg.feed.selector {
             Selector::Leg(_) if now.since(stream.heard) < config.fill_after => None,
             Selector::Leg(_) => Some(([MULAW_SILENCE; FRAME], None)),
@@ -139,6 +141,9 @@ impl MediaEngine {
             outputs.push_back(Output::StreamFrame { leg: leg.id, mulaw });
             let event = played.map(|prompt| MediaEvent::Played { leg: leg.id, prompt });
             outputs.extend(event.map(Output::Event));
+        }
+        if begins {
+            self.report_speech(index, id, now);
         }
         let frame = frame.unwrap_or([MULAW_SILENCE; FRAME]);
         for i in 0.. {
@@ -172,6 +177,7 @@ impl MediaEngine {
             TimerName::Fill => self.on_fill(index, now),
             TimerName::Silent => self.on_silent(index, now),
             TimerName::DigitEnd => self.on_digit_end(index, now),
+            TimerName::Pause => self.on_pause(index, now),
             TimerName::Rtcp => {
                 self.report_rtcp(index, false, now);
                 let interval = self.rtcp_interval();
@@ -230,6 +236,16 @@ impl MediaEngine {
             due = now + after;
         }
         self.arm(index, TimerName::Silent, due, now);
+    }
+
+    fn on_pause(&mut self, index: u32, now: Instant) {
+        let Some(leg) = self.at_mut(index) else { return };
+        let id = leg.id;
+        if leg.speech.handle_timeout(now) {
+            self.outputs.push_back(Output::Event(MediaEvent::Paused { leg: id }));
+        } else if let Some(due) = leg.speech.poll_timeout() {
+            self.arm(index, TimerName::Pause, due, now);
+        }
     }
 
     fn on_digit_end(&mut self, index: u32, now: Instant) {

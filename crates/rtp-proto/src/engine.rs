@@ -3,6 +3,7 @@
 use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
 use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg};
+use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -138,7 +139,8 @@ impl MediaEngine {
         });
         let feed = Feed::new(Selector::Silence, now);
         let listeners = Vec::with_capacity(4);
-        self.slots[index as usize].leg = Some(Box::new(Leg { id, kind, feed, listeners, paced: false }));
+        self.slots[index as usize].leg =
+            Some(Box::new(Leg { id, kind, feed, listeners, paced: false, speech: Speech::default() }));
         self.by_id.insert(id, index);
         let every = self.config.quality_every;
         self.arm(index, TimerName::Quality, now + every, now);

@@ -8,6 +8,7 @@ use crate::latch::{Admission, Latch};
 use crate::outgoing::Outgoing;
 use crate::playout::Playout;
 use crate::reception::{Place, Reception};
+use crate::speech::Speech;
 use call_model::{Codec, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -24,6 +25,8 @@ pub(crate) struct Leg {
     pub(crate) listeners: Vec<u32>,
     /// In the engine's list of paced legs.
     pub(crate) paced: bool,
+    /// Whether somebody speaks on it.
+    pub(crate) speech: Speech,
 }
 
 #[derive(Debug)]

@@ -18,6 +18,7 @@ mod playout;
 mod reception;
 mod relay;
 mod rtcp;
+mod speech;
 
 pub use api::{
     EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TapSink, TimerName,

@@ -8,6 +8,7 @@ use crate::header::{self, HEADER, Header};
 use crate::leg::{Arrival, Content, Feed, Kind, RtpLeg};
 use crate::outgoing::Stamp;
 use crate::rtcp;
+use crate::speech::Speech;
 use call_model::{Codec, Instant, LegId, MediaEvent, TapFrame};
 use core::net::SocketAddr;
 
@@ -71,8 +72,18 @@ impl MediaEngine {
         let Kind::Rtp(rtp) = &mut leg.kind else { return None };
         let arrival = rtp.receive(from, packet, now)?;
         let tapped = rtp.tapped;
+        let begins = match arrival.content {
+            Content::Audio(codec) => {
+                let audio = packet.get(arrival.header.payload.clone()).unwrap_or(&[]);
+                leg.speech.hear(codec, audio, now)
+            }
+            Content::Event(_) | Content::ComfortNoise => false,
+        };
         if arrival.flowing {
             self.outputs.push_back(Output::Event(MediaEvent::Flowing { leg: id, from }));
+        }
+        if begins {
+            self.report_speech(slot.index, id, now);
         }
         if tapped {
             self.tap_packet(id, &arrival.header, packet);
@@ -81,6 +92,12 @@ impl MediaEngine {
             self.follow_digits(slot.index, arrival.header.timestamp, event, arrival.place.fresh, now);
         }
         Some(arrival)
+    }
+
+    /// Somebody begins to speak; from now on it is watched when they pause.
+    pub(crate) fn report_speech(&mut self, index: u32, leg: LegId, now: Instant) {
+        self.outputs.push_back(Output::Event(MediaEvent::Speaks { leg }));
+        self.arm(index, TimerName::Pause, now + Speech::PAUSES, now);
     }
 
     fn tap_packet(&mut self, leg: LegId, header: &Header, packet: &[u8]) {

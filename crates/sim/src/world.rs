@@ -431,10 +431,11 @@ impl World {
                 self.carry_sip(flow.transport, || Item::SipToPhone(party, flow, bytes.clone()));
             }
             Output::Media(command) if !self.audio => {
-                // Whoever is there is taken to be heard.
+                // Whoever is there is taken to be heard, and to have something to say.
                 if let MediaCommand::Remote { leg, media } = command {
                     let flowing = MediaEvent::Flowing { leg, from: media.rtp };
                     self.switchboard.handle_media(flowing, now);
+                    self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
                 }
             }
             Output::Media(command) => {

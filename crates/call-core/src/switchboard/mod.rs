@@ -217,6 +217,7 @@ impl Switchboard {
             MediaEvent::Flowing { leg, .. }
             | MediaEvent::Silent { leg, .. }
             | MediaEvent::Speaks { leg }
+            | MediaEvent::Paused { leg }
             | MediaEvent::Digit { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Quality { leg, .. }

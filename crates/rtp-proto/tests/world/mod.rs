@@ -223,6 +223,16 @@ impl World {
         self.got.remove(&leg(index)).unwrap_or_default()
     }
 
+    /// Who began to speak (true) or paused (false), in order.
+    pub(crate) fn speech(&self) -> Vec<(LegId, bool)> {
+        let speech = |event: &MediaEvent| match event {
+            MediaEvent::Speaks { leg } => Some((*leg, true)),
+            MediaEvent::Paused { leg } => Some((*leg, false)),
+            _ => None,
+        };
+        self.events.iter().filter_map(speech).collect()
+    }
+
     pub(crate) fn digits(&self) -> Vec<(LegId, char)> {
         let digit = |event: &MediaEvent| match event {
             MediaEvent::Digit { leg, digit, .. } => Some((*leg, *digit)),
