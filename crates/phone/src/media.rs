@@ -9,6 +9,7 @@ use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 const PACKET: Duration = Duration::from_millis(20);
 
@@ -56,8 +57,10 @@ pub struct Media {
     timestamp: u32,
     position: u64,
     /// The frame of a source that repeats itself, once it was made.
-    repeated: Option<(Codec, Vec<u8>)>,
+    repeated: Option<(Codec, Arc<[u8]>)>,
     next: Option<Instant>,
+    /// Only every so manyth packet is sent.
+    every: u32,
     keys: VecDeque<(char, Duration)>,
     pressing: Option<Press>,
     highest: Option<u16>,
@@ -90,6 +93,7 @@ impl Media {
             position: 0,
             repeated: None,
             next: None,
+            every: 1,
             keys: VecDeque::new(),
             pressing: None,
             highest: None,
@@ -127,6 +131,12 @@ impl Media {
         self.muted = muted;
     }
 
+    /// Sends only every `every`th packet of its stream from now on: what a simulator needs of a conversation in which
+    /// nothing happens.
+    pub fn thin_out(&mut self, every: u32) {
+        self.every = every.max(1);
+    }
+
     /// Presses a key (`0`-`9`, `*`, `#`, `A`-`D`) for `held`, after those already queued.
     pub fn press(&mut self, key: char, held: Duration) {
         self.keys.push_back((key, held));
@@ -140,23 +150,23 @@ impl Media {
     /// The packet due now, if one is.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<RtpOut> {
         let due = self.next.filter(|due| *due <= now)?;
-        self.next = Some(due + PACKET);
+        self.next = Some(due + PACKET * self.every);
         let remote = self.remote?;
         let (timestamp, position) = (self.timestamp, self.position);
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
-        self.position += FRAME as u64;
+        self.timestamp = self.timestamp.wrapping_add(FRAME as u32 * self.every);
+        self.position += FRAME as u64 * u64::from(self.every);
         if self.muted || !remote.direction.sends() {
             return None;
         }
-        let (payload_type, marker, timestamp, payload) = match self.key_packet(timestamp) {
-            Some((started, marker, payload)) => (remote.telephone_event?, marker, started, payload),
+        let bytes = match self.key_packet(timestamp) {
+            Some((started, marker, payload)) => self.packet(remote.telephone_event?, marker, started, &payload),
             None => {
+                let (payload_type, marker) = (remote.codec.payload_type(), self.measured.sent == 0);
                 let payload = self.frame(position, remote.codec)?;
-                (remote.codec.payload_type(), self.measured.sent == 0, timestamp, payload)
+                self.packet(payload_type, marker, timestamp, &payload)
             }
         };
         self.measured.sent += 1;
-        let bytes = self.packet(payload_type, marker, timestamp, &payload);
         Some(RtpOut { to: remote.rtp, bytes })
     }
 
@@ -196,14 +206,14 @@ impl Media {
         within.map(|(_, length)| *length).max().unwrap_or_default()
     }
 
-    fn frame(&mut self, position: u64, codec: Codec) -> Option<Vec<u8>> {
+    fn frame(&mut self, position: u64, codec: Codec) -> Option<Arc<[u8]>> {
         if !self.source.repeats() {
-            return self.source.frame(position, codec);
+            return self.source.frame(position, codec).map(Arc::from);
         }
         if self.repeated.as_ref().is_none_or(|(of, _)| *of != codec) {
-            self.repeated = Some((codec, self.source.frame(position, codec)?));
+            self.repeated = Some((codec, self.source.frame(position, codec)?.into()));
         }
-        self.repeated.as_ref().map(|(_, frame)| frame.clone())
+        self.repeated.as_ref().map(|(_, frame)| Arc::clone(frame))
     }
 
     fn key_packet(&mut self, timestamp: u32) -> Option<(u32, bool, Vec<u8>)> {

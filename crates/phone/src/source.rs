@@ -21,6 +21,8 @@ pub enum Source {
         /// Start again at the end; otherwise silence follows.
         looped: bool,
     },
+    /// A constant level: nothing to listen to, but cheap to make and cheap to tell from another.
+    Level(i16),
     /// Packets of silence.
     Silence,
     /// No packets at all, not even for key presses, for as long as the call lasts.
@@ -32,7 +34,7 @@ impl Source {
     pub fn repeats(&self) -> bool {
         match self {
             Self::Tone(hertz) => hertz % 50.0 == 0.0,
-            Self::Silence => true,
+            Self::Silence | Self::Level(_) => true,
             Self::Samples { .. } | Self::Nothing => false,
         }
     }
@@ -52,6 +54,7 @@ impl Source {
             Self::Samples { samples, .. } => {
                 usize::try_from(at).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0)
             }
+            Self::Level(level) => *level,
             Self::Silence | Self::Nothing => 0,
         };
         if matches!(self, Self::Nothing) {

@@ -82,10 +82,13 @@ impl Playout {
             return None;
         }
         let mut frame = [MULAW_SILENCE; FRAME];
-        for (to, from) in frame.iter_mut().zip(self.queue.drain(..rest.min(FRAME))) {
-            *to = from;
-        }
-        self.played += rest.min(FRAME) as u64;
+        let len = rest.min(FRAME);
+        let (front, back) = self.queue.as_slices();
+        let in_front = front.len().min(len);
+        frame[..in_front].copy_from_slice(&front[..in_front]);
+        frame[in_front..len].copy_from_slice(&back[..len - in_front]);
+        self.queue.drain(..len);
+        self.played += len as u64;
         Some(frame)
     }
 }

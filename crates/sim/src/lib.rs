@@ -6,6 +6,7 @@
 
 mod judge;
 mod network;
+mod queue;
 mod setup;
 mod world;
 

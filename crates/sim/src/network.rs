@@ -38,11 +38,11 @@ impl Network {
     }
 
     /// When a packet sent now arrives: never, once or twice.
-    pub fn carry(&mut self, link: Link, now: Instant) -> impl Iterator<Item = Instant> + use<> {
+    pub fn carry(&mut self, link: Link, now: Instant) -> [Option<Instant>; 2] {
         let lost = self.dice.below(1000) < u64::from(link.loss);
         let twice = self.dice.below(1000) < u64::from(link.repeat);
         let mut arrival = || now + link.delay + Duration::from_nanos(self.dice.below(link.jitter.as_nanos() as u64));
         let (first, second) = (arrival(), arrival());
-        [(!lost).then_some(first), (!lost && twice).then_some(second)].into_iter().flatten()
+        [(!lost).then_some(first), (!lost && twice).then_some(second)]
     }
 }

@@ -101,6 +101,8 @@ pub struct Setup {
     pub audio: bool,
     /// The telephones tell what they hear; without, a run takes half the time.
     pub ears: bool,
+    /// While nothing happens, only every fourth packet of a conversation is carried, and none is lost.
+    pub dozes: bool,
     /// SIP over UDP.
     pub sip_link: Link,
     /// RTP.
@@ -130,6 +132,7 @@ impl Default for Setup {
             on_refer: OnRefer::Refuse(603),
             audio: true,
             ears: true,
+            dozes: false,
             sip_link: Link::GOOD,
             rtp_link: Link::GOOD,
             on_close: OnBotClose::HangUp,
@@ -145,7 +148,6 @@ impl Setup {
     }
 
     pub(crate) fn phones(&self, ids: &mut IdSource) -> Vec<Phone> {
-        let tones = [CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE, CALLER2_TONE];
         let arrivals = [Arrival::Ignore, self.bot, self.desk[0], self.desk[1], Arrival::Ignore];
         let [trunk, bot, desk] = self.codecs;
         let codecs = [trunk, bot, desk, desk, trunk];
@@ -155,12 +157,21 @@ impl Setup {
             rtp: rtp_of(party),
             user: ["caller", "bot", "desk", "desk2", "other"][party].to_owned(),
             codecs: vec![codecs[party]],
-            source: if self.audio { Source::Tone(tones[party]) } else { Source::Nothing },
+            source: self.source_of(party),
             tones: self.tones(),
             arrival: arrivals[party],
             on_refer: if matches!(party, TRUNK | CALLER2) { self.on_refer } else { OnRefer::Refuse(603) },
         };
         (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+    }
+
+    /// What a party says: a tone for ears that listen, a mere level for a run without.
+    pub(crate) fn source_of(&self, party: Party) -> Source {
+        match (self.audio, self.ears) {
+            (false, _) => Source::Nothing,
+            (true, true) => Source::Tone([CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE, CALLER2_TONE][party]),
+            (true, false) => Source::Level([500, 1_500, 4_000, 6_000, 700][party]),
+        }
     }
 
     /// What everybody listens for.
@@ -263,6 +274,17 @@ fn tone(hertz: f32, lasts: Duration) -> Arc<[u8]> {
 /// Where a party's SIP lives.
 pub(crate) fn sip_of(party: Party) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11 + party as u8)), 5060)
+}
+
+/// Who lives at an address.
+pub(crate) fn party_at(ip: IpAddr) -> Option<Party> {
+    match ip {
+        IpAddr::V4(ip) => match ip.octets() {
+            [10, 0, 0, last] => usize::from(last).checked_sub(11).filter(|party| *party <= CALLER2),
+            _ => None,
+        },
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// Where a party's RTP lives.

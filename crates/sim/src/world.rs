@@ -2,14 +2,15 @@
 
 use crate::judge::Verdict;
 use crate::network::Network;
-use crate::setup::{BOT_TONE, CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, rtp_of, sip_of};
+use crate::queue::Queue;
+use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of, sip_of};
 use call_core::{Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand,
     MediaEvent, PopUpdate, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
-use phone::{Arrival, Ear, Phone, PhoneEvent, PhoneOutput, Source};
+use phone::{Arrival, Ear, Phone, PhoneEvent, PhoneOutput};
 use rtp_proto::{MediaEngine, NoTap};
 use sip_proto::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,8 +86,14 @@ enum Item {
     Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     Page(DeskId, DeskAction),
     BotUp(LegId),
-    BotTalks(LegId, u64),
+    BotTalks(LegId),
 }
+
+/// A conversation in which nothing happens is carried at this part of its packets.
+const DOZING: u32 = 4;
+/// How long after something happened every packet is carried.
+const AWAKE: Duration = Duration::from_millis(260);
+const FRAME: Duration = Duration::from_millis(20);
 
 /// A run under way.
 pub struct World {
@@ -101,8 +108,21 @@ pub struct World {
     transport: Transport,
     audio: bool,
     now: Instant,
-    queue: BTreeMap<(Instant, u64), Item>,
-    queued: u64,
+    queue: Queue<Item>,
+    /// SIP on its way to the gateway.
+    inbound: usize,
+    /// When each telephone wants to be woken.
+    wakes: Vec<Option<Instant>>,
+    /// When the switchboard wants to be woken.
+    board_due: Option<Instant>,
+    /// The switchboard was given something to think about since it was last checked.
+    thought: bool,
+    /// Whether quiet conversations are carried thinly, and when this one was last lively.
+    dozes: bool,
+    lively_until: Instant,
+    dozing: bool,
+    media_woken: Instant,
+    bot_frame: Vec<u8>,
     /// What the script has yet to do.
     scripted: usize,
     ports: BTreeMap<u16, LegId>,
@@ -142,8 +162,16 @@ impl World {
             transport: setup.transport,
             audio: setup.audio,
             now: Instant::ZERO,
-            queue: BTreeMap::new(),
-            queued: 0,
+            queue: Queue::default(),
+            inbound: 0,
+            wakes: vec![None; CALLER2 + 1],
+            board_due: None,
+            thought: false,
+            dozes: setup.dozes,
+            lively_until: Instant::ZERO + AWAKE,
+            dozing: false,
+            media_woken: Instant::ZERO,
+            bot_frame: setup.source_of(crate::setup::BOT).frame(0, call_model::Codec::Pcmu).unwrap_or_default(),
             scripted: 0,
             ports: BTreeMap::new(),
             trace: Vec::new(),
@@ -168,6 +196,7 @@ impl World {
 
     /// Runs until `millis` after the beginning.
     pub fn run_until(&mut self, millis: u64) -> &mut Self {
+        self.board_due = self.switchboard.poll_timeout().map(|(at, _)| at);
         let end = Instant::from_millis(millis);
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.step(next);
@@ -179,6 +208,7 @@ impl World {
 
     /// Runs until nothing is left to happen but the last repeats of SIP, or `millis` after the beginning.
     pub fn run_out(&mut self, millis: u64) -> &mut Self {
+        self.board_due = self.switchboard.poll_timeout().map(|(at, _)| at);
         let end = Instant::from_millis(millis);
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.step(next);
@@ -193,9 +223,7 @@ impl World {
 
     /// The gateway has forgotten everybody, and nobody is on the way to it.
     fn is_over(&self) -> bool {
-        self.switchboard.is_idle()
-            && !self.phones.iter().any(Phone::is_busy)
-            && !self.queue.values().any(|item| matches!(item, Item::SipToGateway(..)))
+        self.switchboard.is_idle() && self.inbound == 0 && !self.phones.iter().any(Phone::is_busy)
     }
 
     /// The virtual time.
@@ -244,25 +272,45 @@ impl World {
     }
 
     fn next(&self) -> Option<Instant> {
-        let queued = self.queue.keys().next().map(|(at, _)| *at);
-        let switchboard = self.switchboard.poll_timeout().map(|(at, _)| at);
-        let media = self.media.poll_timeout().map(|(at, _)| at);
-        let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
-        [queued, switchboard, media, phones].into_iter().flatten().min().map(|at| at.max(self.now))
+        let queued = self.queue.next();
+        let media = self.media_due();
+        let phones = self.wakes.iter().flatten().min().copied();
+        [queued, self.board_due, media, phones].into_iter().flatten().min().map(|at| at.max(self.now))
+    }
+
+    /// While dozing, the engine makes up for several frames at once.
+    fn media_due(&self) -> Option<Instant> {
+        let due = self.media.poll_timeout().map(|(at, _)| at)?;
+        Some(if self.dozing { due.max(self.media_woken + FRAME * DOZING) } else { due })
     }
 
     fn step(&mut self, next: Instant) {
         self.now = next;
-        if self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= next) {
-            if let Some((_, item)) = self.queue.pop_first() {
-                self.deliver(item);
-            }
+        if let Some(item) = self.queue.pop(next) {
+            self.deliver(item);
         } else {
-            self.switchboard.handle_timeout(next);
-            self.media.handle_timeout(next);
-            self.phones.iter_mut().for_each(|phone| phone.handle_timeout(next));
+            let due = |at: Option<Instant>| at.is_some_and(|at| at <= next);
+            if due(self.board_due) {
+                self.switchboard.handle_timeout(next);
+                self.thought = true;
+            }
+            if due(self.media_due()) {
+                self.media.handle_timeout(next);
+                self.media_woken = next;
+            }
+            for party in 0..self.phones.len() {
+                if due(self.wakes[party]) {
+                    self.phones[party].handle_timeout(next);
+                    self.wakes[party] = self.phones[party].poll_timeout();
+                }
+            }
         }
         self.drain();
+        self.doze();
+        if !core::mem::take(&mut self.thought) {
+            return;
+        }
+        self.board_due = self.switchboard.poll_timeout().map(|(at, _)| at);
         for party in [TRUNK, CALLER2] {
             let up = self.phones[party].is_up();
             if let Some(verdict) = self.verdict_of(party).filter(|_| up) {
@@ -274,6 +322,25 @@ impl World {
         }
     }
 
+    /// From now on, for a moment, every packet counts.
+    fn liven(&mut self) {
+        self.lively_until = self.now + AWAKE;
+    }
+
+    fn doze(&mut self) {
+        let dozing = self.dozes && self.now >= self.lively_until;
+        if dozing != core::mem::replace(&mut self.dozing, dozing) {
+            let every = if dozing { DOZING } else { 1 };
+            self.phones.iter_mut().for_each(|phone| phone.media.thin_out(every));
+        }
+    }
+
+    /// Lets somebody do something with a telephone.
+    fn with_phone(&mut self, party: Party, act: impl FnOnce(&mut Phone)) {
+        act(&mut self.phones[party]);
+        self.wakes[party] = self.phones[party].poll_timeout();
+    }
+
     fn deliver(&mut self, item: Item) {
         let now = self.now;
         match item {
@@ -281,19 +348,29 @@ impl World {
                 self.scripted -= 1;
                 self.act(what);
             }
-            Item::SipToGateway(flow, bytes) => self.switchboard.handle_datagram(flow, &bytes, now),
-            Item::SipToPhone(party, flow, bytes) => self.phones[party].handle_datagram(flow, &bytes, now),
+            Item::SipToGateway(flow, bytes) => {
+                self.inbound -= 1;
+                self.thought = true;
+                self.switchboard.handle_datagram(flow, &bytes, now);
+            }
+            Item::SipToPhone(party, flow, bytes) => {
+                self.with_phone(party, |phone| phone.handle_datagram(flow, &bytes, now));
+            }
             Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
             // A page that comes too late is told so; that is the switchboard's business, not the world's.
-            Item::Page(desk, action) => _ = self.switchboard.handle_desk(&desk, action, now),
-            Item::BotUp(leg) => {
-                self.switchboard.handle_bot(leg, BotEvent::Up, now);
-                self.push(now, Item::BotTalks(leg, 0));
+            Item::Page(desk, action) => {
+                self.thought = true;
+                _ = self.switchboard.handle_desk(&desk, action, now);
             }
-            Item::BotTalks(leg, position) if self.streams.contains(&leg) => {
-                let frame = Source::Tone(BOT_TONE).frame(position, call_model::Codec::Pcmu).unwrap_or_default();
-                self.media.handle_stream_audio(leg, &frame, now);
-                self.push(now + Duration::from_millis(20), Item::BotTalks(leg, position + 160));
+            Item::BotUp(leg) => {
+                self.thought = true;
+                self.switchboard.handle_bot(leg, BotEvent::Up, now);
+                self.push(now, Item::BotTalks(leg));
+            }
+            Item::BotTalks(leg) if self.streams.contains(&leg) => {
+                let frames = if self.dozing { DOZING } else { 1 };
+                (0..frames).for_each(|_| self.media.handle_stream_audio(leg, &self.bot_frame, now));
+                self.push(now + FRAME * frames, Item::BotTalks(leg));
             }
             Item::BotTalks(..) => {}
         }
@@ -307,7 +384,7 @@ impl World {
                 let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
                 self.send_rtp(leg, to, bytes);
             }
-        } else if let Some(party) = (0..self.phones.len()).find(|party| rtp_of(*party) == to) {
+        } else if let Some(party) = party_at(to.ip()).filter(|party| rtp_of(*party) == to) {
             if let Some(verdict) = self.verdict_of(party) {
                 verdict.packet(now);
             }
@@ -317,12 +394,14 @@ impl World {
 
     fn act(&mut self, what: Do) {
         let now = self.now;
+        self.thought = true;
+        self.liven();
         match what {
             Do::Dial(user) => self.dial(TRUNK, user),
             Do::DialFrom(party, user) => self.dial(party, user),
             Do::Datagram(party, bytes) => {
                 let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
-                self.carry_sip(flow.transport, || Item::SipToGateway(flow, bytes.clone()));
+                self.carry_sip(flow.transport, bytes, |bytes| Item::SipToGateway(flow, bytes));
             }
             Do::Noise(party, bytes) => {
                 for port in self.ports.keys().copied().collect::<Vec<_>>() {
@@ -336,7 +415,7 @@ impl World {
                 if let Some(verdict) = self.verdict_of(party) {
                     verdict.down(now);
                 }
-                self.phones[party].hang_up(now);
+                self.with_phone(party, |phone| phone.hang_up(now));
             }
             Do::Press(party, key) => self.phones[party].press(key),
             Do::Hold(party, direction) => {
@@ -345,11 +424,11 @@ impl World {
                 if let Some(verdict) = self.verdict_of(party).filter(|_| busy) {
                     verdict.asked(direction, now);
                 }
-                self.phones[party].hold(direction, now);
+                self.with_phone(party, |phone| phone.hold(direction, now));
             }
             Do::Mute(party, muted) => self.phones[party].media.mute(muted),
             Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
-            Do::Refer(party, to) => self.phones[party].refer(&to, now),
+            Do::Refer(party, to) => self.with_phone(party, |phone| phone.refer(&to, now)),
             Do::Page(click) => self.click(click),
             Do::Fact(fact) => {
                 let call = self.switchboard.calls().next().map(|call| call.id);
@@ -374,7 +453,8 @@ impl World {
             verdict.dials();
         }
         if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
-            self.phones[party].call(&uri, gateway_sip(), vec![], self.now);
+            let now = self.now;
+            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), vec![], now));
         }
     }
 
@@ -394,7 +474,6 @@ impl World {
 
     fn drain(&mut self) {
         loop {
-            let before = self.queued;
             let mut busy = false;
             while let Some(output) = self.switchboard.poll_output() {
                 busy = true;
@@ -409,7 +488,7 @@ impl World {
                     self.on_phone(party, output);
                 }
             }
-            if !busy && before == self.queued {
+            if !busy {
                 return;
             }
         }
@@ -419,7 +498,7 @@ impl World {
         let now = self.now;
         match output {
             Output::Transmit { flow, bytes } => {
-                let Some(party) = (0..self.phones.len()).find(|party| sip_of(*party) == flow.remote) else { return };
+                let Some(party) = party_at(flow.remote.ip()) else { return };
                 if let Some(verdict) = self.verdict_of(party).filter(|_| bytes.starts_with(b"BYE ")) {
                     // Repairing a lost BYE takes as long as it takes; the caller is being said goodbye to.
                     verdict.down(now);
@@ -428,7 +507,7 @@ impl World {
                     return;
                 }
                 let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-                self.carry_sip(flow.transport, || Item::SipToPhone(party, flow, bytes.clone()));
+                self.carry_sip(flow.transport, bytes, |bytes| Item::SipToPhone(party, flow, bytes));
             }
             Output::Media(command) if !self.audio => {
                 // Whoever is there is taken to be heard, and to have something to say.
@@ -439,6 +518,7 @@ impl World {
                 }
             }
             Output::Media(command) => {
+                self.liven();
                 match &command {
                     MediaCommand::Open { leg, port, .. } => drop(self.ports.insert(*port, *leg)),
                     MediaCommand::Close { leg } => {
@@ -448,7 +528,7 @@ impl World {
                         }
                     }
                     MediaCommand::Remote { leg, media } if leg.index == 0 => {
-                        let party = (0..self.phones.len()).find(|party| rtp_of(*party) == media.rtp);
+                        let party = party_at(media.rtp.ip()).filter(|party| rtp_of(*party) == media.rtp);
                         self.callers.extend(party.map(|party| (leg.call, party)));
                     }
                     _ => {}
@@ -481,7 +561,10 @@ impl World {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
             rtp_proto::Output::StreamFrame { mulaw, .. } => self.stream_ear.hear_mulaw(&mulaw, self.now),
-            rtp_proto::Output::Event(event) => self.switchboard.handle_media(event, self.now),
+            rtp_proto::Output::Event(event) => {
+                self.thought = true;
+                self.switchboard.handle_media(event, self.now);
+            }
             _ => {}
         }
     }
@@ -494,17 +577,13 @@ impl World {
                     return;
                 }
                 if flow.remote.ip() == GATEWAY {
-                    self.carry_sip(flow.transport, || Item::SipToGateway(back, bytes.clone()));
-                } else if let Some(other) = (0..self.phones.len()).find(|other| sip_of(*other) == flow.remote) {
-                    self.carry_sip(flow.transport, || Item::SipToPhone(other, back, bytes.clone()));
+                    self.carry_sip(flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
+                } else if let Some(other) = party_at(flow.remote.ip()) {
+                    self.carry_sip(flow.transport, bytes, |bytes| Item::SipToPhone(other, back, bytes));
                 }
             }
             PhoneOutput::Rtp { to, bytes } => {
-                let from = rtp_of(party);
-                let arrivals: Vec<_> = self.network.carry(self.network.rtp, self.now).collect();
-                for at in arrivals {
-                    self.push(at, Item::Rtp { from, to, bytes: bytes.clone() });
-                }
+                self.carry_rtp(rtp_of(party), to, bytes);
             }
             PhoneOutput::Event(event) => {
                 self.judge_event(party, &event);
@@ -550,26 +629,39 @@ impl World {
 
     fn send_rtp(&mut self, leg: LegId, to: SocketAddr, bytes: Vec<u8>) {
         let Some(port) = self.ports.iter().find(|(_, owner)| **owner == leg).map(|(port, _)| *port) else { return };
-        let from = SocketAddr::new(GATEWAY, port);
-        let arrivals: Vec<_> = self.network.carry(self.network.rtp, self.now).collect();
-        for at in arrivals {
+        self.carry_rtp(SocketAddr::new(GATEWAY, port), to, bytes);
+    }
+
+    fn carry_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        if self.dozing {
+            // A network that loses packets does so while something happens; one in four is too few to lose any.
+            return self.push(self.now + self.network.rtp.delay, Item::Rtp { from, to, bytes });
+        }
+        let [first, second] = self.network.carry(self.network.rtp, self.now);
+        if let Some(at) = second {
             self.push(at, Item::Rtp { from, to, bytes: bytes.clone() });
+        }
+        if let Some(at) = first {
+            self.push(at, Item::Rtp { from, to, bytes });
         }
     }
 
-    fn carry_sip(&mut self, transport: Transport, item: impl Fn() -> Item) {
+    fn carry_sip(&mut self, transport: Transport, bytes: Vec<u8>, item: impl Fn(Vec<u8>) -> Item) {
         if transport.is_reliable() {
-            return self.push(self.now + self.network.sip.delay, item());
+            return self.push(self.now + self.network.sip.delay, item(bytes));
         }
-        let arrivals: Vec<_> = self.network.carry(self.network.sip, self.now).collect();
-        for at in arrivals {
-            self.push(at, item());
+        let [first, second] = self.network.carry(self.network.sip, self.now);
+        if let Some(at) = second {
+            self.push(at, item(bytes.clone()));
+        }
+        if let Some(at) = first {
+            self.push(at, item(bytes));
         }
     }
 
     fn push(&mut self, at: Instant, item: Item) {
-        self.queued += 1;
-        self.queue.insert((at.max(self.now), self.queued), item);
+        self.inbound += usize::from(matches!(item, Item::SipToGateway(..)));
+        self.queue.push(at.max(self.now), item);
     }
 
     /// The handoff in the last pop, if there was one.

@@ -164,6 +164,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         },
         audio: true,
         ears: false,
+        dozes: seed % 16 != 0,
         sip_link: link(dice, 250),
         // A caller who loses a tenth of the packets still has something to hear every 500 ms.
         rtp_link: link(dice, 100),
