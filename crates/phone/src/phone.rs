@@ -324,7 +324,7 @@ impl Phone {
                 self.clear();
                 self.tell(PhoneEvent::Ended { by_remote, reason });
             }
-            DialogEvent::Referred { dialog, request, refer_to } => self.on_refer(dialog, request, refer_to, now),
+            DialogEvent::Referred { dialog, request, refer_to, .. } => self.on_refer(dialog, request, refer_to, now),
             _ => {}
         }
     }

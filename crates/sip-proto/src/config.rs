@@ -17,6 +17,8 @@ pub struct EndpointConfig {
     pub t4: Duration,
     /// How long to wait, after REFER was accepted, for the NOTIFY that says how it ended. 30 s.
     pub refer_result_timeout: Duration,
+    /// How long a peer that sent REFER is told how it fares. Longer than any handoff takes. 180 s.
+    pub refer_subscription: Duration,
     /// Transactions held at once; above it, requests outside dialogs get 503 with `Retry-After`. A call
     /// leaves about six behind for 32 s each. 50,000.
     pub max_transactions: usize,
@@ -35,6 +37,7 @@ impl Default for EndpointConfig {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             refer_result_timeout: Duration::from_secs(30),
+            refer_subscription: Duration::from_secs(180),
             max_transactions: 50_000,
             max_dialogs: 20_000,
             retry_after: 5,

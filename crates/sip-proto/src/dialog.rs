@@ -39,6 +39,10 @@ pub(crate) struct Dialog {
     pub(crate) acknowledged: Option<Acknowledged>,
     pub(crate) change: Change,
     pub(crate) refer: Option<Refer>,
+    /// REFERs the peer sent; from the second on NOTIFY has to say which it is about.
+    pub(crate) refers: u32,
+    /// A BYE that waits for a NOTIFY to be answered, with its `Reason`.
+    pub(crate) parting: Option<Option<String>>,
     /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
     pub(crate) quiet: bool,
 }

@@ -14,6 +14,11 @@ pub struct DialogId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u64);
 
+/// What a peer's REFER subscribed it to, from [`Endpoint::accept_refer`](crate::Endpoint::accept_refer) to the last
+/// NOTIFY. Never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SubscriptionId(pub u64);
+
 /// An OPTIONS sent to see whether a peer is alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PingId(pub u64);
@@ -219,7 +224,8 @@ pub enum DialogEvent {
         /// The dialog.
         dialog: DialogId,
     },
-    /// REFER came. Answer with `respond`; it may wait, but not for ever (the peer gives up after 64*T1).
+    /// REFER came. Answer with `accept_refer`, or refuse with `respond`; it may wait, but not for ever (the peer gives
+    /// up after 64*T1).
     Referred {
         /// The dialog.
         dialog: DialogId,
@@ -227,6 +233,17 @@ pub enum DialogEvent {
         request: RequestId,
         /// The value of `Refer-To`, as received.
         refer_to: String,
+        /// All of it.
+        message: Box<Message>,
+    },
+    /// A peer no longer hears how its REFER fares: it does not want to, or cannot be told.
+    Unsubscribed {
+        /// The dialog, which may be over.
+        dialog: DialogId,
+        /// What has ended.
+        subscription: SubscriptionId,
+        /// The status by which it refused NOTIFY; 408 for silence or age, 503 for a transport failure, 0 when it asked for this.
+        code: u16,
     },
     /// Our REFER was accepted (2xx): the peer will try. Says nothing about the outcome.
     ReferAccepted {

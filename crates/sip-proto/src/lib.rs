@@ -21,7 +21,7 @@ pub use config::EndpointConfig;
 pub use endpoint::Endpoint;
 pub use event::{
     AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, ReferStage,
-    RequestId, SeenNote, SentNote,
+    RequestId, SeenNote, SentNote, SubscriptionId,
 };
 pub use flow::{Flow, Transport};
 pub use offer_answer::Offer;

@@ -43,6 +43,10 @@ pub enum TimerName {
     AwaitFirstNotify,
     /// No result of our REFER.
     AwaitReferResult,
+    /// A subscription to the outcome of the peer's REFER is too old (RFC 6665).
+    EndSubscription,
+    /// Our BYE has waited long enough for a NOTIFY to be answered.
+    HangUpAfterNotify,
     /// A finished dialog is forgotten.
     ForgetDialog,
 }

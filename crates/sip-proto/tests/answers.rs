@@ -156,7 +156,7 @@ fn a_ping_is_answered_by_any_final_status_or_by_silence() {
     let ping = world.on(A, |endpoint, now| endpoint.options(flow, uri("sip:192.0.2.2"), now));
     let pong = world.run_until(A, |event| matches!(event, E::Pong { .. }));
     let E::Pong { ping: which, code, allow, supported } = pong else { panic!() };
-    assert_eq!((which, code, supported), (ping, Some(200), vec!["replaces".to_owned()]));
+    assert_eq!((which, code, supported), (ping, Some(200), vec!["replaces".to_owned(), "norefersub".to_owned()]));
     assert!(allow.contains(&"REFER".to_owned()));
     let flow = world.flow(A, "192.0.2.77:5060");
     world.on(A, |endpoint, now| endpoint.options(flow, uri("sip:192.0.2.77"), now));

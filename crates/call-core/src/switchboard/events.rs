@@ -33,7 +33,10 @@ impl Switchboard {
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
             }
-            DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
+            DialogEvent::Confirmed { .. }
+            | DialogEvent::ChangeRefused { .. }
+            | DialogEvent::RequestDone { .. }
+            | DialogEvent::Unsubscribed { .. } => {}
             DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),
             DialogEvent::Cancelled { dialog, .. } => self.on_last(dialog, LegEvent::Cancelled, now),
             DialogEvent::Ended { dialog, by_remote, because, .. } => {
@@ -51,7 +54,7 @@ impl Switchboard {
                 self.note_dialog(dialog, about, "answered after we gave up: acknowledged and hung up".to_owned(), now);
                 self.on_last(dialog, LegEvent::Late, now);
             }
-            DialogEvent::Referred { dialog, request, refer_to } => {
+            DialogEvent::Referred { dialog, request, refer_to, .. } => {
                 // Nobody may send our callers elsewhere.
                 self.endpoint.respond(request, 603, "", &[], None, now);
                 let about = self.leg_of(dialog).map_or(Party::Trunk, |(_, role)| crate::call::party(role));

@@ -492,7 +492,7 @@ impl Town {
                     self.party(who).waiting.push(dialog);
                 }
             }
-            DialogEvent::Referred { dialog, request, refer_to } => {
+            DialogEvent::Referred { dialog, request, refer_to, .. } => {
                 let referred = (*dialog, *request, refer_to.clone());
                 self.party(who).referred.push(referred);
             }

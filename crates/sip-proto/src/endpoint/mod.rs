@@ -1,5 +1,6 @@
 //! The endpoint: all transactions and dialogs of one gateway.
 
+mod notifier;
 mod receive;
 mod refer;
 mod screen;
@@ -9,7 +10,7 @@ mod within;
 
 use crate::config::EndpointConfig;
 use crate::dialog::{Dialog, State};
-use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote};
+use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
 use crate::flow::Flow;
 use crate::message;
 use crate::timer::{TimerName, Timers};
@@ -28,9 +29,12 @@ pub struct Endpoint {
     dialogs: BTreeMap<DialogId, Dialog>,
     index: BTreeMap<DialogKey, DialogId>,
     timers: Timers<DialogId>,
+    subscriptions: BTreeMap<SubscriptionId, notifier::Subscription>,
+    subscription_timers: Timers<SubscriptionId>,
     out: VecDeque<Output>,
     next_dialog: u64,
     next_ping: u64,
+    next_subscription: u64,
     draining: bool,
 }
 
@@ -44,6 +48,8 @@ enum Purpose {
     Bye(DialogId),
     /// A REFER, by its CSeq number.
     Refer(DialogId, u32),
+    /// A NOTIFY about the peer's REFER.
+    Notify(DialogId, SubscriptionId),
     /// Whatever the user asked for.
     Request(DialogId, Method),
     Ping(PingId),
@@ -58,6 +64,7 @@ impl Purpose {
             | Self::Reinvite(id)
             | Self::Bye(id)
             | Self::Refer(id, _)
+            | Self::Notify(id, _)
             | Self::Request(id, _)
             | Self::Courtesy(id) => Some(*id),
             Self::Ping(_) => None,
@@ -85,9 +92,12 @@ impl Endpoint {
             dialogs: BTreeMap::new(),
             index: BTreeMap::new(),
             timers: Timers::new(),
+            subscriptions: BTreeMap::new(),
+            subscription_timers: Timers::new(),
             out: VecDeque::new(),
             next_dialog: 1,
             next_ping: 1,
+            next_subscription: 0,
             draining: false,
         }
     }
@@ -116,11 +126,15 @@ impl Endpoint {
         while let Some((dialog, name)) = self.timers.pop_due(now) {
             self.on_dialog_timer(dialog, name, now);
         }
+        while let Some((subscription, _)) = self.subscription_timers.pop_due(now) {
+            self.on_subscription_due(subscription, now);
+        }
     }
 
     /// The next deadline, and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
-        self.transactions.next_timeout().into_iter().chain(self.timers.next()).min()
+        let dialogs = self.timers.next().into_iter().chain(self.subscription_timers.next());
+        self.transactions.next_timeout().into_iter().chain(dialogs).min()
     }
 
     /// The next thing to do or to know.
@@ -312,7 +326,12 @@ impl Endpoint {
 
     fn on_dialog_timer(&mut self, id: DialogId, name: TimerName, now: Instant) {
         match name {
+            // A subscription may outlive the call (RFC 5057 §4); it has an end of its own.
+            TimerName::ForgetDialog if self.is_subscribed(id) => {
+                self.timers.start(id, TimerName::ForgetDialog, now + self.timing.span());
+            }
             TimerName::ForgetDialog => self.forget(id),
+            TimerName::HangUpAfterNotify => self.hang_up_at_last(id, now),
             TimerName::RetransmitOk => self.on_retransmit_ok(id, now),
             TimerName::HangUpUnacknowledged => self.on_never_acknowledged(id, now),
             TimerName::TakeForCancelled => self.on_take_for_cancelled(id, now),

@@ -93,6 +93,7 @@ impl Endpoint {
             Purpose::Refer(dialog, cseq) => {
                 self.on_refer_done((dialog, cseq), code, response.tokens("Unsupported"), now)
             }
+            Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => self.emit(DialogEvent::Pong {
                 ping,
@@ -111,6 +112,7 @@ impl Endpoint {
             Purpose::Reinvite(dialog) => self.on_reinvite_refused(dialog, code, now),
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
             Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), now),
+            Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => {
                 self.emit(DialogEvent::Pong { ping, code: None, allow: Vec::new(), supported: Vec::new() });

@@ -149,6 +149,9 @@ impl Endpoint {
 
     /// The peer's REFER.
     pub(super) fn on_referred(&mut self, id: DialogId, tx: TxId, request: &Message, now: Instant) {
+        if let Some(dialog) = self.dialogs.get_mut(&id) {
+            dialog.refers = dialog.refers.saturating_add(1);
+        }
         // RFC 3515 §2.4.2: exactly one; two on one line are two as well.
         let one = request.headers.get_list("Refer-To").count() == 1;
         let value = request.headers.get("Refer-To").filter(|_| one && matches!(request.refer_to(), Some(Ok(_))));
@@ -159,6 +162,7 @@ impl Endpoint {
         if !self.dialogs.get(&id).is_some_and(|dialog| dialog.is_open()) {
             return self.refuse(tx, &Refusal(603, "", Vec::new()), now);
         }
-        self.emit(DialogEvent::Referred { dialog: id, request: RequestId(tx.0), refer_to });
+        let (request_id, message) = (RequestId(tx.0), Box::new(request.clone()));
+        self.emit(DialogEvent::Referred { dialog: id, request: request_id, refer_to, message });
     }
 }

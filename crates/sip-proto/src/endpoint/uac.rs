@@ -84,6 +84,8 @@ impl Endpoint {
             acknowledged: None,
             change: Change::None,
             refer: None,
+            refers: 0,
+            parting: None,
             quiet: false,
         }
     }
@@ -214,6 +216,8 @@ impl Endpoint {
             acknowledged: None,
             change: Change::None,
             refer: None,
+            refers: 0,
+            parting: None,
             quiet: true,
         };
         self.dialogs.insert(id, dialog);

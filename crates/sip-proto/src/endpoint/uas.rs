@@ -63,6 +63,8 @@ impl Endpoint {
             acknowledged: None,
             change: Change::None,
             refer: None,
+            refers: 0,
+            parting: None,
             quiet: false,
         })
     }

@@ -20,13 +20,15 @@ pub(super) const GLARE_TRIES: u8 = 3;
 impl Endpoint {
     /// Hangs up, in whatever state: BYE when established (after the ACK, if that is still due), CANCEL when ringing,
     /// 480 when not answered. `reason` is the value of a `Reason` header. `Ended` (or `Failed`) follows, except after
-    /// the 480.
+    /// the 480. A NOTIFY of the peer's REFER that is on its way comes first.
     pub fn bye(&mut self, dialog: DialogId, reason: Option<&str>, now: Instant) {
+        let telling = self.owes_notify(dialog);
         let Some(entry) = self.dialogs.get_mut(&dialog) else { return };
         match &mut entry.state {
             State::Calling { .. } => self.cancel(dialog, reason, now),
             State::Arriving { .. } => self.reject(dialog, 480, "", &[], now),
             State::Answering { bye } => *bye = Some(reason.map(str::to_owned)),
+            State::Established if telling => self.hang_up_after_notify(dialog, reason, now),
             State::Established => self.hang_up(dialog, EndedBecause::Bye, reason, now),
             State::HangingUp { .. } | State::Over => {}
         }
@@ -157,11 +159,20 @@ impl Endpoint {
             return self.on_bye(id, tx, request, now);
         }
         let over = dialog.state == State::Over;
-        if over && !(method == Method::Notify && dialog.refer.is_some()) {
+        let still = match method {
+            Method::Notify => dialog.refer.is_some(),
+            Method::Subscribe => true,
+            _ => false,
+        };
+        if over && !still {
             return self.refuse(tx, &Refusal(481, "", Vec::new()), now);
         }
         if let Err(refusal) = check_required(request) {
             return self.refuse(tx, &refusal, now);
+        }
+        if request.headers.contains("Replaces") {
+            // A dialog cannot replace another once it exists, and no other method can (RFC 3891 §3).
+            return self.refuse(tx, &Refusal(400, "Replaces outside a new INVITE", Vec::new()), now);
         }
         match method {
             Method::Invite => self.on_reinvite(id, tx, request, now),
@@ -172,7 +183,7 @@ impl Endpoint {
             Method::Options => {
                 self.reply(tx, 200, "", now, capabilities);
             }
-            Method::Subscribe if is_refer_event(request) => self.refuse(tx, &Refusal(481, "", Vec::new()), now),
+            Method::Subscribe if is_refer_event(request) => self.on_subscribe(id, tx, request, now),
             Method::Subscribe => self.refuse(tx, &bad_event(), now),
             Method::Prack => self.refuse(tx, &Refusal(481, "", Vec::new()), now),
             Method::Other(_) => self.refuse(tx, &Refusal(501, "", vec![("Allow", ALLOW.to_owned())]), now),

@@ -2,6 +2,8 @@
 //! is read by a second parser, `rsip`.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
+pub mod peer;
+
 use call_model::{Codec, Direction, IdSource, Instant, LocalMedia};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -285,6 +287,7 @@ pub fn dialog_of(event: &DialogEvent) -> Option<DialogId> {
         | ReferRefused { dialog, .. }
         | ReferNotify { dialog, .. }
         | ReferTimeout { dialog, .. }
+        | Unsubscribed { dialog, .. }
         | Info { dialog, .. }
         | RequestDone { dialog, .. } => Some(*dialog),
         Pong { .. } => None,
