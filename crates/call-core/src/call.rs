@@ -186,8 +186,9 @@ impl Call {
     pub(crate) fn handle_media(&mut self, event: MediaEvent, world: &mut World<'_>) {
         match event {
             MediaEvent::Flowing { leg, .. } => self.on_flowing(leg, world),
+            MediaEvent::Speaks { leg } => self.on_speech(leg, true, world),
+            MediaEvent::Paused { leg } => self.on_speech(leg, false, world),
             MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
-            MediaEvent::Speaks { .. } | MediaEvent::Paused { .. } => {}
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
             MediaEvent::Quality { leg, stats, .. } => {
@@ -415,6 +416,12 @@ impl Call {
         self.on_media_proof(world);
     }
 
+    fn on_speech(&mut self, id: LegId, speaks: bool, world: &mut World<'_>) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        leg.speaking = speaks;
+        self.on_media_proof(world);
+    }
+
     fn on_silent(&mut self, id: LegId, lasted: Duration, now: Instant) {
         let Some(leg) = self.leg_mut(id) else { return };
         let first = !core::mem::replace(&mut leg.silent, true);
@@ -629,7 +636,7 @@ impl Call {
         match &self.phase {
             Phase::Offering { until, .. } => Some(*until),
             Phase::Alerting { give_up_at, .. } | Phase::Accepting { give_up_at, .. } => Some(*give_up_at),
-            Phase::Joined { release_at, .. } => *release_at,
+            Phase::Joined { release_at, .. } => [*release_at, self.proof_deadline()].into_iter().flatten().min(),
             Phase::Releasing { step, .. } => Some(step.deadline()),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => None,
         }
@@ -640,7 +647,7 @@ impl Call {
             Phase::Offering { leg, .. } => self.on_pop_unacknowledged(leg, world),
             Phase::Alerting { leg, .. } => self.on_ring_timeout(leg, world),
             Phase::Accepting { leg, .. } => self.on_accept_timeout(leg, world),
-            Phase::Joined { .. } => self.on_release_due(world),
+            Phase::Joined { .. } => self.on_joined_timeout(world),
             Phase::Releasing { .. } => self.on_release_timeout(world),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => {}
         }

@@ -243,6 +243,9 @@ pub struct Timers {
     pub accept_timeout: Duration,
     /// The consult INVITE waits so long for the desk page to show the pop. Default 20 ms.
     pub pop_wait: Duration,
+    /// Caller and human have so long, from the join, to be heard both ways; without that the handoff is unproven and
+    /// stays joined. Default 10 s.
+    pub proof_timeout: Duration,
     /// We stay joined at least so long before leaving the path. Default 3 s.
     pub release_after: Duration,
     /// A REFER that was accepted has so long to succeed. Default 30 s.
@@ -263,6 +266,7 @@ impl Default for Timers {
             ring_timeout: Duration::from_secs(25),
             accept_timeout: Duration::from_secs(10),
             pop_wait: Duration::from_millis(20),
+            proof_timeout: Duration::from_secs(10),
             release_after: Duration::from_secs(3),
             refer_result_timeout: Duration::from_secs(30),
             bot_timeout: Duration::from_secs(10),

@@ -66,7 +66,7 @@ impl Call {
         match self.phase {
             Phase::Released => (HandoffOutcome::Released, HandoffStage::Release),
             Phase::Releasing { .. } => (HandoffOutcome::Joined, HandoffStage::Release),
-            Phase::Joined { .. } => (HandoffOutcome::Joined, HandoffStage::Join),
+            Phase::Joined { .. } => (self.joined_outcome(), HandoffStage::Join),
             Phase::Accepting { .. } => (before, HandoffStage::Accept),
             _ => (before, HandoffStage::Consult),
         }

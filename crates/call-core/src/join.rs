@@ -2,10 +2,24 @@
 
 use crate::call::{Call, World};
 use crate::config::Release;
+use crate::leg::Leg;
 use crate::transfer::{Phase, Recovery};
 use call_model::{
-    BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, PopUpdate, Prompt, TraceKind,
+    BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt, TraceKind,
 };
+
+/// Whether media has proved that caller and human hear each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// They are not joined.
+    NotYet,
+    /// Joined; who has been heard since, and until when there is time for it.
+    Awaited { caller: bool, desk: bool, until: Instant },
+    /// RTP and speech came from both.
+    Given,
+    /// It did not come in time.
+    Missing,
+}
 
 /// The join, and what follows it.
 impl Call {
@@ -21,9 +35,8 @@ impl Call {
             self.pop(PopUpdate::Joined { desk, handoff });
             self.trace_pop("joined");
         }
-        if !release {
-            self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
-        }
+        let until = world.now + world.config.timers.proof_timeout;
+        self.set_proof(Proof::Awaited { caller: false, desk: false, until });
         self.on_media_proof(world);
     }
 
@@ -42,28 +55,69 @@ impl Call {
         }
     }
 
-    /// RTP was seen from a leg. From the desk: the bot may go. From both: we may leave, when it is time.
+    /// Something was heard, or has stopped being heard: success is proven by RTP and speech from both sides, and
+    /// nothing else. Only then may the bot go, and may we.
     pub(crate) fn on_media_proof(&mut self, world: &mut World<'_>) {
         let Phase::Joined { leg, release_at, release } = self.phase else { return };
-        if !self.is_flowing(leg) {
-            return;
+        if let Some(Proof::Awaited { caller, desk, until }) = self.proof() {
+            let heard = |leg: Option<&Leg>| leg.is_some_and(|leg| leg.flowing && leg.speaking);
+            let caller = caller || heard(self.leg(self.caller_id()));
+            let desk = desk || heard(self.leg(leg));
+            if !(caller && desk) {
+                return self.set_proof(Proof::Awaited { caller, desk, until });
+            }
+            self.set_proof(Proof::Given);
+            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+            if !release {
+                self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
+            }
         }
-        self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
-        if release && release_at.is_none() && self.is_flowing(self.caller_id()) {
+        if release && release_at.is_none() && self.proof() == Some(Proof::Given) {
             self.start_release(leg, world);
         }
     }
 
-    /// It is time to leave the path, if media is proven.
-    pub(crate) fn on_release_due(&mut self, world: &mut World<'_>) {
-        if let Phase::Joined { leg, release, .. } = self.phase {
-            self.phase = Phase::Joined { leg, release_at: None, release };
-            self.on_media_proof(world);
+    /// Nobody can say whether they hear each other. They stay together, we stay with them, and the bot waits no longer.
+    fn on_no_proof(&mut self, leg: LegId) {
+        self.set_proof(Proof::Missing);
+        self.phase = Phase::Joined { leg, release_at: None, release: false };
+        self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+        self.finish_handoff(HandoffOutcome::Unproven, HandoffStage::Join, None);
+    }
+
+    /// When the time for the proof is over.
+    pub(crate) fn proof_deadline(&self) -> Option<Instant> {
+        match self.proof() {
+            Some(Proof::Awaited { until, .. }) => Some(until),
+            _ => None,
         }
     }
 
-    pub(crate) fn is_flowing(&self, leg: LegId) -> bool {
-        self.leg(leg).is_some_and(|leg| leg.flowing)
+    fn proof(&self) -> Option<Proof> {
+        self.handoff.as_ref().map(|handoff| handoff.proof)
+    }
+
+    fn set_proof(&mut self, proof: Proof) {
+        if let Some(handoff) = self.handoff.as_mut() {
+            handoff.proof = proof;
+        }
+    }
+
+    /// How a handoff counts that ends now, joined.
+    pub(crate) fn joined_outcome(&self) -> HandoffOutcome {
+        if self.proof() == Some(Proof::Given) { HandoffOutcome::Joined } else { HandoffOutcome::Unproven }
+    }
+
+    /// The time for the proof is over, or it is time to leave the path.
+    pub(crate) fn on_joined_timeout(&mut self, world: &mut World<'_>) {
+        let Phase::Joined { leg, release_at, release } = self.phase else { return };
+        if release_at.is_some_and(|at| at <= world.now) {
+            self.phase = Phase::Joined { leg, release_at: None, release };
+            self.on_media_proof(world);
+        }
+        if self.proof_deadline().is_some_and(|until| until <= world.now) {
+            self.on_no_proof(leg);
+        }
     }
 
     /// Tells the one outcome, once.
@@ -102,7 +156,7 @@ impl Call {
     /// The human hung up and the caller did not.
     pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) {
         let cause = EndCause::new(Party::Desk, EndReason::HungUp);
-        self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
+        self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
         self.leave_desk("the conversation is over", world);
         self.handoff = None;
         if self.is_direct() {

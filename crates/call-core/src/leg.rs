@@ -157,6 +157,8 @@ pub(crate) struct Leg {
     pub(crate) feed: Option<Selector>,
     /// Its RTP was seen.
     pub(crate) flowing: bool,
+    /// Somebody speaks there.
+    pub(crate) speaking: bool,
     /// Its RTP has stopped, as far as we know.
     pub(crate) silent: bool,
     /// Its audio was closed.
@@ -177,6 +179,7 @@ impl Leg {
             direction: Direction::SendRecv,
             feed: None,
             flowing: false,
+            speaking: false,
             silent: false,
             closed: false,
             cause: None,

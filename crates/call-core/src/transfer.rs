@@ -2,6 +2,7 @@
 //! answered, join. Every failure on the way goes to the next desk, and after the last one back to the bot.
 
 use crate::call::{Call, World};
+use crate::join::Proof;
 use crate::leg::LegState;
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
@@ -83,6 +84,8 @@ pub(crate) struct Handoff {
     pub(crate) plain: bool,
     /// How the latest attempt failed.
     pub(crate) last: Option<(HandoffOutcome, HandoffStage, Option<u16>)>,
+    /// Whether media has proved that they hear each other.
+    pub(crate) proof: Proof,
     /// How caller and human are, or will be, together.
     pub(crate) method: Method,
     /// Its outcome was told.
@@ -123,6 +126,7 @@ impl Call {
             accepted_on_page: false,
             plain: false,
             last: None,
+            proof: Proof::NotYet,
             method: Method::Stay,
             finished: false,
         });

@@ -162,6 +162,8 @@ impl Bench {
         bench.answered(2);
         bench.flowing(2);
         bench.key(2, '1');
+        bench.speaks(0);
+        bench.speaks(2);
         bench.drain_log();
         bench
     }
@@ -198,6 +200,10 @@ impl Bench {
 
     pub(super) fn flowing(&mut self, index: u8) {
         self.media(MediaEvent::Flowing { leg: self.id(index), from: media(9).rtp });
+    }
+
+    pub(super) fn speaks(&mut self, index: u8) {
+        self.media(MediaEvent::Speaks { leg: self.id(index) });
     }
 
     pub(super) fn played(&mut self, index: u8, prompt: Prompt) {

@@ -38,9 +38,14 @@ fn handed_over_and_accepted_by_key() {
         "desk hears caller",
         "tap off",
         "pop joined anna",
+    ]);
+    call.speaks(2);
+    call.expect(&[]);
+    call.speaks(0);
+    call.expect(&[
+        "hang up bot: Handed over",
         "pop ended anna: joined",
         "handoff joined at join",
-        "hang up bot: Handed over",
         "bot leg ended: gateway finished",
     ]);
     call.hangs_up(0);
@@ -53,16 +58,6 @@ fn handed_over_and_accepted_by_key() {
     ]);
     assert!(call.over());
     assert_eq!(call.desks_taken(), 0);
-}
-
-#[test]
-fn the_bot_stays_until_the_desk_was_heard() {
-    let mut call = Bench::ringing(config(), to_sip_bot());
-    call.answered(2);
-    call.key(2, '1');
-    assert!(!call.drain_log().iter().any(|line| line.starts_with("hang up")));
-    call.flowing(2);
-    call.expect(&["hang up bot: Handed over", "bot leg ended: gateway finished"]);
 }
 
 #[test]

@@ -4,4 +4,5 @@ mod bench;
 mod bots;
 mod consult;
 mod endings;
+mod proving;
 mod releasing;

@@ -222,9 +222,12 @@ fn nothing_is_released_before_both_were_heard() {
     call.wait(20);
     call.answered(2);
     call.key(2, '1');
-    call.wait(10_000);
+    call.speaks(0);
+    call.wait(9_000);
     assert!(!call.drain_log().iter().any(|line| line.starts_with("release")));
     call.flowing(2);
+    assert!(!call.drain_log().iter().any(|line| line.starts_with("release")), "packets are no speech");
+    call.speaks(2);
     assert!(call.drain_log().contains(&"release: REFER sent".to_owned()));
 }
 

@@ -458,6 +458,7 @@ impl Town {
         match command {
             MediaCommand::Remote { leg, media } => {
                 self.switchboard.handle_media(MediaEvent::Flowing { leg, from: media.rtp }, now);
+                self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
             }
             MediaCommand::Feed { leg, from: call_model::Selector::Prompt(call_model::Prompt::PressOne) }
                 if self.accept =>

@@ -346,6 +346,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     };
     let ring_timeout = seconds("ring_timeout_s", 3..=180, default.ring_timeout);
     let accept_timeout = seconds("accept_timeout_s", 2..=60, default.accept_timeout);
+    let proof_timeout = seconds("proof_timeout_s", 2..=60, default.proof_timeout);
     let release_after = seconds("release_after_s", 0..=3600, default.release_after);
     let refer_result_timeout = seconds("refer_result_timeout_s", 5..=180, default.refer_result_timeout);
     let bot_timeout = seconds("bot_timeout_s", 1..=60, default.bot_timeout);
@@ -358,6 +359,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         ring_timeout,
         accept_timeout,
         pop_wait,
+        proof_timeout,
         release_after,
         refer_result_timeout,
         bot_timeout,
