@@ -16,7 +16,8 @@ fn joined() -> Bench {
 
 #[test]
 fn only_rtp_and_speech_from_both_are_proof() {
-    let signs: [(&str, fn(&mut Bench)); 3] = [
+    type Sign = (&'static str, fn(&mut Bench));
+    let signs: [Sign; 3] = [
         ("the desk's RTP", |call| call.flowing(2)),
         ("the desk's voice", |call| call.speaks(2)),
         ("the caller's voice", |call| call.speaks(0)),
