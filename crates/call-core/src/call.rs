@@ -91,6 +91,8 @@ pub(crate) struct Call {
     pub(crate) farewell: Option<(LegId, Instant)>,
     /// Legs that have not confirmed their end by then are forgotten.
     pub(crate) forget_at: Option<Instant>,
+    /// When a caller who waits with music hears that somebody is still being sought.
+    pub(crate) company_at: Option<Instant>,
     probed: Option<Instant>,
     /// The desk whose leg ended while a REFER was out that has had no outcome yet.
     pub(crate) unproven: Option<LegId>,
@@ -121,6 +123,7 @@ impl Call {
             ending: None,
             farewell: None,
             forget_at: None,
+            company_at: None,
             probed: None,
             unproven: None,
             over: false,
@@ -271,6 +274,12 @@ impl Call {
         if due(self.prompt.map(|(_, until)| until)) {
             self.after_prompt(world);
         }
+        if due(self.company_at) {
+            self.keep_company(world);
+        }
+        if due(self.whisper_deadline()) {
+            self.whisper_again(now);
+        }
         if due(self.phase_deadline()) {
             self.on_phase_timeout(world);
         }
@@ -296,6 +305,8 @@ impl Call {
             self.engine.poll_timeout().map(|(at, _)| at),
             self.bot_deadline,
             self.prompt.map(|(_, until)| until),
+            self.company_at,
+            self.whisper_deadline(),
             self.phase_deadline(),
             self.pop_deadline(config),
             self.farewell.map(|(_, until)| until),
@@ -440,6 +451,7 @@ impl Call {
         if leg == self.caller_id() && self.prompt.is_some_and(|(playing, _)| playing == prompt) {
             self.after_prompt(world);
         }
+        self.on_whispered(leg, prompt, world.now);
         if prompt == Prompt::CallerGone && self.farewell.is_some_and(|(desk, _)| desk == leg) {
             self.end_farewell();
         }

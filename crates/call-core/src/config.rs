@@ -156,6 +156,8 @@ pub struct Desk {
     pub address: SocketAddr,
     /// The proof that a human answered.
     pub accept: AcceptGate,
+    /// Whether the human hears why the caller needs a person before being asked for the key.
+    pub whisper: bool,
     /// Codecs it may be offered.
     pub codecs: Vec<Codec>,
     /// What it is good at; routing compares them with what a call needs.
@@ -256,6 +258,8 @@ pub struct Timers {
     pub port_drain: Duration,
     /// At most one amended pop per this time and desk. Default 250 ms.
     pub amend_every: Duration,
+    /// A caller who waits with music is told this often that somebody is still being sought. Default 20 s; none: never.
+    pub waiting_prompt_every: Option<Duration>,
     /// Desks' telephones and SIP bots are sent OPTIONS this often. Default none: they are not.
     pub ping_every: Option<Duration>,
 }
@@ -272,6 +276,7 @@ impl Default for Timers {
             bot_timeout: Duration::from_secs(10),
             port_drain: Duration::from_secs(5),
             amend_every: Duration::from_millis(250),
+            waiting_prompt_every: Some(Duration::from_secs(20)),
             ping_every: None,
         }
     }

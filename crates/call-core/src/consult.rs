@@ -103,6 +103,7 @@ impl Call {
         }
         let give_up_at = world.now + world.config.timers.accept_timeout;
         self.enter(Phase::Accepting { leg, give_up_at }, world.now);
+        self.start_whisper(leg, world);
         let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
         let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
         if auto || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {

@@ -70,9 +70,8 @@ impl Call {
         let caller = Selector::Leg(self.caller_id());
         match &self.phase {
             _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
-            Phase::Accepting { leg, .. } if *leg == desk => Selector::Prompt(Prompt::PressOne),
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => caller,
-            _ => Selector::Silence,
+            _ => self.whispered_to(desk).unwrap_or(Selector::Silence),
         }
     }
 

@@ -29,6 +29,9 @@ impl Call {
         let release_at = release.then(|| world.now + world.config.timers.release_after);
         self.enter(Phase::Joined { leg, release_at, release }, world.now);
         self.prompt = None;
+        if let Some(desk) = self.leg_mut(leg) {
+            desk.whisper = None;
+        }
         self.settle();
         self.tell_bot(BotUpdate::HandoffAccepted);
         if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {

@@ -1,6 +1,7 @@
 //! What a call and its legs say to each other. A leg is a SIP dialog or a bot's stream; the call does not see which
 //! messages that takes.
 
+use crate::whisper::Whisper;
 use call_model::{Codec, Direction, EndCause, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger};
 
 /// From a leg to its call.
@@ -155,6 +156,8 @@ pub(crate) struct Leg {
     pub(crate) direction: Direction,
     /// What it hears.
     pub(crate) feed: Option<Selector>,
+    /// What it hears while it has yet to take the caller.
+    pub(crate) whisper: Option<Whisper>,
     /// Its RTP was seen.
     pub(crate) flowing: bool,
     /// Somebody speaks there.
@@ -178,6 +181,7 @@ impl Leg {
             codec: None,
             direction: Direction::SendRecv,
             feed: None,
+            whisper: None,
             flowing: false,
             speaking: false,
             silent: false,

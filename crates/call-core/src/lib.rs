@@ -23,6 +23,7 @@ mod release;
 mod seats;
 mod switchboard;
 mod transfer;
+mod whisper;
 
 #[cfg(test)]
 mod tests;

@@ -146,6 +146,20 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Asked,
+        Self::Dtmf,
+        Self::Emergency,
+        Self::Compliance,
+        Self::Distress,
+        Self::LowConfidence,
+        Self::FailedAttempts,
+        Self::Bot,
+        Self::BotDown,
+        Self::Direct,
+    ];
+
     /// The token used on every surface.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! RTP never passes the switchboard: it sends [`MediaCommand`]s and receives [`MediaEvent`]s.
 
+use crate::fact::Trigger;
 use crate::ids::{LegId, Role};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
@@ -95,6 +96,10 @@ pub enum Prompt {
     BotLost,
     /// To the caller when no human could be reached and no bot is left.
     NobodyAvailable,
+    /// To a caller who waits with music: somebody is still being sought.
+    StillTrying,
+    /// To the human, whisper: why the caller needs a person.
+    Why(Trigger),
     /// To the human, whisper: press 1 to take the call.
     PressOne,
     /// To the human who answered after the caller had gone.

@@ -74,6 +74,8 @@ pub(crate) fn hears(from: Selector, source: Option<Role>) -> String {
         (Selector::Leg(leg), None) => format!("leg {}", leg.index),
         (Selector::Prompt(Prompt::BotLost), _) => "\"one moment\"".to_owned(),
         (Selector::Prompt(Prompt::NobodyAvailable), _) => "\"nobody there\"".to_owned(),
+        (Selector::Prompt(Prompt::StillTrying), _) => "\"still trying\"".to_owned(),
+        (Selector::Prompt(Prompt::Why(trigger)), _) => format!("\"why: {trigger}\""),
         (Selector::Prompt(Prompt::PressOne), _) => "\"press 1\"".to_owned(),
         (Selector::Prompt(Prompt::CallerGone), _) => "\"caller gone\"".to_owned(),
         (Selector::Music, _) => "music".to_owned(),

@@ -70,7 +70,24 @@ done <<'LINES'
 press-one|A caller is waiting for you. To take the call, press one.
 bot-lost|One moment, please. I am getting a person for you.
 nobody|I am sorry. Nobody is available right now. Please call again later. Goodbye.
+still-trying|Thank you for waiting. I am still trying to reach a person for you.
 caller-gone|The caller has hung up. Thank you. Goodbye.
+LINES
+
+# Whispered to the human before the key: one line per trigger, named after it.
+while IFS='|' read -r name text; do
+    say "$name" -v en-us+f2 -s 165 -p 50 "$text"; line "$name"; ship "why-$name" breath "$name"
+done <<'LINES'
+asked|The caller asked for a person.
+dtmf|The caller pressed a key for a person.
+emergency|This may be an emergency.
+compliance|This matter must be handled by a person.
+distress|The caller sounds upset.
+low_confidence|The assistant was not sure what to say.
+failed_attempts|The assistant could not help.
+bot|The assistant asked for your help.
+bot_down|The assistant has broken down.
+direct|The caller asked for you.
 LINES
 
 # --- hold music: four soft chords, 8 s, made to be looped ----------------------------------------------------------------

@@ -1,21 +1,49 @@
 //! What the gateway itself says and plays, built in: `assets/`, made by `assets/make.sh`.
 
-use rtp_proto::{EngineConfig, Prompts};
+use call_model::{Prompt, Trigger};
+use rtp_proto::EngineConfig;
 use std::sync::Arc;
 
 /// The engine's settings with the built-in audio.
 pub(crate) fn engine_config() -> EngineConfig {
-    let audio = |wav: &'static [u8]| -> Arc<[u8]> { Arc::from(recording(wav)) };
     EngineConfig {
-        prompts: Prompts {
-            bot_lost: audio(include_bytes!("../assets/bot-lost.wav")),
-            nobody_available: audio(include_bytes!("../assets/nobody.wav")),
-            press_one: audio(include_bytes!("../assets/press-one.wav")),
-            caller_gone: audio(include_bytes!("../assets/caller-gone.wav")),
-        },
+        prompts: everything().map(|prompt| (prompt, audio(wav(prompt)))).collect(),
         music: audio(include_bytes!("../assets/music.wav")),
         ..EngineConfig::new("warmline")
     }
+}
+
+/// Every prompt there is.
+fn everything() -> impl Iterator<Item = Prompt> {
+    use Prompt::{BotLost, CallerGone, NobodyAvailable, PressOne, StillTrying};
+    let others = [BotLost, NobodyAvailable, StillTrying, PressOne, CallerGone];
+    others.into_iter().chain(Trigger::ALL.map(Prompt::Why))
+}
+
+const fn wav(prompt: Prompt) -> &'static [u8] {
+    match prompt {
+        Prompt::BotLost => include_bytes!("../assets/bot-lost.wav"),
+        Prompt::NobodyAvailable => include_bytes!("../assets/nobody.wav"),
+        Prompt::StillTrying => include_bytes!("../assets/still-trying.wav"),
+        Prompt::PressOne => include_bytes!("../assets/press-one.wav"),
+        Prompt::CallerGone => include_bytes!("../assets/caller-gone.wav"),
+        Prompt::Why(trigger) => match trigger {
+            Trigger::Asked => include_bytes!("../assets/why-asked.wav"),
+            Trigger::Dtmf => include_bytes!("../assets/why-dtmf.wav"),
+            Trigger::Emergency => include_bytes!("../assets/why-emergency.wav"),
+            Trigger::Compliance => include_bytes!("../assets/why-compliance.wav"),
+            Trigger::Distress => include_bytes!("../assets/why-distress.wav"),
+            Trigger::LowConfidence => include_bytes!("../assets/why-low_confidence.wav"),
+            Trigger::FailedAttempts => include_bytes!("../assets/why-failed_attempts.wav"),
+            Trigger::Bot => include_bytes!("../assets/why-bot.wav"),
+            Trigger::BotDown => include_bytes!("../assets/why-bot_down.wav"),
+            Trigger::Direct => include_bytes!("../assets/why-direct.wav"),
+        },
+    }
+}
+
+fn audio(wav: &'static [u8]) -> Arc<[u8]> {
+    Arc::from(recording(wav))
 }
 
 /// The mu-law octets of one of our own recordings: a WAV file of format 7 at 8000 Hz, one channel.
@@ -35,13 +63,13 @@ pub(crate) fn recording(wav: &'static [u8]) -> &'static [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call_model::Prompt;
 
     #[test]
     fn every_prompt_and_the_music_have_audio() {
         let config = engine_config();
-        for prompt in [Prompt::BotLost, Prompt::NobodyAvailable, Prompt::PressOne, Prompt::CallerGone] {
-            assert!(config.prompts.get(prompt).len() > 8000, "{prompt:?}");
+        for prompt in everything() {
+            let seconds = config.prompts.get(prompt).len() / 8000;
+            assert!((1..8).contains(&seconds), "{prompt:?} takes {seconds} s");
         }
         assert_eq!(config.music.len(), 64_000);
     }

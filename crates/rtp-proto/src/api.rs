@@ -4,6 +4,7 @@ use call_model::{LegId, MediaEvent, Prompt, TapFrame};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Audio octets of one 20 ms frame at 8000 Hz.
@@ -12,34 +13,27 @@ pub const FRAME: usize = 160;
 /// Longest packet the engine itself sends: room for 60 ms of G.711, and for a compound RTCP packet.
 pub const PACKET_CAPACITY: usize = 512;
 
-/// What the gateway plays, as mu-law bytes at 8000 Hz. An empty prompt counts as played at once.
-#[derive(Clone, Debug)]
+/// What the gateway plays, as mu-law bytes at 8000 Hz. A prompt without audio counts as played at once.
+#[derive(Clone, Debug, Default)]
 pub struct Prompts {
-    /// [`Prompt::BotLost`].
-    pub bot_lost: Arc<[u8]>,
-    /// [`Prompt::NobodyAvailable`].
-    pub nobody_available: Arc<[u8]>,
-    /// [`Prompt::PressOne`].
-    pub press_one: Arc<[u8]>,
-    /// [`Prompt::CallerGone`].
-    pub caller_gone: Arc<[u8]>,
+    audio: BTreeMap<Prompt, Arc<[u8]>>,
 }
 
 impl Prompts {
     /// No audio at all: every prompt is over at once.
     pub fn none() -> Self {
-        let empty: Arc<[u8]> = Arc::from([].as_slice());
-        Self { bot_lost: empty.clone(), nobody_available: empty.clone(), press_one: empty.clone(), caller_gone: empty }
+        Self::default()
     }
 
     /// The audio of one prompt.
-    pub fn get(&self, prompt: Prompt) -> &Arc<[u8]> {
-        match prompt {
-            Prompt::BotLost => &self.bot_lost,
-            Prompt::NobodyAvailable => &self.nobody_available,
-            Prompt::PressOne => &self.press_one,
-            Prompt::CallerGone => &self.caller_gone,
-        }
+    pub fn get(&self, prompt: Prompt) -> &[u8] {
+        self.audio.get(&prompt).map_or(&[], |audio| audio)
+    }
+}
+
+impl FromIterator<(Prompt, Arc<[u8]>)> for Prompts {
+    fn from_iter<I: IntoIterator<Item = (Prompt, Arc<[u8]>)>>(prompts: I) -> Self {
+        Self { audio: prompts.into_iter().collect() }
     }
 }
 

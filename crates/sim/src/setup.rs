@@ -5,11 +5,11 @@ use call_core::{
     AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
-use call_model::{Codec, IdSource};
+use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
-use rtp_proto::{EngineConfig, Prompts};
+use rtp_proto::EngineConfig;
 use sip_proto::Transport;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
@@ -48,8 +48,12 @@ pub const NOBODY_TONE: f32 = 1_550.0;
 pub const PRESS_ONE_TONE: f32 = 1_700.0;
 /// The prompt "the caller has hung up".
 pub const CALLER_GONE_TONE: f32 = 1_850.0;
+/// The prompt "still trying".
+pub const STILL_TRYING_TONE: f32 = 2_000.0;
+/// The whisper that says why the caller needs a person, whatever the reason.
+pub const WHY_TONE: f32 = 2_150.0;
 /// Everything that can be heard.
-pub const TONES: [f32; 10] = [
+pub const TONES: [f32; 12] = [
     CALLER_TONE,
     BOT_TONE,
     DESK_TONE,
@@ -60,6 +64,8 @@ pub const TONES: [f32; 10] = [
     NOBODY_TONE,
     PRESS_ONE_TONE,
     CALLER_GONE_TONE,
+    STILL_TRYING_TONE,
+    WHY_TONE,
 ];
 /// How long each prompt takes.
 pub const PROMPT: Duration = Duration::from_millis(800);
@@ -85,6 +91,8 @@ pub struct Setup {
     pub while_consulting: WhileConsulting,
     /// The gate.
     pub accept: AcceptGate,
+    /// The human hears why before being asked for the key.
+    pub whisper: bool,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
@@ -124,6 +132,7 @@ impl Default for Setup {
             release: Release::Stay,
             while_consulting: WhileConsulting::Bot,
             accept: AcceptGate::KeyOrPage,
+            whisper: true,
             stream_bot: false,
             desks: 1,
             codecs: [Codec::Pcmu; 3],
@@ -188,6 +197,7 @@ impl Setup {
             transport: self.transport,
             address: sip_of(DESK + index),
             accept: self.accept,
+            whisper: self.whisper,
             codecs: both.clone(),
             skills: vec![],
             capacity: 1,
@@ -256,12 +266,15 @@ pub(crate) fn engine_config() -> EngineConfig {
 fn engine() -> EngineConfig {
     let mut engine = EngineConfig::new("warmline");
     engine.music = tone(MUSIC_TONE, Duration::from_secs(1));
-    engine.prompts = Prompts {
-        bot_lost: tone(BOT_LOST_TONE, PROMPT),
-        nobody_available: tone(NOBODY_TONE, PROMPT),
-        press_one: tone(PRESS_ONE_TONE, PROMPT),
-        caller_gone: tone(CALLER_GONE_TONE, PROMPT),
-    };
+    let prompts = [
+        (Prompt::BotLost, BOT_LOST_TONE),
+        (Prompt::NobodyAvailable, NOBODY_TONE),
+        (Prompt::StillTrying, STILL_TRYING_TONE),
+        (Prompt::PressOne, PRESS_ONE_TONE),
+        (Prompt::CallerGone, CALLER_GONE_TONE),
+    ];
+    let why = Trigger::ALL.map(|trigger| (Prompt::Why(trigger), WHY_TONE));
+    engine.prompts = prompts.into_iter().chain(why).map(|(prompt, hertz)| (prompt, tone(hertz, PROMPT))).collect();
     engine
 }
 

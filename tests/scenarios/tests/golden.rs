@@ -10,7 +10,7 @@ use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sim::{
     BOT, BOT_TONE, CALLER_TONE, Click, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, NOBODY_TONE, PRESS_ONE_TONE,
-    Setup, TRUNK, World,
+    Setup, TRUNK, WHY_TONE, World,
 };
 use support::{asks_for_a_human, heard, ring, scenario};
 
@@ -53,8 +53,8 @@ fn hand_over_and_accept_by_key() {
     heard(&world, TRUNK, 500, 8_050, &[BOT_TONE]);
     heard(&world, BOT, 500, 2_950, &[CALLER_TONE]);
     heard(&world, BOT, 3_250, 8_050, &[CALLER_TONE]);
-    heard(&world, DESK, 6_800, 7_400, &[PRESS_ONE_TONE]);
-    heard(&world, DESK, 7_600, 8_050, &[]);
+    heard(&world, DESK, 6_800, 7_400, &[WHY_TONE]);
+    heard(&world, DESK, 7_600, 8_050, &[PRESS_ONE_TONE]);
     they_talk(&world, 8_200, 11_950);
     assert_eq!(world.phones[BOT].media.measured().digits.iter().map(|(_, key)| *key).collect::<String>(), "0");
 }

@@ -170,6 +170,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         rtp_link: link(dice, 100),
         on_close: pick(dice, &[OnBotClose::HangUp, OnBotClose::Handoff]),
         on_refusal: pick(dice, &[OnBotRefusal::Refuse, OnBotRefusal::Handoff]),
+        whisper: true,
         timers,
     }
 }

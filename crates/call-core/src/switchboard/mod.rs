@@ -415,6 +415,7 @@ impl Switchboard {
         if result.is_none() {
             entry.call.fail("panicked", &mut world);
         }
+        entry.call.count_the_wait(&world);
         while let Some(output) = entry.call.poll_output() {
             self.carry_out(&entry.call, output, now);
         }

@@ -41,6 +41,7 @@ pub(super) fn config() -> SwitchboardConfig {
         transport: Transport::Udp,
         address: at(port),
         accept: AcceptGate::KeyOrPage,
+        whisper: true,
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         skills: Vec::new(),
         capacity: 1,

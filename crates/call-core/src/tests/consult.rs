@@ -25,7 +25,7 @@ fn handed_over_and_accepted_by_key() {
     call.expect(&["dial 2 anna"]);
     call.leg(2, LegEvent::Ringing);
     call.answered(2);
-    call.expect(&["Consulting -> Accepting", "desk hears PressOne"]);
+    call.expect(&["Consulting -> Accepting", "desk hears Why(Dtmf)"]);
     call.flowing(2);
     call.key(2, '5');
     call.expect(&["note: pressed 5"]);

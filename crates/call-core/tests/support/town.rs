@@ -523,6 +523,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         transport: plan.desk_transport,
         address,
         accept: AcceptGate::KeyOrPage,
+        whisper: true,
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         skills: Vec::new(),
         capacity: 1,

@@ -247,6 +247,7 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         "auto" => Ok(AcceptGate::Auto),
         _ => Err(format!("`{text}` is not known: key (press 1, or the page) or auto (answering is accepting)")),
     });
+    let whisper = section.flag("whisper", true);
     let display = section.string("display");
     let page_token = section.secret("page_token");
     let codecs = codecs(&mut section);
@@ -264,6 +265,7 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         transport: target.transport,
         address: target.address,
         accept: accept.unwrap_or_default(),
+        whisper,
         codecs,
         skills,
         capacity: as_u16(capacity),
@@ -353,7 +355,10 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     let drain_max = seconds("drain_max_s", 0..=86_400, Duration::from_secs(300));
     let pop_wait = Duration::from_millis(section.number("pop_wait_ms", 0..=2000, 20));
     let port_drain = Duration::from_millis(section.number("port_drain_ms", 0..=60_000, 5000));
-    let ping_every = Some(section.number("ping_every_s", 0..=3600, 30)).filter(|s| *s > 0).map(Duration::from_secs);
+    let mut every =
+        |key, most, default| Some(section.number(key, 0..=most, default)).filter(|s| *s > 0).map(Duration::from_secs);
+    let ping_every = every("ping_every_s", 3600, 30);
+    let waiting_prompt_every = every("waiting_prompt_every_s", 600, 20);
     section.finish();
     let timers = Timers {
         ring_timeout,
@@ -364,6 +369,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         refer_result_timeout,
         bot_timeout,
         port_drain,
+        waiting_prompt_every,
         ping_every,
         ..default
     };

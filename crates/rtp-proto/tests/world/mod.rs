@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use call_model::{
-    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, MediaEvent, RemoteMedia, Role, Selector,
+    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
-use rtp_proto::{EngineConfig, Header, MediaEngine, Output, Prompts, TapFrame, TapSink};
+use rtp_proto::{EngineConfig, Header, MediaEngine, Output, TapFrame, TapSink};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -117,7 +117,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let mut config = EngineConfig::new("warmline@test");
-        config.prompts = Prompts { press_one: Arc::from([PRESS_ONE; 400].as_slice()), ..Prompts::none() };
+        config.prompts = [(Prompt::PressOne, Arc::from([PRESS_ONE; 400].as_slice()))].into_iter().collect();
         config.music = Arc::from([MUSIC; 1000].as_slice());
         Self::with(config)
     }
