@@ -84,6 +84,7 @@ impl Call {
 
     fn on_bot_up(&mut self, id: LegId, world: &mut World<'_>) {
         self.bot_deadline = None;
+        self.bot_left = false;
         if !self.caller_is_up() {
             let codec = self.leg(id).and_then(|leg| leg.codec);
             return self.answer_caller(codec);
@@ -140,6 +141,11 @@ impl Call {
         }
         self.bot = None;
         match self.phase {
+            _ if finished && self.phase.is_consulting() && self.bot_has_referred() => {
+                // It has passed the caller on and need not wait for the outcome (RFC 5589 §6).
+                self.bot_left = true;
+                self.note(Party::Bot, "has gone, the caller being passed on".to_owned());
+            }
             Phase::WithBot if !self.caller_is_up() => self.bot_refused(503, world),
             Phase::WithBot if finished && self.on_close(world) == OnBotClose::HangUp => {
                 self.end(EndCause::new(Party::Bot, EndReason::Finished), world);

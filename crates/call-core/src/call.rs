@@ -6,7 +6,7 @@
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
 use crate::digits::LoneDigits;
 use crate::known::Known;
-use crate::leg::{Leg, LegCommand, LegEvent, LegState};
+use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::ReleaseStep;
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase, Recovery};
@@ -62,6 +62,7 @@ pub(crate) enum CallOutput {
     Leg { leg: LegId, command: LegCommand },
     Media(MediaCommand),
     Bot { leg: LegId, command: BotCommand },
+    Referral { id: ReferralId, answer: ReferralAnswer },
     Pop(PopUpdate),
     Trace(TraceKind),
 }
@@ -96,6 +97,12 @@ pub(crate) struct Call {
     probed: Option<Instant>,
     /// The desk whose leg ended while a REFER was out that has had no outcome yet.
     pub(crate) unproven: Option<LegId>,
+    /// REFERs whose senders wait for the outcome of this handoff.
+    pub(crate) referrals: Vec<ReferralId>,
+    /// Who shall be rung first.
+    pub(crate) preferred: Option<ReferralTarget>,
+    /// The bot hung up because it had passed the caller on.
+    pub(crate) bot_left: bool,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -126,6 +133,9 @@ impl Call {
             company_at: None,
             probed: None,
             unproven: None,
+            referrals: Vec::new(),
+            preferred: None,
+            bot_left: false,
             over: false,
             outputs: VecDeque::new(),
         }
@@ -151,6 +161,10 @@ impl Call {
         if let LegEvent::Refer(progress) = event {
             // NOTIFY may come after the BYE of its own dialog, when the leg is gone.
             self.on_refer(progress, world);
+            return self.settle();
+        }
+        if let LegEvent::Referral(referral) = event {
+            self.on_referral(id, *referral, world);
             return self.settle();
         }
         let Some(leg) = self.leg_mut(id) else { return };
@@ -385,7 +399,11 @@ impl Call {
                 self.end(EndCause::sip(Party::Gateway, call_model::EndReason::Refused, status), world);
             }
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
-            LegEvent::Ringing | LegEvent::MediaChanged { .. } | LegEvent::Late | LegEvent::Refer(_) => {}
+            LegEvent::Ringing
+            | LegEvent::MediaChanged { .. }
+            | LegEvent::Late
+            | LegEvent::Refer(_)
+            | LegEvent::Referral(_) => {}
         }
     }
 

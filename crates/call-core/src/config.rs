@@ -21,6 +21,8 @@ pub struct SwitchboardConfig {
     pub routes: Vec<Route>,
     /// Our own SIP addresses, as peers reach them.
     pub sip: SipAddresses,
+    /// Host names that mean us, beside those addresses: in the `Refer-To` of a bot or a desk.
+    pub names: Vec<String>,
     /// The address in our SDP.
     pub media_ip: IpAddr,
     /// Local RTP ports, first and last inclusive; a leg takes an even port and the next one.
@@ -166,6 +168,9 @@ pub struct Desk {
     pub capacity: u16,
     /// Lower is tried first.
     pub priority: u16,
+    /// Where an INVITE with `Replaces` (RFC 3891) may come from that takes over a dialog of this desk's. Empty: only from
+    /// the host of `address`.
+    pub replaces_from: Vec<Network>,
     /// Whether the consult INVITE also carries the facts as a JSON part (RFC 5621). Off unless known to be accepted.
     pub multipart: bool,
     /// Where its RTP may come from besides the address in its SDP.

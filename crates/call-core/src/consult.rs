@@ -62,6 +62,7 @@ impl Call {
             (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id && self.is_direct() => {
                 self.command(self.caller_id(), LegCommand::Ring);
             }
+            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id => self.report_referrals(180),
             (Phase::Alerting { leg, .. }, LegEvent::Answered { .. }) if leg == id => self.on_desk_answered(id, world),
             (Phase::Alerting { leg, .. }, LegEvent::Refused { status }) if leg == id => {
                 self.on_desk_refused(status, world);

@@ -37,6 +37,7 @@ impl Call {
         };
         let (outcome, stage) = self.outcome_at_end(cause);
         self.finish_handoff(outcome, stage, None);
+        self.report_referrals(if cause.by == Party::Caller { 487 } else { 503 });
         self.leave_desk(if cause.by == Party::Caller { "the caller hung up" } else { "the call is over" }, world);
         self.bot = None;
         self.bot_deadline = None;

@@ -3,6 +3,7 @@
 use crate::call::{Call, World};
 use crate::config::Release;
 use crate::leg::Leg;
+use crate::referral::outcome_status;
 use crate::transfer::{Phase, Recovery};
 use call_model::{
     BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt, TraceKind,
@@ -34,6 +35,7 @@ impl Call {
         }
         self.settle();
         self.tell_bot(BotUpdate::HandoffAccepted);
+        self.report_referrals(200);
         if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {
             self.pop(PopUpdate::Joined { desk, handoff });
             self.trace_pop("joined");
@@ -128,6 +130,7 @@ impl Call {
         let Some(handoff) = self.handoff.as_mut().filter(|handoff| !handoff.finished) else { return };
         handoff.finished = true;
         let (id, desk, method) = (handoff.id, handoff.desk.clone(), handoff.method);
+        self.report_referrals(outcome_status(outcome));
         if let Some((desk, _)) = desk {
             self.pop(PopUpdate::Ended { desk, handoff: id, outcome });
         }
@@ -142,6 +145,11 @@ impl Call {
         self.handoff = None;
         if self.bot_is_up() {
             self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
+        } else if self.bot_left {
+            let or_else = EndCause::new(Party::Desk, EndReason::Unreachable);
+            self.enter(Phase::Recovering(Recovery::Bot { or_else }), world.now);
+            self.settle();
+            self.dial_bot(world);
         } else {
             self.say_goodbye(EndCause::new(Party::Bot, EndReason::Unreachable), world);
         }

@@ -2,7 +2,9 @@
 //! messages that takes.
 
 use crate::whisper::Whisper;
-use call_model::{Codec, Direction, EndCause, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger};
+use call_model::{
+    Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger,
+};
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,6 +39,44 @@ pub(crate) enum LegEvent {
     Late,
     /// Progress of our REFER on this leg.
     Refer(ReferProgress),
+    /// The peer sent REFER.
+    Referral(Box<Referral>),
+}
+
+/// A REFER of a peer's, for as long as its sender waits for the outcome.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ReferralId(pub(crate) u64);
+
+/// A bot or a human's phone asks for the caller to be passed on (RFC 3515).
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Referral {
+    pub(crate) id: ReferralId,
+    /// To whom.
+    pub(crate) target: ReferralTarget,
+    /// What it says about why.
+    pub(crate) reason: Option<String>,
+    /// What it says about the caller.
+    pub(crate) facts: Vec<FactKind>,
+}
+
+/// Who is to have the caller.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ReferralTarget {
+    /// The desk of that name.
+    Desk(String),
+    /// Whoever is best.
+    Anybody,
+}
+
+/// What the sender of a REFER is told. Accepted, it is reported to until a final status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReferralAnswer {
+    /// It will be tried.
+    Accept,
+    /// It will not.
+    Refuse(u16),
+    /// This is how far it is; 200 or more: how it ended.
+    Report(u16),
 }
 
 /// How our REFER fares (RFC 3515).

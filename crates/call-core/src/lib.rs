@@ -19,6 +19,7 @@ mod peers;
 mod pop;
 mod popping;
 mod ports;
+mod referral;
 mod release;
 mod seats;
 mod switchboard;

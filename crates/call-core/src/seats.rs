@@ -55,6 +55,19 @@ impl Seats {
         Ok(choice)
     }
 
+    /// This desk, if it has room, taken in the handoff's name.
+    pub(crate) fn take_this(
+        &mut self,
+        desk: &DeskId,
+        wanted: &Wanted,
+        handoff: HandoffId,
+        now: Instant,
+    ) -> Option<Choice> {
+        let others: Vec<DeskId> = self.rooms.keys().filter(|other| *other != desk).cloned().collect();
+        let choice = self.take(wanted, &others, handoff, now).ok()?;
+        Some(Choice { because: format!("asked for by name, {}", choice.because), ..choice })
+    }
+
     /// Whether a desk could be taken now.
     pub(crate) fn any(&self, wanted: &Wanted, now: Instant) -> bool {
         self.desks.choose(wanted, &[], now).is_some()

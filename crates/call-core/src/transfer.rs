@@ -3,7 +3,7 @@
 
 use crate::call::{Call, World};
 use crate::join::Proof;
-use crate::leg::LegState;
+use crate::leg::{LegState, ReferralTarget};
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
 use call_model::{
@@ -138,7 +138,11 @@ impl Call {
         let Some(handoff) = self.handoff.as_ref() else { return };
         let wanted = Wanted::from(&handoff.decision);
         let (id, first) = (handoff.id, handoff.last.is_none());
-        let choice = match world.seats.take(&wanted, &handoff.tried, id, world.now) {
+        let preferred = match self.preferred.take() {
+            Some(ReferralTarget::Desk(desk)) => world.seats.take_this(&DeskId(desk), &wanted, id, world.now),
+            Some(ReferralTarget::Anybody) | None => None,
+        };
+        let choice = match preferred.map_or_else(|| world.seats.take(&wanted, &handoff.tried, id, world.now), Ok) {
             Ok(choice) => choice,
             Err(why) => {
                 if first {

@@ -12,5 +12,5 @@ pub mod source;
 
 pub use ear::{Ear, Heard};
 pub use media::{Measured, Media, RtpOut};
-pub use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, PhoneEvent, PhoneOutput};
+pub use phone::{AfterRefer, Answer, Arrival, OnRefer, Phone, PhoneConfig, PhoneEvent, PhoneOutput};
 pub use source::Source;

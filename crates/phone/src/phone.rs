@@ -5,7 +5,7 @@ use crate::source::Source;
 use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, RemoteMedia};
 use core::time::Duration;
 use sip_proto::{Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, RequestId, Transport};
-use sip_wire::{Malformed, Message, Method, NameAddr, Uri};
+use sip_wire::{Malformed, Message, Method, NameAddr, Replaces, Uri};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
@@ -74,6 +74,18 @@ pub enum OnRefer {
     HangUp,
 }
 
+/// What to do with its own line after sending REFER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AfterRefer {
+    /// Nothing.
+    #[default]
+    Stay,
+    /// Hang up so long after it was accepted, without waiting for the outcome.
+    HangUpOnceAccepted(Duration),
+    /// Hang up when told that it succeeded.
+    HangUpOnSuccess,
+}
+
 /// What the owner of the telephone notices.
 #[derive(Clone, PartialEq, Debug)]
 pub enum PhoneEvent {
@@ -100,6 +112,17 @@ pub enum PhoneEvent {
     Referred(String),
     /// Another dialog took the place of the one we had.
     Replaced,
+    /// Our REFER was answered with this status.
+    ReferAnswered(u16),
+    /// NOTIFY came for our REFER.
+    Notified {
+        /// The status line in it.
+        status: Option<u16>,
+        /// It was the last.
+        last: bool,
+    },
+    /// The second line is up: see [`Phone::consult`].
+    ConsultUp,
     /// What goes which way has changed, by either side's wish; seen from here.
     Held(Direction),
     /// Our own wish to hold or resume was refused; all is as before.
@@ -152,6 +175,9 @@ pub struct Phone {
     planned: u64,
     /// The dialog a REFER came in, and the one it made us start.
     referral: Option<(DialogId, DialogId)>,
+    after_refer: AfterRefer,
+    /// A second line, without audio.
+    second: Option<DialogId>,
     out: VecDeque<PhoneOutput>,
 }
 
@@ -174,6 +200,8 @@ impl Phone {
             plans: BTreeMap::new(),
             planned: 0,
             referral: None,
+            after_refer: AfterRefer::default(),
+            second: None,
             out: VecDeque::new(),
         }
     }
@@ -212,6 +240,34 @@ impl Phone {
             self.endpoint.refer(dialog, refer_to, "sip:phone@invalid", now);
         }
         self.drain(now);
+    }
+
+    /// What it does with its line after sending REFER.
+    pub fn after_refer(&mut self, what: AfterRefer) {
+        self.after_refer = what;
+    }
+
+    /// How a third party must name our call to the one we are talking to, in `Replaces` (RFC 3891).
+    pub fn replaces(&self) -> Option<Replaces> {
+        self.endpoint.replaces_value(self.current?)
+    }
+
+    /// Calls somebody on a second line, to ask before passing the first call on (RFC 5589 §7). It carries no audio.
+    pub fn consult(&mut self, uri: &Uri, to: SocketAddr, now: Instant) {
+        let flow = Flow { transport: self.config.transport, local: self.config.sip, remote: to };
+        self.second = Some(self.invite(uri, flow, vec![], now));
+        self.drain(now);
+    }
+
+    /// Asks the peer of the first line to take our place on the second.
+    pub fn refer_to_consult(&mut self, now: Instant) {
+        let named = self.second.and_then(|second| {
+            let target = self.endpoint.remote_target(second)?;
+            Some(self.endpoint.replaces_value(second)?.refer_to(&target))
+        });
+        if let Some(refer_to) = named {
+            self.refer(refer_to.as_str(), now);
+        }
     }
 
     /// Presses a key for 100 ms.
@@ -299,6 +355,10 @@ impl Phone {
             DialogEvent::Ringing { dialog, code } if Some(dialog) == self.current => {
                 self.tell(PhoneEvent::Ringing(code));
             }
+            DialogEvent::Answered { dialog, .. } if Some(dialog) == self.second => self.tell(PhoneEvent::ConsultUp),
+            DialogEvent::Ended { dialog, .. } | DialogEvent::Failed { dialog, .. } if Some(dialog) == self.second => {
+                self.second = None;
+            }
             DialogEvent::Answered { dialog, media } => self.on_answered(dialog, media, now),
             DialogEvent::Confirmed { dialog, media: Some(media) } if Some(dialog) == self.current => {
                 self.media.connect(media, now);
@@ -325,6 +385,20 @@ impl Phone {
                 self.tell(PhoneEvent::Ended { by_remote, reason });
             }
             DialogEvent::Referred { dialog, request, refer_to, .. } => self.on_refer(dialog, request, refer_to, now),
+            DialogEvent::ReferAccepted { dialog, code } => {
+                self.tell(PhoneEvent::ReferAnswered(code));
+                if let AfterRefer::HangUpOnceAccepted(wait) = self.after_refer {
+                    self.plan(now + wait, dialog, Plan::HangUp);
+                }
+            }
+            DialogEvent::ReferRefused { code, .. } => self.tell(PhoneEvent::ReferAnswered(code)),
+            DialogEvent::ReferNotify { dialog, status, terminated } => {
+                self.tell(PhoneEvent::Notified { status, last: terminated });
+                let succeeded = status.is_some_and(|status| (200..300).contains(&status));
+                if succeeded && self.after_refer == AfterRefer::HangUpOnSuccess {
+                    self.plan(now, dialog, Plan::HangUp);
+                }
+            }
             _ => {}
         }
     }

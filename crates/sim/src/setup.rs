@@ -202,6 +202,7 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             priority: index as u16,
+            replaces_from: vec![],
             multipart: false,
             allowed_media: host(DESK + index),
         };
@@ -246,6 +247,7 @@ impl Setup {
                     while_consulting: self.while_consulting,
                 },
             ],
+            names: vec!["gateway.invalid".into()],
             sip: SipAddresses { udp: Some(SocketAddr::new(GATEWAY, 5060)), tcp: Some(SocketAddr::new(GATEWAY, 5060)) },
             media_ip: GATEWAY,
             rtp_ports: (20_000, 20_199),

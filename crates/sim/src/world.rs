@@ -10,7 +10,7 @@ use call_model::{
     MediaEvent, PopUpdate, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
-use phone::{Arrival, Ear, Phone, PhoneEvent, PhoneOutput};
+use phone::{AfterRefer, Arrival, Ear, Phone, PhoneEvent, PhoneOutput};
 use rtp_proto::{MediaEngine, NoTap};
 use sip_proto::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,14 @@ pub enum Do {
     Arrival(Party, Arrival),
     /// A party sends REFER.
     Refer(Party, String),
+    /// What a party does with its line after REFER, from now on.
+    AfterRefer(Party, AfterRefer),
+    /// The first party sends INVITE with `Replaces` for the call of the second with the gateway; with `early-only`.
+    TakeOver(Party, Party, bool),
+    /// The first party asks the second on another line, without the gateway.
+    Consult(Party, Party),
+    /// A party asks the gateway to take its place on that other line.
+    ReferToConsult(Party),
     /// The human clicks on the page, in the pop shown last.
     Page(Click),
     /// Something is observed about the call.
@@ -191,6 +199,13 @@ impl World {
     pub fn at(&mut self, millis: u64, what: Do) -> &mut Self {
         self.scripted += 1;
         self.push(Instant::from_millis(millis), Item::Script(what));
+        self
+    }
+
+    /// Makes something happen at `micros` after the beginning.
+    pub fn at_micros(&mut self, micros: u64, what: Do) -> &mut Self {
+        self.scripted += 1;
+        self.push(Instant::from_nanos(micros * 1000), Item::Script(what));
         self
     }
 
@@ -429,6 +444,14 @@ impl World {
             Do::Mute(party, muted) => self.phones[party].media.mute(muted),
             Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
             Do::Refer(party, to) => self.with_phone(party, |phone| phone.refer(&to, now)),
+            Do::AfterRefer(party, what) => self.phones[party].after_refer(what),
+            Do::TakeOver(party, of, early_only) => self.take_over(party, of, early_only),
+            Do::Consult(party, whom) => {
+                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:desk@{}", sip_of(whom))) {
+                    self.with_phone(party, |phone| phone.consult(&uri, sip_of(whom), now));
+                }
+            }
+            Do::ReferToConsult(party) => self.with_phone(party, |phone| phone.refer_to_consult(now)),
             Do::Page(click) => self.click(click),
             Do::Fact(fact) => {
                 let call = self.switchboard.calls().next().map(|call| call.id);
@@ -455,6 +478,19 @@ impl World {
         if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
             let now = self.now;
             self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), vec![], now));
+        }
+    }
+
+    fn take_over(&mut self, party: Party, of: Party, early_only: bool) {
+        let replaces = self.phones[of].replaces().map(|replaces| sip_wire::Replaces { early_only, ..replaces });
+        let uri = sip_wire::Uri::parse(&format!("sip:gw@{GATEWAY}"));
+        if let (Some(replaces), Ok(uri)) = (replaces, uri) {
+            let headers = vec![
+                ("Replaces".to_owned(), replaces.to_string()),
+                ("Require".to_owned(), "replaces".to_owned()),
+            ];
+            let now = self.now;
+            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), headers, now));
         }
     }
 

@@ -33,10 +33,7 @@ impl Switchboard {
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
             }
-            DialogEvent::Confirmed { .. }
-            | DialogEvent::ChangeRefused { .. }
-            | DialogEvent::RequestDone { .. }
-            | DialogEvent::Unsubscribed { .. } => {}
+            DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),
             DialogEvent::Cancelled { dialog, .. } => self.on_last(dialog, LegEvent::Cancelled, now),
             DialogEvent::Ended { dialog, by_remote, because, .. } => {
@@ -54,11 +51,9 @@ impl Switchboard {
                 self.note_dialog(dialog, about, "answered after we gave up: acknowledged and hung up".to_owned(), now);
                 self.on_last(dialog, LegEvent::Late, now);
             }
-            DialogEvent::Referred { dialog, request, refer_to, .. } => {
-                // Nobody may send our callers elsewhere.
-                self.endpoint.respond(request, 603, "", &[], None, now);
-                let about = self.leg_of(dialog).map_or(Party::Trunk, |(_, role)| crate::call::party(role));
-                self.note_dialog(dialog, about, format!("REFER declined ({} octets of Refer-To)", refer_to.len()), now);
+            DialogEvent::Referred { dialog, request, message, .. } => self.on_referred(dialog, request, &message, now),
+            DialogEvent::Unsubscribed { dialog, subscription, code } => {
+                self.on_unsubscribed(dialog, subscription, code, now);
             }
             DialogEvent::ReferAccepted { dialog, code } => self.on_refer(dialog, ReferProgress::Accepted(code), now),
             DialogEvent::ReferRefused { dialog, code, .. } => self.on_refer(dialog, ReferProgress::Refused(code), now),
@@ -127,17 +122,17 @@ impl Switchboard {
     }
 
     /// The leg a dialog belongs or belonged to.
-    fn leg_of(&self, dialog: DialogId) -> Option<(LegId, Role)> {
+    pub(super) fn leg_of(&self, dialog: DialogId) -> Option<(LegId, Role)> {
         self.dialogs.get(&dialog).copied()
     }
 
     /// The leg of a dialog that is the leg's dialog now.
-    fn current_leg(&self, dialog: DialogId) -> Option<(LegId, Role)> {
+    pub(super) fn current_leg(&self, dialog: DialogId) -> Option<(LegId, Role)> {
         let (leg, role) = self.leg_of(dialog)?;
         (self.links.get(&leg)?.dialog == Some(dialog)).then_some((leg, role))
     }
 
-    fn note_dialog(&mut self, dialog: DialogId, about: Party, text: String, now: Instant) {
+    pub(super) fn note_dialog(&mut self, dialog: DialogId, about: Party, text: String, now: Instant) {
         let call = self.leg_of(dialog).map(|(leg, _)| leg.call);
         self.trace(call, TraceKind::Note { about, text }, now);
     }

@@ -4,10 +4,11 @@ mod dial;
 mod events;
 mod health;
 mod incoming;
+mod referrals;
 
 use crate::call::{Call, CallOutput, World};
 use crate::config::SwitchboardConfig;
-use crate::leg::LegEvent;
+use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
 use crate::seats::Seats;
@@ -122,6 +123,8 @@ pub struct Switchboard {
     /// Dialogs that are over, oldest first: what is still sent or seen of them belongs to their leg for a while.
     past: VecDeque<(Instant, DialogId)>,
     handoffs: BTreeMap<HandoffId, CallId>,
+    /// REFERs of peers', accepted or waiting for their call to say so.
+    referrals: BTreeMap<ReferralId, referrals::Referred>,
     /// Trunks that refused REFER by policy, and until when they are not asked again.
     no_refer: BTreeMap<String, Instant>,
     ports: PortPool,
@@ -179,6 +182,7 @@ impl Switchboard {
             dialogs: BTreeMap::new(),
             past: VecDeque::new(),
             handoffs: BTreeMap::new(),
+            referrals: BTreeMap::new(),
             no_refer: BTreeMap::new(),
             ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
             seats: Seats::new(&config),
@@ -364,6 +368,7 @@ impl Switchboard {
             && self.open.is_empty()
             && self.ports.in_use() == 0
             && self.seats.taken() == 0
+            && self.referrals.is_empty()
     }
 
     /// The invariants: while a caller leg is up exactly one selector feeds it, and no call is without end. For the
@@ -445,6 +450,7 @@ impl Switchboard {
                 self.send_media(command);
             }
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
+            CallOutput::Referral { id, answer } => self.answer_referral(id, answer, now),
             CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
             CallOutput::Trace(kind) => {
                 if let TraceKind::Release { what, status: Some(403 | 405 | 420 | 501 | 603) } = &kind
@@ -476,6 +482,7 @@ impl Switchboard {
     /// A call is over: nothing of it stays but the memory of its dialogs.
     fn forget_call(&mut self, id: CallId, now: Instant) {
         self.handoffs.retain(|_, call| *call != id);
+        self.end_referrals(id, now);
         let first = LegId { call: id, index: 0 };
         let last = LegId { call: id, index: u8::MAX };
         let legs: Vec<LegId> = self.links.range(first..=last).map(|(leg, _)| *leg).collect();

@@ -46,6 +46,7 @@ pub(super) fn config() -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         priority: 10,
+        replaces_from: Vec::new(),
         multipart: false,
         allowed_media: Vec::new(),
     };
@@ -72,6 +73,7 @@ pub(super) fn config() -> SwitchboardConfig {
         bots: vec![bot("sipbot", sip), bot("wsbot", stream)],
         desks: vec![desk("anna", 5092), desk("ben", 5093)],
         routes: Vec::new(),
+        names: Vec::new(),
         sip: SipAddresses { udp: Some(at(5060)), tcp: None },
         media_ip: ip,
         rtp_ports: (20_000, 20_099),
@@ -328,6 +330,7 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),
                 BotCommand::Close => "close bot".to_owned(),
             },
+            CallOutput::Referral { id, answer } => format!("referral {}: {answer:?}", id.0),
             CallOutput::Pop(update) => {
                 let line = match &update {
                     PopUpdate::Offered { desk, .. } => format!("pop offered {desk}"),

@@ -528,6 +528,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         priority: 10,
+        replaces_from: Vec::new(),
         multipart: plan.multipart,
         allowed_media: Vec::new(),
     };
@@ -552,6 +553,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             desk("ben", "sip:ben@127.0.0.14:5093", at(14, 5093)),
         ],
         routes: plan.routes,
+        names: Vec::new(),
         sip: SipAddresses { udp: Some(GATEWAY), tcp: Some(GATEWAY) },
         media_ip: GATEWAY.ip(),
         rtp_ports: plan.rtp_ports,

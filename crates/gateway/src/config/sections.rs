@@ -42,6 +42,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         desks,
         routes,
         sip: addresses(&sip),
+        names: sip.names.clone(),
         media_ip,
         rtp_ports,
         timers,
@@ -96,11 +97,20 @@ fn sip(mut section: Section) -> SipSettings {
     }
     let settings = SipSettings {
         listen,
+        names: section.list("names", own_name).unwrap_or_default(),
         max_connections: as_size(section.number("max_connections", 1..=100_000, 512)),
         idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
     };
     section.finish();
     settings
+}
+
+/// A host name of ours.
+fn own_name(text: &str) -> Result<String, String> {
+    match sip_wire::Host::parse(text) {
+        Ok(host) if host.ip().is_none() => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is no host name: write \"gw.example.com\"; our own addresses need not be listed")),
+    }
 }
 
 fn sip_listen(text: &str) -> Result<SipListen, String> {
@@ -254,6 +264,7 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
     let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
+    let replaces_from = section.list("replaces_from", network).unwrap_or_default();
     let multipart = section.flag("multipart", false);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     section.finish();
@@ -270,6 +281,7 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         skills,
         capacity: as_u16(capacity),
         priority: as_u16(priority),
+        replaces_from,
         multipart,
         allowed_media,
     };

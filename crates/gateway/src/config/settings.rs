@@ -33,6 +33,8 @@ pub struct Settings {
 pub struct SipSettings {
     /// Sockets to open, at most one per transport.
     pub listen: Vec<SipListen>,
+    /// Host names that mean us, beside our addresses.
+    pub names: Vec<String>,
     /// TCP connections at once, both directions.
     pub max_connections: usize,
     /// A TCP connection without traffic is closed after this.

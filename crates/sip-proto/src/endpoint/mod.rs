@@ -167,9 +167,10 @@ impl Endpoint {
     }
 
     /// How a third party must name this dialog to its remote party in `Replaces` (RFC 3891 §3): `to-tag` is the
-    /// remote's tag. None unless the dialog is established.
+    /// remote's tag. None unless the dialog is established, or rings here.
     pub fn replaces_value(&self, dialog: DialogId) -> Option<Replaces> {
-        let dialog = self.dialogs.get(&dialog).filter(|dialog| dialog.is_open())?;
+        let rings = |dialog: &Dialog| matches!(dialog.state, State::Arriving { .. });
+        let dialog = self.dialogs.get(&dialog).filter(|dialog| dialog.is_open() || rings(dialog))?;
         Some(Replaces {
             call_id: dialog.call_id.clone(),
             to_tag: dialog.remote_tag.clone(),

@@ -1,0 +1,189 @@
+//! REFER sent to us: a bot that passes the caller on, a human who passes the caller on, and everybody else. Judged on
+//! who hears whom, on the NOTIFYs that the sender gets, and on the ladder.
+
+mod support;
+
+use call_model::PopUpdate;
+use core::time::Duration;
+use phone::{AfterRefer, Answer, PhoneEvent};
+use sim::{
+    BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Party, Setup, TRUNK, World,
+};
+use support::{heard, judge, ring, scenario};
+
+/// What a party was told about its REFER: the answer, then each NOTIFY; `!` marks the last.
+fn told(world: &World, party: Party) -> Vec<String> {
+    let mine = world.events().iter().filter(|(_, who, _)| *who == party);
+    mine.filter_map(|(_, _, event)| match event {
+        PhoneEvent::ReferAnswered(code) => Some(code.to_string()),
+        PhoneEvent::Notified { status, last } => {
+            Some(format!("NOTIFY {}{}", status.unwrap_or(0), if *last { "!" } else { "" }))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// A call with the bot, which sends REFER after 3 s.
+fn bot_refers(setup: &Setup, to: &str, after: AfterRefer) -> World {
+    let mut world = World::new(setup);
+    world.at(0, Do::Dial("7001")).at(0, Do::AfterRefer(BOT, after)).at(3_000, Do::Refer(BOT, to.to_owned()));
+    world
+}
+
+const HANDOFF: &str = "sip:handoff@10.0.0.1";
+
+#[test]
+fn a_refer_from_the_bot_becomes_a_warm_handoff() {
+    let to = "sip:handoff@gateway.invalid?X-Reason=wants%20a%20refund&X-Summary=Order%2042%20came%20broken\
+              &User-to-User=0042%3Bencoding%3Dhex";
+    let mut world = bot_refers(&Setup::default(), to, AfterRefer::HangUpOnSuccess);
+    world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+    scenario("refer_from_the_bot", &mut world, 60_000);
+    heard(&world, TRUNK, 500, 8_050, &[BOT_TONE]);
+    heard(&world, TRUNK, 8_200, 11_950, &[DESK_TONE]);
+    heard(&world, DESK, 8_200, 11_950, &[CALLER_TONE]);
+    assert_eq!(told(&world, BOT), ["202", "NOTIFY 100", "NOTIFY 180", "NOTIFY 200!"]);
+    let offered = world.pops().iter().find_map(|(_, pop)| match pop {
+        PopUpdate::Offered { package, .. } => Some(package.clone()),
+        _ => None,
+    });
+    let package = offered.expect("a package");
+    assert_eq!(package.summary, "Order 42 came broken");
+    assert_eq!(package.because[0].text, "REFER: wants a refund");
+    assert_eq!(package.trigger.as_str(), "bot");
+    let entity = |name: &str| package.entities.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!(entity("user_to_user"), Some("0042;encoding=hex"));
+    assert_eq!(entity("referred_by"), Some("sip:phone@invalid"));
+}
+
+/// 0, 20 us, 1 ms and 500 ms after the 202, the bot hangs up: it has done its part.
+#[test]
+fn a_bot_that_hangs_up_after_the_202_leaves_the_caller_with_music_and_the_handoff_goes_on() {
+    for (index, micros) in [0, 20, 1_000, 500_000].into_iter().enumerate() {
+        let after = AfterRefer::HangUpOnceAccepted(Duration::from_micros(micros));
+        let mut world = bot_refers(&Setup::default(), HANDOFF, after);
+        world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+        if index == 1 {
+            scenario("refer_from_the_bot_that_hangs_up", &mut world, 60_000);
+        } else {
+            world.run_until(60_000);
+            judge("the bot hangs up", &world);
+        }
+        heard(&world, TRUNK, 3_700, 8_050, &[MUSIC_TONE]);
+        heard(&world, TRUNK, 8_200, 11_950, &[DESK_TONE]);
+        heard(&world, DESK, 8_200, 11_950, &[CALLER_TONE]);
+        let told = told(&world, BOT);
+        assert_eq!(told.first().map(String::as_str), Some("202"), "{micros} us");
+        assert_eq!(told.last().map(String::as_str), Some("NOTIFY 200!"), "{micros} us: {told:?}");
+    }
+}
+
+/// REFER and BYE without waiting for the 202.
+#[test]
+fn a_bye_on_the_heels_of_the_refer_does_not_lose_the_caller() {
+    for micros in [0, 20, 1_000, 20_000] {
+        let mut world = bot_refers(&Setup::default(), HANDOFF, AfterRefer::Stay);
+        world.at_micros(3_000_000 + micros, Do::HangUp(BOT));
+        world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
+        judge("bye on the heels", &world);
+        heard(&world, TRUNK, 3_200, 8_050, &[MUSIC_TONE]);
+        heard(&world, TRUNK, 8_200, 11_950, &[DESK_TONE]);
+    }
+}
+
+/// Over a network that repeats half the messages, one REFER is one handoff.
+#[test]
+fn a_refer_that_arrives_twice_is_one_handoff() {
+    let mut setup = Setup::default();
+    setup.sip_link.repeat = 500;
+    let mut world = bot_refers(&setup, HANDOFF, AfterRefer::HangUpOnSuccess);
+    world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
+    judge("twice", &world);
+    heard(&world, TRUNK, 8_200, 11_950, &[DESK_TONE]);
+    let offers = world.pops().iter().filter(|(_, pop)| matches!(pop, PopUpdate::Offered { .. })).count();
+    assert_eq!(offers, 1);
+    assert_eq!(told(&world, BOT).last().map(String::as_str), Some("NOTIFY 200!"));
+}
+
+#[test]
+fn a_second_refer_of_the_bot_waits_for_the_same_handoff() {
+    let mut world = bot_refers(&Setup::default(), HANDOFF, AfterRefer::Stay);
+    world.at(4_000, Do::Refer(BOT, HANDOFF.into()));
+    world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
+    judge("two REFERs", &world);
+    let told = told(&world, BOT);
+    assert_eq!(told.iter().filter(|what| *what == "202").count(), 2, "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("NOTIFY 200!"));
+    let offers = world.pops().iter().filter(|(_, pop)| matches!(pop, PopUpdate::Offered { .. })).count();
+    assert_eq!(offers, 1);
+}
+
+#[test]
+fn the_desk_that_the_bot_names_is_rung_first() {
+    for to in ["sip:bob@10.0.0.1", "sip:BOB@gateway.invalid", "sip:desk@10.0.0.14", "sip:desk@10.0.0.14:5060;transport=udp"] {
+        let mut world = bot_refers(&Setup { desks: 2, ..Setup::default() }, to, AfterRefer::HangUpOnSuccess);
+        world.at(8_000, Do::Press(DESK2, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
+        judge(to, &world);
+        heard(&world, TRUNK, 8_200, 11_950, &[DESK2_TONE]);
+    }
+}
+
+#[test]
+fn a_handoff_that_fails_is_told_and_the_bot_keeps_the_caller() {
+    let busy = phone::Arrival::Refuse(486);
+    for (name, arrival, status) in [
+        ("busy", busy, 486),
+        ("declined", phone::Arrival::Refuse(603), 603),
+        ("rings_out", ring(Answer::Never), 480),
+        ("voicemail", ring(Answer::After(Duration::from_secs(1))), 480),
+        ("broken", phone::Arrival::Refuse(500), 503),
+    ] {
+        let mut setup = Setup { desk: [arrival; 2], ..Setup::default() };
+        setup.timers.ring_timeout = Duration::from_secs(6);
+        setup.timers.accept_timeout = Duration::from_secs(4);
+        let mut world = bot_refers(&setup, HANDOFF, AfterRefer::HangUpOnSuccess);
+        world.at(15_000, Do::HangUp(TRUNK));
+        scenario(&format!("refer_from_the_bot_{name}"), &mut world, 60_000);
+        heard(&world, TRUNK, 500, 14_950, &[BOT_TONE]);
+        heard(&world, BOT, 10_000, 14_950, &[CALLER_TONE]);
+        assert_eq!(told(&world, BOT).last(), Some(&format!("NOTIFY {status}!")), "{name}");
+    }
+}
+
+#[test]
+fn a_bot_that_left_is_fetched_again_when_nobody_takes_the_caller() {
+    let setup = Setup { desk: [phone::Arrival::Refuse(486); 2], ..Setup::default() };
+    let mut world = bot_refers(&setup, HANDOFF, AfterRefer::HangUpOnceAccepted(Duration::ZERO));
+    world.at(15_000, Do::HangUp(TRUNK));
+    scenario("refer_from_the_bot_that_is_fetched_again", &mut world, 60_000);
+    heard(&world, TRUNK, 3_700, 14_950, &[BOT_TONE]);
+    heard(&world, BOT, 3_700, 14_950, &[CALLER_TONE]);
+}
+
+#[test]
+fn the_caller_hangs_up_while_the_bots_refer_is_carried_out() {
+    let mut world = bot_refers(&Setup::default(), HANDOFF, AfterRefer::Stay);
+    world.at(4_000, Do::HangUp(TRUNK));
+    scenario("refer_from_the_bot_and_the_caller_hangs_up", &mut world, 90_000);
+    assert_eq!(told(&world, BOT).last().map(String::as_str), Some("NOTIFY 487!"));
+}
+
+#[test]
+fn nobody_else_sends_our_callers_anywhere() {
+    for (who, to) in [
+        (TRUNK, HANDOFF),
+        (TRUNK, "sip:desk@10.0.0.13"),
+        (BOT, "sip:elsewhere@192.0.2.1"),
+        (BOT, "sip:ada@192.0.2.1"),
+        (BOT, "tel:+15550100"),
+        (BOT, "sip:handoff@10.0.0.1:5999"),
+    ] {
+        let mut world = World::new(&Setup::default());
+        world.at(0, Do::Dial("7001")).at(3_000, Do::Refer(who, to.into())).at(6_000, Do::HangUp(TRUNK));
+        world.run_until(60_000);
+        judge(to, &world);
+        assert_eq!(told(&world, who), ["603"], "{to}");
+        heard(&world, TRUNK, 500, 5_950, &[BOT_TONE]);
+    }
+}
