@@ -9,11 +9,10 @@ use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::ReleaseStep;
 use crate::seats::Seats;
-use crate::transfer::{Handoff, Phase, Recovery};
+use crate::transfer::{Handoff, Phase};
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, Decision, EndCause, Fact, FactKind, IdSource, Instant, LegId,
-    MediaCommand, MediaEvent, Party, PopUpdate, Prompt, Redacted, Role, Secret, Selector, TraceKind, TransferState,
-    WallAnchor,
+    MediaCommand, MediaEvent, Party, PopUpdate, Prompt, Redacted, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -344,46 +343,6 @@ impl Call {
     /// Nothing is left to do.
     pub(crate) const fn is_over(&self) -> bool {
         self.over
-    }
-
-    /// The invariants; what is broken, in words.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if self.ending.is_some() {
-            return Ok(());
-        }
-        let Some(caller) = self.leg(self.caller_id()) else {
-            return match self.phase {
-                Phase::Releasing { .. } => Ok(()),
-                _ => Err(format!("call {} goes on in {} without a caller", self.about.id, self.state())),
-            };
-        };
-        if !caller.is_up() {
-            return Ok(());
-        }
-        let broken = |what: &str| Err(format!("call {}: {what} in {}", self.about.id, self.state()));
-        match caller.feed {
-            None => broken("nothing feeds the caller"),
-            Some(Selector::Leg(source)) if !self.leg(source).is_some_and(Leg::is_up) => {
-                broken("a leg that is not up feeds the caller")
-            }
-            Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) => {
-                broken("silence feeds the caller")
-            }
-            _ => match &self.phase {
-                Phase::WithBot if !self.bot_is_up() => broken("no bot"),
-                Phase::Joined { leg, .. } if !self.leg(*leg).is_some_and(Leg::is_up) => broken("no desk"),
-                Phase::Recovering(_) if self.poll_phase_is_stuck() => broken("nothing will happen"),
-                _ => Ok(()),
-            },
-        }
-    }
-
-    fn poll_phase_is_stuck(&self) -> bool {
-        match self.phase {
-            Phase::Recovering(Recovery::Bot { .. }) => self.bot_deadline.is_none(),
-            Phase::Recovering(Recovery::Goodbye { .. }) => self.prompt.is_none(),
-            _ => true,
-        }
     }
 }
 

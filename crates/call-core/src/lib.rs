@@ -11,6 +11,7 @@ mod consult;
 mod digits;
 mod ending;
 mod hearing;
+mod invariants;
 mod join;
 mod known;
 mod leg;

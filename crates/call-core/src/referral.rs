@@ -42,7 +42,8 @@ impl Call {
         }
         self.accept_referral(&referral, world);
         if self.phase == Phase::WithBot {
-            let text = referral.reason.map_or_else(|| "the bot sent REFER".to_owned(), |reason| format!("REFER: {reason}"));
+            let text =
+                referral.reason.map_or_else(|| "the bot sent REFER".to_owned(), |reason| format!("REFER: {reason}"));
             self.on_decision(referred_by_bot(text, world), world);
         }
         None

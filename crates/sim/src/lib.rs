@@ -7,6 +7,7 @@
 mod judge;
 mod network;
 mod queue;
+mod script;
 mod setup;
 mod world;
 
@@ -22,4 +23,5 @@ pub fn address_of(party: Party) -> std::net::SocketAddr {
     setup::sip_of(party)
 }
 
-pub use world::{Click, Do, PageHabit, World};
+pub use script::{Click, Do, PageHabit};
+pub use world::World;

@@ -3,88 +3,20 @@
 use crate::judge::Verdict;
 use crate::network::Network;
 use crate::queue::Queue;
+use crate::script::{Click, Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of, sip_of};
 use call_core::{Output, Switchboard};
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId, MediaCommand,
-    MediaEvent, PopUpdate, TraceEvent, WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, MediaEvent,
+    PopUpdate, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
-use phone::{AfterRefer, Arrival, Ear, Phone, PhoneEvent, PhoneOutput};
+use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
 use rtp_proto::{MediaEngine, NoTap};
 use sip_proto::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// Something the script makes happen.
-#[derive(Clone, Debug)]
-pub enum Do {
-    /// The caller dials this user at the gateway.
-    Dial(&'static str),
-    /// A party dials this user at the gateway.
-    DialFrom(Party, &'static str),
-    /// A party sends this datagram to the gateway's SIP port.
-    Datagram(Party, Vec<u8>),
-    /// A party sends this datagram from its RTP port to every port the gateway has open for RTP.
-    Noise(Party, Vec<u8>),
-    /// The next messages from a party to the gateway that begin with this are lost.
-    Lose(Party, &'static str, u32),
-    /// The next messages from the gateway to a party that begin with this are lost.
-    LoseTo(Party, &'static str, u32),
-    /// A party hangs up.
-    HangUp(Party),
-    /// A party presses a key.
-    Press(Party, char),
-    /// A party holds or resumes.
-    Hold(Party, call_model::Direction),
-    /// A party's microphone dies or comes back, without a word in SIP.
-    Mute(Party, bool),
-    /// A party does something else with calls from now on.
-    Arrival(Party, Arrival),
-    /// A party sends REFER.
-    Refer(Party, String),
-    /// What a party does with its line after REFER, from now on.
-    AfterRefer(Party, AfterRefer),
-    /// The first party sends INVITE with `Replaces` for the call of the second with the gateway; with `early-only`.
-    TakeOver(Party, Party, bool),
-    /// The first party asks the second on another line, without the gateway.
-    Consult(Party, Party),
-    /// A party asks the gateway to take its place on that other line.
-    ReferToConsult(Party),
-    /// The human clicks on the page, in the pop shown last.
-    Page(Click),
-    /// Something is observed about the call.
-    Fact(FactKind),
-    /// The WebSocket bot closes in good order, or its connection dies.
-    BotGone {
-        /// In good order.
-        finished: bool,
-    },
-    /// The gateway is told to shut down.
-    Drain,
-    /// The gateway has waited long enough.
-    EndAll,
-}
-
-/// A click on the desk page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Click {
-    /// Take the caller.
-    Accept,
-    /// Do not.
-    Decline,
-}
-
-/// What the desk page does by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum PageHabit {
-    /// Acknowledges a pop after 3 ms.
-    #[default]
-    Acknowledges,
-    /// Nobody has it open.
-    Closed,
-}
 
 #[derive(Debug)]
 enum Item {
@@ -485,10 +417,8 @@ impl World {
         let replaces = self.phones[of].replaces().map(|replaces| sip_wire::Replaces { early_only, ..replaces });
         let uri = sip_wire::Uri::parse(&format!("sip:gw@{GATEWAY}"));
         if let (Some(replaces), Ok(uri)) = (replaces, uri) {
-            let headers = vec![
-                ("Replaces".to_owned(), replaces.to_string()),
-                ("Require".to_owned(), "replaces".to_owned()),
-            ];
+            let headers =
+                vec![("Replaces".to_owned(), replaces.to_string()), ("Require".to_owned(), "replaces".to_owned())];
             let now = self.now;
             self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), headers, now));
         }

@@ -6,9 +6,7 @@ mod support;
 use call_model::PopUpdate;
 use core::time::Duration;
 use phone::{AfterRefer, Answer, PhoneEvent};
-use sim::{
-    BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Party, Setup, TRUNK, World,
-};
+use sim::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Party, Setup, TRUNK, World};
 use support::{heard, judge, ring, scenario};
 
 /// What a party was told about its REFER: the answer, then each NOTIFY; `!` marks the last.
@@ -121,7 +119,9 @@ fn a_second_refer_of_the_bot_waits_for_the_same_handoff() {
 
 #[test]
 fn the_desk_that_the_bot_names_is_rung_first() {
-    for to in ["sip:bob@10.0.0.1", "sip:BOB@gateway.invalid", "sip:desk@10.0.0.14", "sip:desk@10.0.0.14:5060;transport=udp"] {
+    for to in
+        ["sip:bob@10.0.0.1", "sip:BOB@gateway.invalid", "sip:desk@10.0.0.14", "sip:desk@10.0.0.14:5060;transport=udp"]
+    {
         let mut world = bot_refers(&Setup { desks: 2, ..Setup::default() }, to, AfterRefer::HangUpOnSuccess);
         world.at(8_000, Do::Press(DESK2, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
         judge(to, &world);

@@ -170,7 +170,9 @@ impl Told {
     fn note(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
         let value = clean(value);
-        let Some(short) = name.strip_prefix("x-").or((name == "user-to-user").then_some("user_to_user")) else { return };
+        let Some(short) = name.strip_prefix("x-").or((name == "user-to-user").then_some("user_to_user")) else {
+            return;
+        };
         match short.strip_prefix("handoff-").unwrap_or(short) {
             _ if value.is_empty() => {}
             "reason" => _ = self.reason.get_or_insert(value),
