@@ -2,9 +2,7 @@
 //! messages that takes.
 
 use crate::whisper::Whisper;
-use call_model::{
-    Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger,
-};
+use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger};
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
