@@ -18,7 +18,7 @@ impl Call {
             {
                 self.legs[index].feed = Some(from);
                 let source = match from {
-                    Selector::Leg(source) => self.leg(source).map(|leg| leg.role),
+                    Selector::Leg(source) | Selector::Mix(source, _) => self.leg(source).map(|leg| leg.role),
                     _ => None,
                 };
                 self.outputs.push_back(CallOutput::Media(MediaCommand::Feed { leg: id, from }));

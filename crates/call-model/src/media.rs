@@ -111,6 +111,8 @@ pub enum Prompt {
 pub enum Selector {
     /// Another leg of the same call.
     Leg(LegId),
+    /// Two other legs of the same call at once. Who is silent, or not open, adds silence.
+    Mix(LegId, LegId),
     /// A prompt, once; then comfort silence until told otherwise. [`MediaEvent::Played`] follows.
     Prompt(Prompt),
     /// Hold music, in a loop.

@@ -162,7 +162,7 @@ impl Ladder {
                 vec![self.centred(self.x(GATEWAY), &text, Paint::State)]
             }
             TraceKind::Fed { role, from, source, .. } => {
-                let (lane, heard) = (lane_of(*role), hears(*from, *source));
+                let (lane, heard) = (lane_of(*role), hears(*role, *from, *source));
                 let full = format!("hears {heard}");
                 let fits = full.chars().count() <= room(self.x(GATEWAY), self.x(lane));
                 let label = if fits { &full } else { heard.trim_matches('"') };

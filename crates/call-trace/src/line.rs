@@ -25,7 +25,7 @@ pub fn describe(kind: &TraceKind) -> String {
         }
         TraceKind::Sip { role, sent, what, again, .. } => sip(*role, *sent, what, *again),
         TraceKind::State { from, to } => format!("{from} -> {to}"),
-        TraceKind::Fed { role, from, source, .. } => format!("{role} hears {}", hears(*from, *source)),
+        TraceKind::Fed { role, from, source, .. } => format!("{role} hears {}", hears(*role, *from, *source)),
         TraceKind::Fact(fact) => fact_words(&fact.kind),
         TraceKind::Decided(decision) => decided(decision),
         TraceKind::Routed { handoff, desk, because } => format!("handoff {handoff} to desk {desk}: {because}"),
@@ -68,8 +68,14 @@ pub(crate) fn wire_name(role: Role) -> &'static str {
 }
 
 /// What a leg hears, in words.
-pub(crate) fn hears(from: Selector, source: Option<Role>) -> String {
+pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> String {
     match (from, source) {
+        // Nobody is mixed with themselves, so a mix is everybody else.
+        (Selector::Mix(..), _) => match listener {
+            Role::Caller => "bot and desk".to_owned(),
+            Role::Bot => "caller and desk".to_owned(),
+            Role::Desk => "caller and bot".to_owned(),
+        },
         (Selector::Leg(_), Some(role)) => role.to_string(),
         (Selector::Leg(leg), None) => format!("leg {}", leg.index),
         (Selector::Prompt(Prompt::BotLost), _) => "\"one moment\"".to_owned(),

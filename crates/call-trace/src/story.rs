@@ -66,7 +66,8 @@ fn heard(from: Selector, source: Option<Role>) -> String {
     match (from, source) {
         (Selector::Leg(_), Some(Role::Desk)) => "The caller hears the human.".to_owned(),
         (Selector::Leg(_), Some(Role::Bot)) => "The caller hears the bot.".to_owned(),
-        _ => format!("The caller hears {}.", hears(from, source)),
+        (Selector::Mix(..), _) => "The caller hears bot and human.".to_owned(),
+        _ => format!("The caller hears {}.", hears(Role::Caller, from, source)),
     }
 }
 

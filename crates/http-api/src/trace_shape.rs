@@ -108,6 +108,7 @@ fn with_cause(mut value: Value, cause: EndCause) -> Value {
 fn selector(selector: Selector) -> String {
     match selector {
         Selector::Leg(leg) => leg.to_string(),
+        Selector::Mix(one, other) => format!("{one} and {other}"),
         Selector::Prompt(prompt) => format!("prompt {prompt:?}"),
         Selector::Music => "music".into(),
         Selector::Silence => "silence".into(),

@@ -113,7 +113,10 @@ impl MediaEngine {
     fn pace_rtp(&mut self, index: u32, now: Instant) {
         let Self { slots, config, .. } = self;
         let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
-        let (frame, played) = leg.feed.next_frame(config);
+        let (frame, played) = leg.feed.next_frame(config, now);
+        if leg.feed.mixer.as_deref_mut().is_some_and(|mixer| mixer.is_pressing(now)) {
+            return;
+        }
         if let Some(prompt) = played {
             let leg = leg.id;
             self.outputs.push_back(Output::Event(MediaEvent::Played { leg, prompt }));
@@ -134,7 +137,7 @@ impl MediaEngine {
         let heard = match leg.feed.selector {
             Selector::Leg(_) if now.since(stream.heard) < config.fill_after => None,
             Selector::Leg(_) => Some(([MULAW_SILENCE; FRAME], None)),
-            _ => Some(leg.feed.next_frame(config)),
+            _ => Some(leg.feed.next_frame(config, now)),
         };
         if let Some((mulaw, played)) = heard {
             stream.sent += 1;
@@ -148,11 +151,19 @@ impl MediaEngine {
         let frame = frame.unwrap_or([MULAW_SILENCE; FRAME]);
         for i in 0.. {
             let Some(listener) = self.at(index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
-            self.send_frame(listener, &frame, now);
+            self.pass_frame(index, listener, &frame, now);
         }
     }
 
-    /// 20 ms of mu-law to one listener, of either kind.
+    /// 20 ms of mu-law of a source to one listener.
+    fn pass_frame(&mut self, source: u32, listener: u32, mulaw: &[u8; FRAME], now: Instant) {
+        match self.at_mut(listener).and_then(|leg| leg.feed.mixed(source)) {
+            Some((input, mixer)) => mixer.hear(input, Codec::Pcmu, mulaw, now),
+            None => self.send_frame(listener, mulaw, now),
+        }
+    }
+
+    /// 20 ms of mu-law to one leg, of either kind.
     fn send_frame(&mut self, index: u32, mulaw: &[u8; FRAME], now: Instant) {
         let slot = self.slot(index);
         let Some(leg) = self.at_mut(index) else { return };
@@ -197,7 +208,7 @@ impl MediaEngine {
     fn on_fill(&mut self, index: u32, now: Instant) {
         let fill_after = self.config.fill_after;
         let paced_source = |engine: &Self| {
-            let source = engine.at(index).and_then(|leg| leg.feed.source).and_then(|slot| engine.at(slot));
+            let source = engine.at(index).and_then(|leg| leg.feed.only_source()).and_then(|slot| engine.at(slot));
             source.is_some_and(|source| matches!(source.kind, Kind::Stream(_)))
         };
         let paced = paced_source(self);

@@ -2,7 +2,7 @@
 
 use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
-use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg};
+use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg, legs_of};
 use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
@@ -145,7 +145,7 @@ impl MediaEngine {
         let every = self.config.quality_every;
         self.arm(index, TimerName::Quality, now + every, now);
         for waiting in self.legs_of_call(id) {
-            if self.at(waiting).is_some_and(|leg| leg.feed.selector == Selector::Leg(id)) {
+            if self.at(waiting).is_some_and(|leg| leg.feed.wants(id)) {
                 self.connect(waiting, now);
             }
         }
@@ -176,46 +176,58 @@ impl MediaEngine {
         if leg.feed.selector == selector && !matches!(selector, Selector::Prompt(_)) {
             return;
         }
-        let former = leg.feed.source;
+        let former = leg.feed.sources;
         leg.feed = Feed::new(selector, now);
         match &mut leg.kind {
             Kind::Rtp(rtp) => rtp.outgoing.switch(),
             Kind::Stream(stream) => stream.switch(now),
         }
-        if let Some(source) = former.and_then(|slot| self.at_mut(slot)) {
-            source.listeners.retain(|listener| *listener != index);
-        }
+        self.disconnect(index, former);
         self.connect(index, now);
     }
 
-    /// Looks up the leg a listener is to hear, and starts whatever serves the listener now.
+    /// Looks up the legs a listener is to hear, and starts whatever serves the listener now.
     fn connect(&mut self, index: u32, now: Instant) {
         let Some(leg) = self.at(index) else { return };
-        if let Selector::Leg(id) = leg.feed.selector {
-            let same_call = id.call == leg.id.call;
-            let source = self.by_id.get(&id).copied().filter(|_| same_call);
+        let (id, selector) = (leg.id, leg.feed.selector);
+        for (place, wanted) in legs_of(selector).into_iter().enumerate() {
+            let same_call = wanted.filter(|wanted| wanted.call == id.call);
+            let mixed_with_itself =
+                matches!(selector, Selector::Mix(one, other) if wanted == Some(id) || place == 1 && one == other);
+            let source = same_call.and_then(|wanted| self.by_id.get(&wanted).copied()).filter(|_| !mixed_with_itself);
             let mut missed_press = None;
+            let mut new = false;
             if let Some(source) = source.and_then(|slot| self.at_mut(slot))
                 && !source.listeners.contains(&index)
             {
+                new = true;
                 source.listeners.push(index);
                 missed_press = source.rtp_mut().and_then(|(rtp, _)| rtp.digits.latest());
             }
-            if let Some(leg) = self.at_mut(index) {
-                leg.feed.source = source;
-                if let Some((rtp, _)) = leg.rtp_mut() {
-                    rtp.missed_press = missed_press;
-                }
+            let Some(leg) = self.at_mut(index) else { return };
+            leg.feed.sources[place] = source;
+            match (&mut leg.feed.mixer, &mut leg.kind) {
+                (Some(mixer), _) if new => mixer.connect(place, missed_press),
+                (None, Kind::Rtp(rtp)) if place == 0 && wanted.is_some() => rtp.missed_press = missed_press,
+                _ => {}
             }
         }
         self.refresh(index, now);
+    }
+
+    fn disconnect(&mut self, index: u32, sources: [Option<u32>; 2]) {
+        for slot in sources.into_iter().flatten() {
+            if let Some(source) = self.at_mut(slot) {
+                source.listeners.retain(|listener| *listener != index);
+            }
+        }
     }
 
     /// After any change: decides whether the listener is served by its source's packets or by us.
     fn refresh(&mut self, index: u32, now: Instant) {
         let fill_after = self.config.fill_after;
         let Some(leg) = self.at(index) else { return };
-        let by_packets = match leg.feed.source.and_then(|slot| self.at(slot)).map(|source| &source.kind) {
+        let by_packets = match leg.feed.only_source().and_then(|slot| self.at(slot)).map(|source| &source.kind) {
             Some(Kind::Stream(_)) => true,
             Some(Kind::Rtp(source)) => source.last_received.is_some_and(|at| now.since(at) < fill_after),
             None => false,
@@ -242,13 +254,11 @@ impl MediaEngine {
         self.free.push(index);
         self.paced.retain(|paced| *paced != index);
         self.outputs.push_back(Output::Event(MediaEvent::Quality { leg: id, stats: leg.stats(), last: true }));
-        if let Some(source) = leg.feed.source.and_then(|slot| self.at_mut(slot)) {
-            source.listeners.retain(|listener| *listener != index);
-        }
+        self.disconnect(index, leg.feed.sources);
         for listener in leg.listeners {
             let Some(leg) = self.at_mut(listener) else { continue };
-            leg.feed.source = None;
-            if let Kind::Rtp(rtp) = &mut leg.kind {
+            leg.feed.sources.iter_mut().filter(|slot| **slot == Some(index)).for_each(|slot| *slot = None);
+            if let (Kind::Rtp(rtp), None) = (&mut leg.kind, &leg.feed.mixer) {
                 rtp.outgoing.switch();
             }
             self.refresh(listener, now);

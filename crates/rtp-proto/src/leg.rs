@@ -5,6 +5,7 @@ use crate::dtmf::DigitDetector;
 use crate::g711::MULAW_SILENCE;
 use crate::header::{Header, TelephoneEvent};
 use crate::latch::{Admission, Latch};
+use crate::mixing::Mixer;
 use crate::outgoing::Outgoing;
 use crate::playout::Playout;
 use crate::reception::{Place, Reception};
@@ -73,8 +74,10 @@ impl Leg {
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) selector: Selector,
-    /// The slot of the source, when it is a leg that is open.
-    pub(crate) source: Option<u32>,
+    /// The slots of the sources, those that are legs that are open. One, unless two are mixed.
+    pub(crate) sources: [Option<u32>; 2],
+    /// There exactly when two legs are mixed.
+    pub(crate) mixer: Option<Box<Mixer>>,
     /// Octets of prompt or music already played.
     position: usize,
     /// The prompt is over and was reported.
@@ -86,11 +89,31 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(selector: Selector, now: Instant) -> Self {
-        Self { selector, source: None, position: 0, played: false, filling: false, since: now }
+        let mixer = matches!(selector, Selector::Mix(..)).then(|| Box::new(Mixer::new()));
+        Self { selector, sources: [None; 2], mixer, position: 0, played: false, filling: false, since: now }
     }
 
-    /// The next 20 ms of a prompt, music or silence, and the prompt that was over before it.
-    pub(crate) fn next_frame(&mut self, config: &EngineConfig) -> ([u8; FRAME], Option<Prompt>) {
+    /// The one leg that is heard as it comes, if it is open.
+    pub(crate) fn only_source(&self) -> Option<u32> {
+        self.sources[0].filter(|_| self.mixer.is_none())
+    }
+
+    /// Whether this leg is to be heard.
+    pub(crate) fn wants(&self, leg: LegId) -> bool {
+        legs_of(self.selector).contains(&Some(leg))
+    }
+
+    /// Which of the mixed sources this is.
+    pub(crate) fn mixed(&mut self, source: u32) -> Option<(usize, &mut Mixer)> {
+        let input = self.sources.iter().position(|slot| *slot == Some(source))?;
+        Some((input, self.mixer.as_deref_mut()?))
+    }
+
+    /// The next 20 ms of a prompt, music, a mix or silence, and the prompt that was over before it.
+    pub(crate) fn next_frame(&mut self, config: &EngineConfig, now: Instant) -> ([u8; FRAME], Option<Prompt>) {
+        if let Some(mixer) = &mut self.mixer {
+            return (mixer.next_frame(now), None);
+        }
         let mut frame = [MULAW_SILENCE; FRAME];
         match self.selector {
             Selector::Prompt(prompt) => {
@@ -110,9 +133,18 @@ impl Feed {
                     self.position = (self.position + 1) % config.music.len();
                 }
             }
-            Selector::Music | Selector::Silence | Selector::Leg(_) => {}
+            Selector::Music | Selector::Silence | Selector::Leg(_) | Selector::Mix(..) => {}
         }
         (frame, None)
+    }
+}
+
+/// The legs that a selector names.
+pub(crate) fn legs_of(selector: Selector) -> [Option<LegId>; 2] {
+    match selector {
+        Selector::Leg(leg) => [Some(leg), None],
+        Selector::Mix(one, other) => [Some(one), Some(other)],
+        Selector::Prompt(_) | Selector::Music | Selector::Silence => [None; 2],
     }
 }
 

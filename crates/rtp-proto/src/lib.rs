@@ -13,6 +13,7 @@ pub mod g711;
 mod header;
 mod latch;
 mod leg;
+mod mixing;
 mod outgoing;
 mod playout;
 mod reception;

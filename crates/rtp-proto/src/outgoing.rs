@@ -122,6 +122,20 @@ impl Outgoing {
         stamp
     }
 
+    /// Places a packet of a key press among frames of our own: at `timestamp`, or at the next one when it begins. What
+    /// follows the press is placed by the time that passed.
+    pub(crate) fn press(&mut self, timestamp: Option<u32>, duration: u32, octets: usize, now: Instant) -> Stamp {
+        let marker = timestamp.is_none();
+        let (sequence, timestamp) = match timestamp {
+            Some(timestamp) => (self.sequence.wrapping_add(1), timestamp),
+            None => self.next(now),
+        };
+        let stamp = Stamp { sequence, timestamp, ssrc: self.ssrc, marker };
+        self.follows = Follows::Nothing;
+        self.used(stamp, duration, octets, now);
+        stamp
+    }
+
     /// The next packet is the first of another source.
     pub(crate) fn switch(&mut self) {
         self.follows = Follows::Nothing;

@@ -5,7 +5,8 @@ use crate::dtmf::Pressed;
 use crate::engine::MediaEngine;
 use crate::g711;
 use crate::header::{self, HEADER, Header};
-use crate::leg::{Arrival, Content, Feed, Kind, RtpLeg};
+use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg};
+use crate::mixing::Press;
 use crate::outgoing::Stamp;
 use crate::rtcp;
 use crate::speech::Speech;
@@ -44,6 +45,7 @@ impl MediaEngine {
             let Some(listener) = self.at(slot.index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
             let Some(leg) = self.at(listener) else { continue };
             match leg.kind {
+                _ if leg.feed.mixer.is_some() => self.deliver_to_mix(slot.index, listener, &arrival, packet, now),
                 Kind::Stream(_) => self.deliver_to_stream(slot.index, listener, &arrival, packet, now),
                 Kind::Rtp(_) if arrival.content == Content::ComfortNoise => {
                     self.deliver_silence(slot.index, listener, &arrival, now);
@@ -194,6 +196,39 @@ impl MediaEngine {
         match codec {
             Codec::Pcmu => stream.hear(audio, |octet| octet, full),
             Codec::Pcma => stream.hear(audio, g711::alaw_to_mulaw, full),
+        }
+    }
+
+    /// Audio waits for the tick; a key goes on at once, in the place of the audio.
+    fn deliver_to_mix(&mut self, source: u32, listener: u32, arrival: &Arrival, packet: &[u8], now: Instant) {
+        let slot = self.slot(listener);
+        let Some(leg) = self.at_mut(listener) else { return };
+        let (id, Leg { kind, feed, .. }) = (leg.id, leg);
+        let Some((input, mixer)) = feed.mixed(source) else { return };
+        let Some(payload) = packet.get(arrival.header.payload.clone()) else { return };
+        match (arrival.content, kind) {
+            (Content::Audio(codec), _) if mixer.take(input, arrival.place) => mixer.hear(input, codec, payload, now),
+            (Content::Event(event), Kind::Rtp(rtp)) if rtp.may_send() => {
+                let Some(peer) = rtp.peer.as_ref() else { return };
+                let Some(payload_type) = peer.media.telephone_event else { return };
+                let timestamp = arrival.header.timestamp;
+                let at = match mixer.press(input, timestamp, event.end, now) {
+                    Press::No => return,
+                    Press::Begins => None,
+                    Press::GoesOn(at) => Some(at),
+                };
+                let stamp = rtp.outgoing.press(at, u32::from(event.duration), payload.len(), now);
+                if at.is_none() {
+                    mixer.begin(input, timestamp, stamp.timestamp, event.end, now);
+                }
+                let (to, codec) = (peer.latch.current(), peer.media.codec);
+                let delivery = Delivery { leg: id, to, codec, payload_type, stamp };
+                let mut packet = Packet::new();
+                if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
+                    self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
+                }
+            }
+            _ => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod world;
 use call_model::{Codec, Direction, MediaCommand, Prompt, RemoteMedia, Selector};
 use core::time::Duration;
 use proptest::prelude::*;
+use rtp_proto::g711;
 use world::*;
 
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ fn selector() -> impl Strategy<Value = Selector> {
     prop_oneof![
         4 => Just(Selector::Leg(leg(BOT))),
         4 => Just(Selector::Leg(leg(DESK))),
+        4 => Just(Selector::Mix(leg(BOT), leg(DESK))),
         1 => Just(Selector::Music),
         1 => Just(Selector::Silence),
         1 => Just(Selector::Prompt(Prompt::PressOne)),
@@ -85,6 +87,7 @@ proptest! {
         check_stream(&got);
         // Nobody else than the selected source is ever heard.
         switches.sort_by_key(|(at, _)| *at);
+        let both = g711::encode_mulaw(g711::decode_mulaw(0xa0) + g711::decode_mulaw(0xb0));
         for packet in &got {
             let ms = packet.at.since(call_model::Instant::from_millis(1000)).as_millis() as usize;
             let selected: Vec<_> = switches
@@ -97,6 +100,7 @@ proptest! {
             let possible = |selector: &Selector| match selector {
                 Selector::Leg(id) if *id == leg(BOT) => [0xa0, 0xff].contains(&octet),
                 Selector::Leg(_) => [0xb0, 0xff].contains(&octet),
+                Selector::Mix(..) => [0xa0, 0xb0, both, 0xff].contains(&octet),
                 Selector::Music => octet == MUSIC,
                 Selector::Prompt(_) => [PRESS_ONE, 0xff].contains(&octet),
                 Selector::Silence => octet == 0xff,
@@ -158,7 +162,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(a, b, c, d, e, f)| Step::LikeRtp(a, b, c, d, e, f)),
         1 => (leg(), bytes()).prop_map(|(a, b)| Step::Rtcp(a, b)),
         2 => (leg(), bytes()).prop_map(|(a, b)| Step::LikeRtcp(a, b)),
-        3 => (leg(), 0u8..9).prop_map(|(a, b)| Step::Feed(a, b)),
+        3 => (leg(), 0u8..13).prop_map(|(a, b)| Step::Feed(a, b)),
         2 => (leg(), any::<u8>(), any::<u8>()).prop_map(|(a, b, c)| Step::Remote(a, b, c)),
         2 => leg().prop_map(Step::Open),
         1 => leg().prop_map(Step::OpenStream),
@@ -193,7 +197,8 @@ fn apply(world: &mut World, step: Step) {
                 0 => Selector::Music,
                 1 => Selector::Silence,
                 2 => Selector::Prompt(Prompt::PressOne),
-                other => Selector::Leg(leg(other - 3)),
+                other @ 3..9 => Selector::Leg(leg(other - 3)),
+                other => Selector::Mix(leg(other - 9), leg((other - 8) % 4)),
             };
             world.feed(to, from);
         }
