@@ -98,6 +98,8 @@ pub(crate) struct Call {
     pub(crate) unproven: Option<LegId>,
     /// REFERs whose senders wait for the outcome of this handoff.
     pub(crate) referrals: Vec<ReferralId>,
+    /// A human who passes the caller on and has yet to be relieved.
+    pub(crate) retransfer: Option<crate::retransfer::Retransfer>,
     /// Who shall be rung first.
     pub(crate) preferred: Option<ReferralTarget>,
     /// The bot hung up because it had passed the caller on.
@@ -133,6 +135,7 @@ impl Call {
             probed: None,
             unproven: None,
             referrals: Vec::new(),
+            retransfer: None,
             preferred: None,
             bot_left: false,
             over: false,
@@ -476,8 +479,9 @@ impl Call {
         self.bot.and_then(|bot| self.leg(bot)).is_some_and(Leg::is_up)
     }
 
+    /// A caller who dialled a human, and whom nobody has passed on since.
     pub(crate) const fn is_direct(&self) -> bool {
-        matches!(self.about.route.to, RouteTo::Desk(_))
+        matches!(self.about.route.to, RouteTo::Desk(_)) && self.handoff.is_none() && self.retransfer.is_none()
     }
 
     pub(crate) fn on_close(&self, world: &World<'_>) -> OnBotClose {

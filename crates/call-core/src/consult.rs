@@ -21,7 +21,12 @@ impl Call {
     pub(crate) fn dial_desk(&mut self, leg: LegId, desk: &Desk) {
         let consult = self.handoff.as_ref().and_then(|handoff| {
             let (_, sip_call_id) = handoff.desk.clone()?;
-            Some(Consult { sip_call_id, facts: self.facts_of(handoff), plain: handoff.plain })
+            Some(Consult {
+                sip_call_id,
+                facts: self.facts_of(handoff),
+                plain: handoff.plain,
+                in_place_of: handoff.in_place_of.clone(),
+            })
         });
         let codecs = self.codecs_for(&desk.codecs);
         if let Some(leg) = self.leg_mut(leg) {
@@ -51,10 +56,13 @@ impl Call {
     pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent) -> bool {
         let LegEvent::Refused { status: 415 | 420 | 488 } = event else { return false };
         let alerting = matches!(self.phase, Phase::Alerting { leg, .. } if leg == id);
-        alerting && self.handoff.as_ref().is_some_and(|handoff| !handoff.plain)
+        alerting && self.handoff.as_ref().is_some_and(|handoff| !handoff.plain && handoff.in_place_of.is_none())
     }
 
     pub(crate) fn on_desk(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
+        if self.on_passing_human(id, &event, world) {
+            return;
+        }
         if self.wants_plain_retry(id, &event) {
             return self.retry_plainly(id, world);
         }
@@ -107,7 +115,9 @@ impl Call {
         self.start_whisper(leg, world);
         let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
         let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
-        if auto || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {
+        // Whom a human has talked to already needs no gate.
+        let known = self.handoff.as_ref().is_some_and(|handoff| handoff.in_place_of.is_some());
+        if auto || known || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {
             self.join(leg, world);
         }
     }

@@ -39,6 +39,7 @@ impl Call {
         self.finish_handoff(outcome, stage, None);
         self.report_referrals(if cause.by == Party::Caller { 487 } else { 503 });
         self.leave_desk(if cause.by == Party::Caller { "the caller hung up" } else { "the call is over" }, world);
+        self.end_retransfer("the call is over", world);
         self.bot = None;
         self.bot_deadline = None;
         self.prompt = None;

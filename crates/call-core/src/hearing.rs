@@ -25,8 +25,7 @@ impl Call {
                 self.trace(TraceKind::Fed { leg: id, role, from, source });
             }
         }
-        let listen =
-            self.about.route.listen && self.caller_is_up() && self.ending.is_none() && self.phase.before_join();
+        let listen = self.about.route.listen && self.caller_is_up() && self.ending.is_none() && self.nobody_human_yet();
         if listen != self.tapped {
             self.tapped = listen;
             if self.leg(self.caller_id()).is_some() {
@@ -49,6 +48,9 @@ impl Call {
 
     fn source_for_caller(&self) -> Selector {
         match &self.phase {
+            _ if self.passing_human().is_some() && self.phase.is_consulting() => {
+                self.source_of_passing_human().unwrap_or(Selector::Music)
+            }
             Phase::WithBot | Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Accepting { .. } => {
                 match self.bot.filter(|_| self.bot_is_up() && (self.is_with_bot() || self.bot_keeps_caller())) {
                     Some(bot) => Selector::Leg(bot),
@@ -71,6 +73,7 @@ impl Call {
         match &self.phase {
             _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => caller,
+            _ if self.passing_human() == Some(desk) && self.phase.is_consulting() && self.caller_is_up() => caller,
             _ => self.whispered_to(desk).unwrap_or(Selector::Silence),
         }
     }
@@ -86,6 +89,11 @@ impl Call {
 
     fn bot_keeps_caller(&self) -> bool {
         self.about.route.while_consulting == WhileConsulting::Bot
+    }
+
+    /// Whether no human has, or had, the caller in this handoff.
+    fn nobody_human_yet(&self) -> bool {
+        self.phase.before_join() && self.retransfer.is_none()
     }
 
     const fn is_with_bot(&self) -> bool {

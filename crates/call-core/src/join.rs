@@ -36,6 +36,7 @@ impl Call {
         self.settle();
         self.tell_bot(BotUpdate::HandoffAccepted);
         self.report_referrals(200);
+        self.finish_retransfer(world);
         if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {
             self.pop(PopUpdate::Joined { desk, handoff });
             self.trace_pop("joined");
@@ -143,6 +144,9 @@ impl Call {
         let (outcome, stage, sip) = last.unwrap_or((HandoffOutcome::NoTarget, HandoffStage::Route, None));
         self.finish_handoff(outcome, stage, sip);
         self.handoff = None;
+        if self.undo_retransfer(world) {
+            return;
+        }
         if self.bot_is_up() {
             self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
         } else if self.bot_left {

@@ -62,8 +62,21 @@ pub(crate) struct Referral {
 pub(crate) enum ReferralTarget {
     /// The desk of that name.
     Desk(String),
+    /// A desk that its sender is talking to already: in the place of that conversation.
+    InPlaceOf(InPlaceOf),
     /// Whoever is best.
     Anybody,
+}
+
+/// A conversation of a desk's that we are to take over (RFC 3891).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct InPlaceOf {
+    /// The desk's name in the configuration.
+    pub(crate) desk: String,
+    /// Where exactly.
+    pub(crate) uri: String,
+    /// The value of `Replaces`.
+    pub(crate) replaces: String,
 }
 
 /// What the sender of a REFER is told. Accepted, it is reported to until a final status.
@@ -152,6 +165,8 @@ pub(crate) struct Consult {
     pub(crate) facts: HandoffFacts,
     /// SDP, User-to-User and X- headers only: the rich one was refused.
     pub(crate) plain: bool,
+    /// What it takes the place of.
+    pub(crate) in_place_of: Option<InPlaceOf>,
 }
 
 /// The small facts about a handoff that SIP may carry.

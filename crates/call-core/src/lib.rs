@@ -22,6 +22,7 @@ mod popping;
 mod ports;
 mod referral;
 mod release;
+mod retransfer;
 mod seats;
 mod switchboard;
 mod transfer;

@@ -17,6 +17,7 @@ impl Call {
             _ if self.ending.is_some() => Some(603),
             _ if self.referrals.len() >= MAX_REFERRALS => Some(491),
             Some(Role::Bot) if Some(id) == self.bot => self.on_bots_referral(referral.clone(), world),
+            Some(Role::Desk) => self.on_desks_referral(id, referral.clone(), world),
             _ => Some(603),
         };
         if let Some(status) = refused {
@@ -50,7 +51,7 @@ impl Call {
     }
 
     /// 202, and what it tells about the caller.
-    fn accept_referral(&mut self, referral: &Referral, world: &mut World<'_>) {
+    pub(crate) fn accept_referral(&mut self, referral: &Referral, world: &mut World<'_>) {
         self.answer_referral(referral, ReferralAnswer::Accept);
         self.referrals.push(referral.id);
         for fact in referral.facts.iter().cloned() {

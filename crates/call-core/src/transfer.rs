@@ -3,14 +3,14 @@
 
 use crate::call::{Call, World};
 use crate::join::Proof;
-use crate::leg::{LegState, ReferralTarget};
+use crate::leg::{InPlaceOf, LegState, ReferralTarget};
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
 use call_model::{
     BotUpdate, Decision, DeskId, EndCause, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party,
     PopUpdate, Role, TraceKind, TransferState,
 };
-use routing::Wanted;
+use routing::{Choice, Wanted};
 
 /// Where the transfer stands, with what matters there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,6 +88,8 @@ pub(crate) struct Handoff {
     pub(crate) proof: Proof,
     /// How caller and human are, or will be, together.
     pub(crate) method: Method,
+    /// It takes the place of a conversation that a human had with the target.
+    pub(crate) in_place_of: Option<InPlaceOf>,
     /// Its outcome was told.
     pub(crate) finished: bool,
 }
@@ -120,7 +122,7 @@ impl Call {
             id,
             decision,
             version: 0,
-            tried: Vec::new(),
+            tried: self.passed_on_by().into_iter().collect(),
             desk: None,
             pop: None,
             accepted_on_page: false,
@@ -128,6 +130,7 @@ impl Call {
             last: None,
             proof: Proof::NotYet,
             method: Method::Stay,
+            in_place_of: None,
             finished: false,
         });
         self.try_next_desk(world);
@@ -138,11 +141,7 @@ impl Call {
         let Some(handoff) = self.handoff.as_ref() else { return };
         let wanted = Wanted::from(&handoff.decision);
         let (id, first) = (handoff.id, handoff.last.is_none());
-        let preferred = match self.preferred.take() {
-            Some(ReferralTarget::Desk(desk)) => world.seats.take_this(&DeskId(desk), &wanted, id, world.now),
-            Some(ReferralTarget::Anybody) | None => None,
-        };
-        let choice = match preferred.map_or_else(|| world.seats.take(&wanted, &handoff.tried, id, world.now), Ok) {
+        let choice = match self.choose_desk(&wanted, world) {
             Ok(choice) => choice,
             Err(why) => {
                 if first {
@@ -169,6 +168,26 @@ impl Call {
         if let Some(package) = self.next_package() {
             self.pop(PopUpdate::Offered { desk, sip_call_id, package: Box::new(package) });
             self.trace_pop("offered");
+        }
+    }
+    /// The desk that was asked for, or the best one, taken.
+    fn choose_desk(&mut self, wanted: &Wanted, world: &mut World<'_>) -> Result<Choice, String> {
+        let only = self.only_the_named();
+        let Some(handoff) = self.handoff.as_mut() else { return Err("no handoff".to_owned()) };
+        let (asked_for, in_place_of) = match self.preferred.take() {
+            Some(ReferralTarget::Desk(desk)) => (Some(desk), None),
+            Some(ReferralTarget::InPlaceOf(place)) => (Some(place.desk.clone()), Some(place)),
+            Some(ReferralTarget::Anybody) | None => (None, None),
+        };
+        handoff.in_place_of = in_place_of;
+        let asked_for = asked_for.and_then(|desk| world.seats.take_this(&DeskId(desk), wanted, handoff.id, world.now));
+        match asked_for {
+            Some(choice) => Ok(choice),
+            None if only => {
+                handoff.last.get_or_insert((HandoffOutcome::Busy, HandoffStage::Route, None));
+                Err("the one asked for has a caller".to_owned())
+            }
+            None => world.seats.take(wanted, &handoff.tried, handoff.id, world.now),
         }
     }
 }

@@ -143,11 +143,13 @@ pub enum Trigger {
     BotDown,
     /// A dialled target that goes straight to a human, by configuration.
     Direct,
+    /// A human who has the caller passes it on to another.
+    PassedOn,
 }
 
 impl Trigger {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Asked,
         Self::Dtmf,
         Self::Emergency,
@@ -158,6 +160,7 @@ impl Trigger {
         Self::Bot,
         Self::BotDown,
         Self::Direct,
+        Self::PassedOn,
     ];
 
     /// The token used on every surface.
@@ -173,6 +176,7 @@ impl Trigger {
             Self::Bot => "bot",
             Self::BotDown => "bot_down",
             Self::Direct => "direct",
+            Self::PassedOn => "passed_on",
         }
     }
 }

@@ -59,6 +59,7 @@ fn reason(trigger: Trigger) -> &'static str {
         Trigger::Bot => "The bot asks for help.",
         Trigger::BotDown => "The bot is gone.",
         Trigger::Direct => "This number goes straight to a person.",
+        Trigger::PassedOn => "The human passes the caller on to a colleague.",
     }
 }
 

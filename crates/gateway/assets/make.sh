@@ -88,6 +88,7 @@ failed_attempts|The assistant could not help.
 bot|The assistant asked for your help.
 bot_down|The assistant has broken down.
 direct|The caller asked for you.
+passed_on|A colleague passes this caller on to you.
 LINES
 
 # --- hold music: four soft chords, 8 s, made to be looped ----------------------------------------------------------------

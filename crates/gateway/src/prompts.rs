@@ -38,6 +38,7 @@ const fn wav(prompt: Prompt) -> &'static [u8] {
             Trigger::Bot => include_bytes!("../assets/why-bot.wav"),
             Trigger::BotDown => include_bytes!("../assets/why-bot_down.wav"),
             Trigger::Direct => include_bytes!("../assets/why-direct.wav"),
+            Trigger::PassedOn => include_bytes!("../assets/why-passed_on.wav"),
         },
     }
 }

@@ -8,6 +8,7 @@ const REASONS = {
   compliance: 'Words that only a person may answer', distress: 'The caller sounds upset',
   low_confidence: 'The bot is unsure of its answers', failed_attempts: 'The bot tried and failed',
   bot: 'The bot asked for help', bot_down: 'The bot was lost', direct: 'The caller dialled you directly',
+  passed_on: 'A colleague passes the caller on',
 };
 const STATES = {
   offered: ['Ringing your phone', ''], acknowledged: ['Ringing your phone', ''], accepted: ['Accepted: connecting', 'good'],

@@ -37,6 +37,8 @@ pub enum Do {
     TakeOver(Party, Party, bool),
     /// The first party asks the second on another line, without the gateway.
     Consult(Party, Party),
+    /// The same, but by dialling this user at the gateway.
+    ConsultThrough(Party, &'static str),
     /// A party asks the gateway to take its place on that other line.
     ReferToConsult(Party),
     /// The human clicks on the page, in the pop shown last.

@@ -97,6 +97,8 @@ pub struct Setup {
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
     pub desks: usize,
+    /// The desks' telephones may call out through the gateway, as if they were a trunk.
+    pub desks_may_call: bool,
     /// The codecs of trunk, bot and desks.
     pub codecs: [Codec; 3],
     /// What the bot does when called.
@@ -135,6 +137,7 @@ impl Default for Setup {
             whisper: true,
             stream_bot: false,
             desks: 1,
+            desks_may_call: false,
             codecs: [Codec::Pcmu; 3],
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
@@ -215,10 +218,17 @@ impl Setup {
                 address: sip_of(BOT),
             }
         };
+        let callers = if self.desks_may_call { [host(DESK), host(DESK2)].concat() } else { vec![] };
+        let straight = |user: &str, desk: &str| Route {
+            dialled: Pattern::Exact(user.into()),
+            to: RouteTo::Desk(desk.into()),
+            listen: false,
+            while_consulting: self.while_consulting,
+        };
         SwitchboardConfig {
             trunks: vec![Trunk {
                 name: "trunk".into(),
-                addresses: [host(TRUNK), host(CALLER2)].concat(),
+                addresses: [host(TRUNK), host(CALLER2), callers].concat(),
                 release: self.release,
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
@@ -234,12 +244,8 @@ impl Setup {
             }],
             desks: (0..self.desks).map(desk).collect(),
             routes: vec![
-                Route {
-                    dialled: Pattern::Exact("human".into()),
-                    to: RouteTo::Desk("ada".into()),
-                    listen: false,
-                    while_consulting: self.while_consulting,
-                },
+                straight("human", "ada"),
+                straight("bob", "bob"),
                 Route {
                     dialled: Pattern::Prefix("7".into()),
                     to: RouteTo::Bot("bot".into()),

@@ -383,6 +383,11 @@ impl World {
                     self.with_phone(party, |phone| phone.consult(&uri, sip_of(whom), now));
                 }
             }
+            Do::ConsultThrough(party, user) => {
+                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
+                    self.with_phone(party, |phone| phone.consult(&uri, gateway_sip(), now));
+                }
+            }
             Do::ReferToConsult(party) => self.with_phone(party, |phone| phone.refer_to_consult(now)),
             Do::Page(click) => self.click(click),
             Do::Fact(fact) => {

@@ -23,6 +23,17 @@ struct Target {
     multipart: bool,
 }
 
+impl Target {
+    /// Exactly there, on the same host: what is to be replaced lives in one telephone only.
+    fn move_to(&mut self, uri: &str) -> Result<(), String> {
+        self.uri = Uri::parse(uri).map_err(|error| format!("{uri} is not a URI: {error}"))?;
+        if self.uri.host().and_then(Host::ip) == Some(self.address.ip()) {
+            self.address.set_port(self.uri.port().unwrap_or(5060));
+        }
+        Ok(())
+    }
+}
+
 impl Switchboard {
     pub(super) fn carry_out_leg(&mut self, call: &Call, leg: LegId, command: LegCommand, now: Instant) {
         if let LegCommand::Dial(dial) = command {
@@ -99,7 +110,10 @@ impl Switchboard {
             caller_user: first.caller_user.clone(),
             dialled_user: first.dialled_user.clone(),
         };
-        let target = self.target(&dial, &link.dialled_user)?;
+        let mut target = self.target(&dial, &link.dialled_user)?;
+        if let Some(place) = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref()) {
+            target.move_to(&place.uri)?;
+        }
         let local = self.config.sip.of(target.transport);
         let local = local.ok_or_else(|| format!("no local SIP address for {}", target.transport))?;
         let flow = Flow { transport: target.transport, local, remote: target.address };
@@ -179,6 +193,10 @@ impl Switchboard {
             late_offer: false,
         };
         if let Some(consult) = consult {
+            if let Some(place) = &consult.in_place_of {
+                headers.push(("Replaces".to_owned(), place.replaces.clone()));
+                headers.push(("Require".to_owned(), "replaces".to_owned()));
+            }
             let base = self.config.package_url_base.as_deref();
             let multipart = target.multipart && !consult.plain;
             let host = host_text(flow.local.ip());

@@ -1,10 +1,10 @@
 //! REFER from our peers: who may send it, whom it means, what it tells; and how its sender hears what became of it.
 
 use super::Switchboard;
-use crate::leg::{LegEvent, Referral, ReferralAnswer, ReferralId, ReferralTarget};
-use call_model::{CallId, FactKind, Instant, Party, Role, TraceKind};
+use crate::leg::{InPlaceOf, LegEvent, Referral, ReferralAnswer, ReferralId, ReferralTarget};
+use call_model::{CallId, FactKind, Instant, LegId, Party, Role, TraceKind};
 use sip_proto::{DialogId, RequestId, SubscriptionId};
-use sip_wire::{Host, Message, NameAddr, Uri, text};
+use sip_wire::{Host, Message, NameAddr, Replaces, Uri, text};
 
 /// Further facts taken from one REFER, and octets of each.
 const MAX_FACTS: usize = 16;
@@ -35,7 +35,14 @@ impl Switchboard {
         let verdict = match (from, target) {
             (None, _) => Err(603),
             (Some(_), None) => Err(400),
-            (Some((leg, _)), Some(uri)) => self.referral_target(&uri).map(|target| (leg, target, uri)),
+            (Some((leg, _)), Some(uri)) => {
+                let target = match Replaces::from_refer_to(&uri) {
+                    None => self.referral_target(&uri),
+                    Some(Err(_)) => Err(400),
+                    Some(Ok(replaces)) => self.place_to_take(leg, &uri, &replaces),
+                };
+                target.map(|target| (leg, target, uri))
+            }
         };
         let (leg, target, uri) = match verdict {
             Ok(verdict) => verdict,
@@ -131,6 +138,41 @@ impl Switchboard {
             None if ours => Ok(ReferralTarget::Anybody),
             None => Err(603),
         }
+    }
+
+    /// The conversation that an attended transfer names (RFC 5589 §7): one that the sender has with a desk through us, or
+    /// directly.
+    fn place_to_take(&self, sender: LegId, uri: &Uri, replaces: &Replaces) -> Result<ReferralTarget, u16> {
+        let address = |leg: LegId| {
+            let dialog = self.links.get(&leg)?.dialog?;
+            Some(self.endpoint.remote_address(dialog)?.ip())
+        };
+        if let Some(dialog) = self.endpoint.match_replaces(replaces) {
+            let (leg, role) = self.current_leg(dialog).ok_or(603u16)?;
+            // Only one's own conversations can be given away.
+            let own = role == Role::Caller && leg.call != sender.call && address(leg) == address(sender);
+            let other = self.calls.get(&leg.call).filter(|_| own).and_then(|entry| entry.call.human()).ok_or(603u16)?;
+            let named = self.links.get(&other.0).and_then(|link| link.dialog).and_then(|dialog| {
+                let replaces = self.endpoint.replaces_value(dialog)?;
+                Some((self.endpoint.remote_target(dialog)?, replaces))
+            });
+            let (uri, replaces) = named.ok_or(603u16)?;
+            let place = InPlaceOf { desk: other.1, uri: uri.as_str().to_owned(), replaces: replaces.to_string() };
+            return Ok(ReferralTarget::InPlaceOf(place));
+        }
+        let bare = uri.without_headers();
+        let desk = match self.referral_target(&bare) {
+            Ok(ReferralTarget::Desk(desk)) => desk,
+            // A telephone's Contact need not resemble its address of record; the host tells whose it is.
+            _ => {
+                let ip = bare.host().and_then(Host::ip);
+                let mut there = self.config.desks.iter().filter(|desk| Some(desk.address.ip()) == ip);
+                let only = there.next().filter(|_| there.next().is_none());
+                only.map(|desk| desk.name.clone()).ok_or(603u16)?
+            }
+        };
+        let place = InPlaceOf { desk, uri: bare.as_str().to_owned(), replaces: replaces.to_string() };
+        Ok(ReferralTarget::InPlaceOf(place))
     }
 
     fn is_our_host(&self, host: &Host, port: Option<u16>) -> bool {

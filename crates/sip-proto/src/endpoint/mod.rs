@@ -190,6 +190,11 @@ impl Endpoint {
         self.dialogs.get(&dialog).map(|dialog| dialog.remote_target.clone())
     }
 
+    /// Where its peer was heard last.
+    pub fn remote_address(&self, dialog: DialogId) -> Option<core::net::SocketAddr> {
+        self.dialogs.get(&dialog).map(|dialog| dialog.flow.remote)
+    }
+
     /// `Call-ID` of the dialog; empty for an unknown one.
     pub fn sip_call_id(&self, dialog: DialogId) -> &str {
         self.dialogs.get(&dialog).map_or("", |dialog| dialog.call_id.as_str())
