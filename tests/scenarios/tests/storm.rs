@@ -152,6 +152,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         accept: pick(dice, &[AcceptGate::KeyOrPage, AcceptGate::Auto]),
         stream_bot: dice.below(2) == 0,
         desks: dice.below(3) as usize,
+        desks_may_call: false,
         codecs: [codec(dice), codec(dice), codec(dice)],
         bot: arrival(dice),
         desk: [arrival(dice), arrival(dice)],
@@ -164,7 +165,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         },
         audio: true,
         ears: false,
-        dozes: seed % 16 != 0,
+        dozes: !seed.is_multiple_of(16),
         sip_link: link(dice, 250),
         // A caller who loses a tenth of the packets still has something to hear every 500 ms.
         rtp_link: link(dice, 100),
