@@ -186,7 +186,7 @@ impl Call {
             matches!(event, LegEvent::Refused { .. } | LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Late);
         if gone {
             let cause = self.leg_cause(id, &event);
-            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event);
+            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event, world);
             if !redial {
                 self.remove_leg(id, cause);
             }

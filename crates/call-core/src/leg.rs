@@ -171,13 +171,13 @@ pub(crate) struct Consult {
 
 /// The small facts about a handoff that SIP may carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct HandoffFacts {
+pub struct HandoffFacts {
     /// Its public name.
-    pub(crate) id: HandoffId,
+    pub id: HandoffId,
     /// Why.
-    pub(crate) trigger: Trigger,
+    pub trigger: Trigger,
     /// How upset the caller sounds, 0-100.
-    pub(crate) score: u8,
+    pub score: u8,
 }
 
 /// How far a leg is.

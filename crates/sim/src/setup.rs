@@ -2,7 +2,7 @@
 
 use crate::network::{Link, Network};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
@@ -93,6 +93,8 @@ pub struct Setup {
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
     pub whisper: bool,
+    /// The desks' contact-centre profile.
+    pub profile: Arc<Profile>,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
@@ -135,6 +137,7 @@ impl Default for Setup {
             while_consulting: WhileConsulting::Bot,
             accept: AcceptGate::KeyOrPage,
             whisper: true,
+            profile: Arc::default(),
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
@@ -207,6 +210,7 @@ impl Setup {
             priority: index as u16,
             replaces_from: vec![],
             multipart: false,
+            profile: Arc::clone(&self.profile),
             allowed_media: host(DESK + index),
         };
         let reach = if self.stream_bot {

@@ -4,12 +4,14 @@
 //! `WARMLINE_SEEDS=100000 cargo test --release -p scenarios --test storm` runs more (from `WARMLINE_FROM` on, 0 when
 //! unset); `WARMLINE_SEED=42` runs one and prints its ladder.
 
+use call_core::profile::{self, Profile};
 use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, WhileConsulting};
 use call_model::{Codec, Direction, FactKind, IdSource, TraceKind};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sim::{BOT, CALLER2, Click, DESK, DESK2, Do, Link, PageHabit, Setup, TRUNK, World};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const DEFAULT_SEEDS: u64 = 500;
 /// Seeds that broke something once. They run always.
@@ -173,7 +175,14 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         on_refusal: pick(dice, &[OnBotRefusal::Refuse, OnBotRefusal::Handoff]),
         whisper: true,
         timers,
+        profile: product(seed),
     }
+}
+
+/// Any product's, without a throw of the dice: known seeds keep their stories.
+fn product(seed: u64) -> Arc<Profile> {
+    let name = profile::names().nth(seed as usize % 9);
+    Arc::new(name.and_then(profile::built_in).expect("there are nine"))
 }
 
 fn link(dice: &mut IdSource, worst: u64) -> Link {

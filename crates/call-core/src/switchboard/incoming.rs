@@ -3,6 +3,7 @@
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
 use crate::config::{Route, Trunk};
+use crate::invite::ANONYMOUS;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
 use escalation::Engine;
 use sip_proto::{DialogId, Flow, Offer};
@@ -66,6 +67,7 @@ impl Switchboard {
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,
             dialled_user: request.request_uri().and_then(|uri| uri.user()).unwrap_or_default().to_owned(),
+            profile: None,
         };
         self.links.insert(leg, link);
         let allowed = trunk.allowed_media.clone();
@@ -129,9 +131,6 @@ impl Switchboard {
         }
     }
 }
-
-/// The user part of a caller who is not, or does not want to be, known.
-pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// A route for calls that are turned away; nothing is ever sent there.
 const fn no_route() -> Route {

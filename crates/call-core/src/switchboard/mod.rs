@@ -155,6 +155,8 @@ struct Link {
     /// The user part of the caller's and the dialled URI, still escaped.
     caller_user: String,
     dialled_user: String,
+    /// What a desk's product accepts.
+    profile: Option<Arc<crate::profile::Profile>>,
 }
 
 /// How long what is heard of a finished dialog is still shown with its leg.
