@@ -169,6 +169,15 @@ impl Call {
             self.on_referral(id, *referral, world);
             return self.settle();
         }
+        let event = match event {
+            LegEvent::Replaced { media, by, sip_call_id } => {
+                match self.on_replaced(id, media, by, &sip_call_id, world) {
+                    Some(event) => event,
+                    None => return self.settle(),
+                }
+            }
+            other => other,
+        };
         let Some(leg) = self.leg_mut(id) else { return };
         match &event {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
@@ -364,6 +373,7 @@ impl Call {
             LegEvent::Ringing
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
+            | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_) => {}
         }

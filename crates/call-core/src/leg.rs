@@ -35,6 +35,15 @@ pub(crate) enum LegEvent {
     },
     /// It answered after we had given up, and was hung up at once. The leg is gone.
     Late,
+    /// Another telephone has taken the leg over (RFC 3891).
+    Replaced {
+        /// What was agreed with it, unless it made us offer.
+        media: Option<RemoteMedia>,
+        /// The desk that it belongs to, when that is another one.
+        by: Option<String>,
+        /// `Call-ID` of the new dialog.
+        sip_call_id: String,
+    },
     /// Progress of our REFER on this leg.
     Refer(ReferProgress),
     /// The peer sent REFER.

@@ -24,6 +24,7 @@ mod ports;
 pub mod profile;
 mod referral;
 mod release;
+mod replaced;
 mod retransfer;
 mod seats;
 mod switchboard;

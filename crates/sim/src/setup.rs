@@ -101,6 +101,8 @@ pub struct Setup {
     pub desks: usize,
     /// The desks' telephones may call out through the gateway, as if they were a trunk.
     pub desks_may_call: bool,
+    /// Either desk's telephone may take over a call of the other's.
+    pub desks_may_take_over: bool,
     /// The codecs of trunk, bot and desks.
     pub codecs: [Codec; 3],
     /// What the bot does when called.
@@ -141,6 +143,7 @@ impl Default for Setup {
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
+            desks_may_take_over: false,
             codecs: [Codec::Pcmu; 3],
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
@@ -208,7 +211,7 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             priority: index as u16,
-            replaces_from: vec![],
+            replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
             profile: Arc::clone(&self.profile),
             allowed_media: host(DESK + index),

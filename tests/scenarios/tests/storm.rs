@@ -155,6 +155,7 @@ fn setup(seed: u64, dice: &mut IdSource) -> Setup {
         stream_bot: dice.below(2) == 0,
         desks: dice.below(3) as usize,
         desks_may_call: false,
+        desks_may_take_over: false,
         codecs: [codec(dice), codec(dice), codec(dice)],
         bot: arrival(dice),
         desk: [arrival(dice), arrival(dice)],

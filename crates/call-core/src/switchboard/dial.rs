@@ -89,7 +89,7 @@ impl Switchboard {
         self.feedback.push_back((leg, event));
     }
 
-    fn local_media(&self, port: u16, codecs: Vec<Codec>) -> LocalMedia {
+    pub(super) fn local_media(&self, port: u16, codecs: Vec<Codec>) -> LocalMedia {
         LocalMedia {
             rtp: SocketAddr::new(self.config.media_ip, port),
             codecs,

@@ -29,10 +29,8 @@ impl Switchboard {
         replaces: Option<DialogId>,
         now: Instant,
     ) {
-        if request.replaces().is_some() {
-            // Taking over a dialog of ours is not offered yet: no match is 481, a match is declined (RFC 3891 §3).
-            let status = if replaces.is_some() { 603 } else { 481 };
-            return self.refuse_peer(dialog, request, status, "INVITE with Replaces", now);
+        if let Some(old) = replaces {
+            return self.on_replacing(dialog, old, flow, request, now);
         }
         let config = std::sync::Arc::clone(&self.config);
         let Some(trunk) = self.peers.trunk(flow.remote.ip()).and_then(|index| config.trunks.get(index)) else {
@@ -90,7 +88,7 @@ impl Switchboard {
         self.remember(dialog, now);
     }
 
-    fn refuse_peer(&mut self, dialog: DialogId, request: &Message, status: u16, what: &str, now: Instant) {
+    pub(super) fn refuse_peer(&mut self, dialog: DialogId, request: &Message, status: u16, what: &str, now: Instant) {
         self.reject(dialog, status, now);
         let what = format!("{what}: {status} (Call-ID {})", request.call_id());
         self.trace(None, TraceKind::Dropped { what }, now);

@@ -5,6 +5,7 @@ mod events;
 mod health;
 mod incoming;
 mod referrals;
+mod replacing;
 
 use crate::call::{Call, CallOutput, World};
 use crate::config::SwitchboardConfig;
