@@ -169,15 +169,6 @@ impl Call {
             self.on_referral(id, *referral, world);
             return self.settle();
         }
-        let event = match event {
-            LegEvent::Replaced { media, by, sip_call_id } => {
-                match self.on_replaced(id, media, by, &sip_call_id, world) {
-                    Some(event) => event,
-                    None => return self.settle(),
-                }
-            }
-            other => other,
-        };
         let Some(leg) = self.leg_mut(id) else { return };
         match &event {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
@@ -195,7 +186,7 @@ impl Call {
             matches!(event, LegEvent::Refused { .. } | LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Late);
         if gone {
             let cause = self.leg_cause(id, &event);
-            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event, world);
+            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event);
             if !redial {
                 self.remove_leg(id, cause);
             }
@@ -370,12 +361,20 @@ impl Call {
                 self.end(EndCause::sip(Party::Gateway, call_model::EndReason::Refused, status), world);
             }
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
+            LegEvent::Unanswered => self.on_caller_unanswered(world),
             LegEvent::Ringing
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
-            | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_) => {}
+        }
+    }
+
+    /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). A trunk that merely ignores OPTIONS sends audio.
+    fn on_caller_unanswered(&mut self, world: &mut World<'_>) {
+        if self.leg(self.caller_id()).is_some_and(|caller| caller.silent) {
+            self.note(Party::Caller, "no audio, and no answer to OPTIONS: taken for gone".to_owned());
+            self.on_caller_gone(false, Some(408), world);
         }
     }
 

@@ -35,15 +35,8 @@ pub(crate) enum LegEvent {
     },
     /// It answered after we had given up, and was hung up at once. The leg is gone.
     Late,
-    /// Another telephone has taken the leg over (RFC 3891).
-    Replaced {
-        /// What was agreed with it, unless it made us offer.
-        media: Option<RemoteMedia>,
-        /// The desk that it belongs to, when that is another one.
-        by: Option<String>,
-        /// `Call-ID` of the new dialog.
-        sip_call_id: String,
-    },
+    /// It did not answer when asked whether it is still there.
+    Unanswered,
     /// Progress of our REFER on this leg.
     Refer(ReferProgress),
     /// The peer sent REFER.
@@ -180,13 +173,13 @@ pub(crate) struct Consult {
 
 /// The small facts about a handoff that SIP may carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HandoffFacts {
+pub(crate) struct HandoffFacts {
     /// Its public name.
-    pub id: HandoffId,
+    pub(crate) id: HandoffId,
     /// Why.
-    pub trigger: Trigger,
+    pub(crate) trigger: Trigger,
     /// How upset the caller sounds, 0-100.
-    pub score: u8,
+    pub(crate) score: u8,
 }
 
 /// How far a leg is.

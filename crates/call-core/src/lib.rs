@@ -12,7 +12,6 @@ mod digits;
 mod ending;
 mod hearing;
 mod invariants;
-mod invite;
 mod join;
 mod known;
 mod leg;
@@ -21,10 +20,8 @@ mod peers;
 mod pop;
 mod popping;
 mod ports;
-pub mod profile;
 mod referral;
 mod release;
-mod replaced;
 mod retransfer;
 mod seats;
 mod switchboard;
@@ -38,9 +35,6 @@ pub use config::{
     AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
-pub use invite::{ConsultInvite, Outgoing, consult_invite};
-pub use leg::HandoffFacts;
 pub use peers::{Peers, contains};
-pub use profile::Profile;
 pub use routing::Presence;
 pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TimerName};

@@ -4,13 +4,19 @@
 //! The same seed gives the same run, to the packet. The invariant "no caller is ever left without audio" is judged on
 //! the packets that reach the caller's telephone, after every step. Never shipped.
 
+mod cells;
+mod inquest;
 mod judge;
 mod network;
 mod queue;
 mod script;
 mod setup;
+mod storm;
+pub mod witness;
 mod world;
 
+pub use cells::{Cells, EVENTS, STATES};
+pub use inquest::Findings;
 pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};
 pub use setup::{
@@ -23,5 +29,7 @@ pub fn address_of(party: Party) -> std::net::SocketAddr {
     setup::sip_of(party)
 }
 
+pub use call_model::TraceKind;
 pub use script::{Click, Do, PageHabit};
+pub use storm::{Dice, Storm};
 pub use world::World;

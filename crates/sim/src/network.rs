@@ -28,19 +28,25 @@ pub struct Network {
     pub sip: Link,
     /// RTP and RTCP.
     pub rtp: Link,
+    /// Packets lost so far.
+    pub lost: u64,
+    /// Packets repeated so far.
+    pub repeated: u64,
     dice: IdSource,
 }
 
 impl Network {
     /// A network with these links and this seed.
     pub fn new(sip: Link, rtp: Link, seed: u64) -> Self {
-        Self { sip, rtp, dice: IdSource::from_u64(seed ^ 0x6e65_7477) }
+        Self { sip, rtp, lost: 0, repeated: 0, dice: IdSource::from_u64(seed ^ 0x6e65_7477) }
     }
 
     /// When a packet sent now arrives: never, once or twice.
     pub fn carry(&mut self, link: Link, now: Instant) -> [Option<Instant>; 2] {
         let lost = self.dice.below(1000) < u64::from(link.loss);
         let twice = self.dice.below(1000) < u64::from(link.repeat);
+        self.lost += u64::from(lost);
+        self.repeated += u64::from(!lost && twice);
         let mut arrival = || now + link.delay + Duration::from_nanos(self.dice.below(link.jitter.as_nanos() as u64));
         let (first, second) = (arrival(), arrival());
         [(!lost).then_some(first), (!lost && twice).then_some(second)]

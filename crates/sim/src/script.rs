@@ -2,6 +2,7 @@
 
 use crate::setup::Party;
 use call_model::FactKind;
+use core::time::Duration;
 use phone::{AfterRefer, Arrival};
 
 /// Something the script makes happen.
@@ -50,6 +51,16 @@ pub enum Do {
         /// In good order.
         finished: bool,
     },
+    /// A party stops for good: it says and takes nothing more. With `loud`, whoever sends to it is told that nobody is
+    /// there (ICMP, a connection reset).
+    Stop {
+        /// Who.
+        party: Party,
+        /// Not only silence.
+        loud: bool,
+    },
+    /// The next SIP message from a party (`true`) or to it (`false`) takes so long.
+    Delay(Party, bool, Duration),
     /// The gateway is told to shut down.
     Drain,
     /// The gateway has waited long enough.

@@ -1,8 +1,9 @@
 //! The cast and the configuration of a simulated run.
 
 use crate::network::{Link, Network};
+use crate::witness::{self, LEVELS};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo, SipAddresses,
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
@@ -73,7 +74,11 @@ pub const PROMPT: Duration = Duration::from_millis(800);
 /// Read once, as a gateway does, and not for every call.
 static RULES: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::default_pack()));
 /// What the gateway plays.
-static ENGINE: LazyLock<EngineConfig> = LazyLock::new(engine);
+static TONES_ENGINE: LazyLock<EngineConfig> =
+    LazyLock::new(|| engine(|hertz, _, lasts| sound(Source::Tone(hertz), lasts)));
+/// The same as mere levels.
+static LEVELS_ENGINE: LazyLock<EngineConfig> =
+    LazyLock::new(|| engine(|_, level, lasts| sound(Source::Level(level), lasts)));
 
 /// The gateway's address.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -93,16 +98,12 @@ pub struct Setup {
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
     pub whisper: bool,
-    /// The desks' contact-centre profile.
-    pub profile: Arc<Profile>,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
     pub desks: usize,
     /// The desks' telephones may call out through the gateway, as if they were a trunk.
     pub desks_may_call: bool,
-    /// Either desk's telephone may take over a call of the other's.
-    pub desks_may_take_over: bool,
     /// The codecs of trunk, bot and desks.
     pub codecs: [Codec; 3],
     /// What the bot does when called.
@@ -139,11 +140,9 @@ impl Default for Setup {
             while_consulting: WhileConsulting::Bot,
             accept: AcceptGate::KeyOrPage,
             whisper: true,
-            profile: Arc::default(),
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
-            desks_may_take_over: false,
             codecs: [Codec::Pcmu; 3],
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
@@ -188,7 +187,7 @@ impl Setup {
         match (self.audio, self.ears) {
             (false, _) => Source::Nothing,
             (true, true) => Source::Tone([CALLER_TONE, BOT_TONE, DESK_TONE, DESK2_TONE, CALLER2_TONE][party]),
-            (true, false) => Source::Level([500, 1_500, 4_000, 6_000, 700][party]),
+            (true, false) => Source::Level(LEVELS[party]),
         }
     }
 
@@ -211,9 +210,8 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             priority: index as u16,
-            replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
+            replaces_from: vec![],
             multipart: false,
-            profile: Arc::clone(&self.profile),
             allowed_media: host(DESK + index),
         };
         let reach = if self.stream_bot {
@@ -273,29 +271,30 @@ impl Setup {
     }
 }
 
-/// The engine's configuration, always the same.
-pub(crate) fn engine_config() -> EngineConfig {
-    ENGINE.clone()
+/// The engine's configuration, always the same: tones for those who listen, levels for those who do not.
+pub(crate) fn engine_config(ears: bool) -> EngineConfig {
+    if ears { TONES_ENGINE.clone() } else { LEVELS_ENGINE.clone() }
 }
 
-fn engine() -> EngineConfig {
+fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
     let mut engine = EngineConfig::new("warmline");
-    engine.music = tone(MUSIC_TONE, Duration::from_secs(1));
+    engine.music = make(MUSIC_TONE, witness::MUSIC, Duration::from_secs(1));
     let prompts = [
-        (Prompt::BotLost, BOT_LOST_TONE),
-        (Prompt::NobodyAvailable, NOBODY_TONE),
-        (Prompt::StillTrying, STILL_TRYING_TONE),
-        (Prompt::PressOne, PRESS_ONE_TONE),
-        (Prompt::CallerGone, CALLER_GONE_TONE),
+        (Prompt::BotLost, BOT_LOST_TONE, witness::PROMPT),
+        (Prompt::NobodyAvailable, NOBODY_TONE, witness::GOODBYE),
+        (Prompt::StillTrying, STILL_TRYING_TONE, witness::PROMPT),
+        (Prompt::PressOne, PRESS_ONE_TONE, witness::PROMPT),
+        (Prompt::CallerGone, CALLER_GONE_TONE, witness::PROMPT),
     ];
-    let why = Trigger::ALL.map(|trigger| (Prompt::Why(trigger), WHY_TONE));
-    engine.prompts = prompts.into_iter().chain(why).map(|(prompt, hertz)| (prompt, tone(hertz, PROMPT))).collect();
+    let why = Trigger::ALL.map(|trigger| (Prompt::Why(trigger), WHY_TONE, witness::PROMPT));
+    let all = prompts.into_iter().chain(why);
+    engine.prompts = all.map(|(prompt, hertz, level)| (prompt, make(hertz, level, PROMPT))).collect();
     engine
 }
 
-/// Mu-law of a tone.
-fn tone(hertz: f32, lasts: Duration) -> Arc<[u8]> {
-    let frame = Source::Tone(hertz).frame(0, Codec::Pcmu).unwrap_or_default();
+/// Mu-law of a sound.
+fn sound(of: Source, lasts: Duration) -> Arc<[u8]> {
+    let frame = of.frame(0, Codec::Pcmu).unwrap_or_default();
     frame.repeat(lasts.as_millis() as usize / 20).into()
 }
 

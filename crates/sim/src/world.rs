@@ -1,10 +1,13 @@
 //! The run itself: one queue, one clock.
 
+mod act;
+
 use crate::judge::Verdict;
 use crate::network::Network;
 use crate::queue::Queue;
-use crate::script::{Click, Do, PageHabit};
-use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of, sip_of};
+use crate::script::{Do, PageHabit};
+use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
+use crate::witness::Witness;
 use call_core::{Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, MediaEvent,
@@ -27,6 +30,7 @@ enum Item {
     Page(DeskId, DeskAction),
     BotUp(LegId),
     BotTalks(LegId),
+    FlowFailed(Flow),
 }
 
 /// A conversation in which nothing happens is carried at this part of its packets.
@@ -76,6 +80,12 @@ pub struct World {
     stream_ear: Ear,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
+    /// Messages that take their time: whose, whether toward the gateway, how long.
+    delays: Vec<(Party, bool, Duration)>,
+    /// Who has stopped; whether loudly.
+    stopped: [Option<bool>; CALLER2 + 1],
+    witness: Witness,
+    inconsistent: Vec<String>,
     verdicts: [Verdict; 2],
 }
 
@@ -95,7 +105,7 @@ impl World {
         let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
         Self {
             switchboard: Switchboard::new(Arc::new(setup.config()), ids.fork(), wall),
-            media: MediaEngine::new(engine_config(), ids.fork(), Box::new(NoTap)),
+            media: MediaEngine::new(engine_config(setup.ears), ids.fork(), Box::new(NoTap)),
             phones: setup.phones(&mut ids),
             page: PageHabit::default(),
             network: setup.network(),
@@ -123,6 +133,10 @@ impl World {
             stream_ear: Ear::new(&setup.tones()),
             callers: BTreeMap::new(),
             losses: Vec::new(),
+            delays: Vec::new(),
+            stopped: [None; CALLER2 + 1],
+            witness: Witness::default(),
+            inconsistent: Vec::new(),
             verdicts: Default::default(),
         }
     }
@@ -170,7 +184,12 @@ impl World {
 
     /// The gateway has forgotten everybody, and nobody is on the way to it.
     fn is_over(&self) -> bool {
-        self.switchboard.is_idle() && self.inbound == 0 && !self.phones.iter().any(Phone::is_busy)
+        self.switchboard.is_idle() && self.inbound == 0 && !(0..self.phones.len()).any(|party| self.is_busy(party))
+    }
+
+    /// Whether a party is in a call, as far as it knows. Who has stopped knows nothing.
+    pub fn is_busy(&self, party: Party) -> bool {
+        self.stopped[party].is_none() && self.phones[party].is_busy()
     }
 
     /// The virtual time.
@@ -203,14 +222,34 @@ impl World {
         &self.verdicts[0]
     }
 
-    /// What was broken, for any caller; empty when all was well.
+    /// What was broken; empty when all was well.
     pub fn broken(&self) -> Vec<String> {
-        self.verdicts.iter().flat_map(Verdict::broken).cloned().collect()
+        self.callers_lost().chain(&self.inconsistent).cloned().collect()
+    }
+
+    /// What callers suffered: silence, or a goodbye that never came.
+    pub fn callers_lost(&self) -> impl Iterator<Item = &String> {
+        self.verdicts.iter().flat_map(Verdict::broken)
+    }
+
+    /// What the switchboard found wrong with itself.
+    pub fn inconsistent(&self) -> &[String] {
+        &self.inconsistent
     }
 
     /// The ears of a party; the bot's, when it comes by WebSocket.
     pub fn ear(&self, party: Party) -> &Ear {
         if party == crate::setup::BOT && self.stream_bot { &self.stream_ear } else { &self.phones[party].media.ear }
+    }
+
+    /// What passed on the wire.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// SIP and RTP packets that the network lost and repeated.
+    pub fn mishaps(&self) -> (u64, u64) {
+        (self.network.lost, self.network.repeated)
     }
 
     /// The ladder so far.
@@ -259,14 +298,20 @@ impl World {
         }
         self.board_due = self.switchboard.poll_timeout().map(|(at, _)| at);
         for party in [TRUNK, CALLER2] {
-            let up = self.phones[party].is_up();
+            let up = self.phones[party].is_up() && self.stopped[party].is_none();
             if let Some(verdict) = self.verdict_of(party).filter(|_| up) {
                 verdict.still_there(next);
             }
         }
         if let Err(broken) = self.switchboard.check() {
-            self.verdicts[0].complain(format!("{next:?}: {broken}"));
+            self.inconsistent.push(format!("{next:?}: {broken}"));
+            self.inconsistent.truncate(20);
         }
+    }
+
+    /// Without ears, voices are levels that the witness can tell apart.
+    fn is_deaf(&self) -> bool {
+        self.stream_ear.is_deaf()
     }
 
     /// From now on, for a moment, every packet counts.
@@ -284,6 +329,9 @@ impl World {
 
     /// Lets somebody do something with a telephone.
     fn with_phone(&mut self, party: Party, act: impl FnOnce(&mut Phone)) {
+        if self.stopped[party].is_some() {
+            return;
+        }
         act(&mut self.phones[party]);
         self.wakes[party] = self.phones[party].poll_timeout();
     }
@@ -298,7 +346,20 @@ impl World {
             Item::SipToGateway(flow, bytes) => {
                 self.inbound -= 1;
                 self.thought = true;
+                if let Some(party) = party_at(flow.remote.ip()) {
+                    self.witness.sip(party, true, &bytes, now);
+                }
                 self.switchboard.handle_datagram(flow, &bytes, now);
+            }
+            Item::FlowFailed(flow) => {
+                self.thought = true;
+                self.switchboard.handle_flow_failed(flow, now);
+            }
+            Item::SipToPhone(party, flow, _) if self.stopped[party].is_some() => {
+                if self.stopped[party] == Some(true) {
+                    let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+                    self.push(now + self.network.sip.delay, Item::FlowFailed(back));
+                }
             }
             Item::SipToPhone(party, flow, bytes) => {
                 self.with_phone(party, |phone| phone.handle_datagram(flow, &bytes, now));
@@ -332,114 +393,16 @@ impl World {
                 self.send_rtp(leg, to, bytes);
             }
         } else if let Some(party) = party_at(to.ip()).filter(|party| rtp_of(*party) == to) {
+            if self.stopped[party].is_some() {
+                return;
+            }
             if let Some(verdict) = self.verdict_of(party) {
                 verdict.packet(now);
             }
+            if self.is_deaf() {
+                self.witness.rtp(party, &bytes, from.ip() == GATEWAY, now);
+            }
             self.phones[party].handle_rtp(from, &bytes, now);
-        }
-    }
-
-    fn act(&mut self, what: Do) {
-        let now = self.now;
-        self.thought = true;
-        self.liven();
-        match what {
-            Do::Dial(user) => self.dial(TRUNK, user),
-            Do::DialFrom(party, user) => self.dial(party, user),
-            Do::Datagram(party, bytes) => {
-                let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
-                self.carry_sip(flow.transport, bytes, |bytes| Item::SipToGateway(flow, bytes));
-            }
-            Do::Noise(party, bytes) => {
-                for port in self.ports.keys().copied().collect::<Vec<_>>() {
-                    let (from, to) = (rtp_of(party), SocketAddr::new(GATEWAY, port));
-                    self.push(now, Item::Rtp { from, to, bytes: bytes.clone() });
-                }
-            }
-            Do::Lose(party, what, times) => self.losses.push(Loss { party, to_gateway: true, what, times }),
-            Do::LoseTo(party, what, times) => self.losses.push(Loss { party, to_gateway: false, what, times }),
-            Do::HangUp(party) => {
-                if let Some(verdict) = self.verdict_of(party) {
-                    verdict.down(now);
-                }
-                self.with_phone(party, |phone| phone.hang_up(now));
-            }
-            Do::Press(party, key) => self.phones[party].press(key),
-            Do::Hold(party, direction) => {
-                // Asked before the call is up, it is done as soon as it is.
-                let busy = self.phones[party].is_busy();
-                if let Some(verdict) = self.verdict_of(party).filter(|_| busy) {
-                    verdict.asked(direction, now);
-                }
-                self.with_phone(party, |phone| phone.hold(direction, now));
-            }
-            Do::Mute(party, muted) => self.phones[party].media.mute(muted),
-            Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
-            Do::Refer(party, to) => self.with_phone(party, |phone| phone.refer(&to, now)),
-            Do::AfterRefer(party, what) => self.phones[party].after_refer(what),
-            Do::TakeOver(party, of, early_only) => self.take_over(party, of, early_only),
-            Do::Consult(party, whom) => {
-                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:desk@{}", sip_of(whom))) {
-                    self.with_phone(party, |phone| phone.consult(&uri, sip_of(whom), now));
-                }
-            }
-            Do::ConsultThrough(party, user) => {
-                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
-                    self.with_phone(party, |phone| phone.consult(&uri, gateway_sip(), now));
-                }
-            }
-            Do::ReferToConsult(party) => self.with_phone(party, |phone| phone.refer_to_consult(now)),
-            Do::Page(click) => self.click(click),
-            Do::Fact(fact) => {
-                let call = self.switchboard.calls().next().map(|call| call.id);
-                if let Some(call) = call {
-                    self.switchboard.handle_fact(call, fact, now);
-                }
-            }
-            Do::BotGone { finished } => {
-                if let Some(leg) = self.streams.pop_first() {
-                    let event =
-                        if finished { BotEvent::Finished } else { BotEvent::Down { why: "connection reset".into() } };
-                    self.switchboard.handle_bot(leg, event, now);
-                }
-            }
-            Do::Drain => self.switchboard.drain(now),
-            Do::EndAll => self.switchboard.end_all(now),
-        }
-    }
-
-    fn dial(&mut self, party: Party, user: &str) {
-        if let Some(verdict) = self.verdict_of(party) {
-            verdict.dials();
-        }
-        if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
-            let now = self.now;
-            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), vec![], now));
-        }
-    }
-
-    fn take_over(&mut self, party: Party, of: Party, early_only: bool) {
-        let replaces = self.phones[of].replaces().map(|replaces| sip_wire::Replaces { early_only, ..replaces });
-        let uri = sip_wire::Uri::parse(&format!("sip:gw@{GATEWAY}"));
-        if let (Some(replaces), Ok(uri)) = (replaces, uri) {
-            let headers =
-                vec![("Replaces".to_owned(), replaces.to_string()), ("Require".to_owned(), "replaces".to_owned())];
-            let now = self.now;
-            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), headers, now));
-        }
-    }
-
-    fn click(&mut self, click: Click) {
-        let shown = self.pops.iter().rev().find_map(|(_, pop)| match pop {
-            PopUpdate::Offered { desk, package, .. } => Some((desk.clone(), package.id)),
-            _ => None,
-        });
-        if let Some((desk, handoff)) = shown {
-            let action = match click {
-                Click::Accept => DeskAction::Accepted(handoff),
-                Click::Decline => DeskAction::Declined(handoff),
-            };
-            let _too_late = self.switchboard.handle_desk(&desk, action, self.now);
         }
     }
 
@@ -474,11 +437,12 @@ impl World {
                     // Repairing a lost BYE takes as long as it takes; the caller is being said goodbye to.
                     verdict.down(now);
                 }
+                self.witness.sip(party, false, &bytes, now);
                 if self.is_lost(party, false, &bytes) {
                     return;
                 }
                 let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-                self.carry_sip(flow.transport, bytes, |bytes| Item::SipToPhone(party, flow, bytes));
+                self.carry_sip((party, false), flow.transport, bytes, |b| Item::SipToPhone(party, flow, b));
             }
             Output::Media(command) if !self.audio => {
                 // Whoever is there is taken to be heard, and to have something to say.
@@ -512,7 +476,10 @@ impl World {
                         self.streams.insert(leg);
                         self.push(now + Duration::from_millis(30), Item::BotUp(leg));
                     }
-                    BotCommand::Close => _ = self.streams.remove(&leg),
+                    BotCommand::Close => {
+                        self.streams.remove(&leg);
+                        self.witness.stream_closed.push(now);
+                    }
                     BotCommand::Digit(_) | BotCommand::Tell(_) => {}
                 }
                 self.told.push((now, command));
@@ -531,7 +498,12 @@ impl World {
     fn on_media(&mut self, output: rtp_proto::Output) {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
-            rtp_proto::Output::StreamFrame { mulaw, .. } => self.stream_ear.hear_mulaw(&mulaw, self.now),
+            rtp_proto::Output::StreamFrame { mulaw, .. } => {
+                self.stream_ear.hear_mulaw(&mulaw, self.now);
+                if self.is_deaf() {
+                    self.witness.stream(&mulaw, self.now);
+                }
+            }
             rtp_proto::Output::Event(event) => {
                 self.thought = true;
                 self.switchboard.handle_media(event, self.now);
@@ -548,9 +520,10 @@ impl World {
                     return;
                 }
                 if flow.remote.ip() == GATEWAY {
-                    self.carry_sip(flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
+                    self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
                 } else if let Some(other) = party_at(flow.remote.ip()) {
-                    self.carry_sip(flow.transport, bytes, |bytes| Item::SipToPhone(other, back, bytes));
+                    let between = (other, false);
+                    self.carry_sip(between, flow.transport, bytes, |bytes| Item::SipToPhone(other, back, bytes));
                 }
             }
             PhoneOutput::Rtp { to, bytes } => {
@@ -617,7 +590,17 @@ impl World {
         }
     }
 
-    fn carry_sip(&mut self, transport: Transport, bytes: Vec<u8>, item: impl Fn(Vec<u8>) -> Item) {
+    fn carry_sip(
+        &mut self,
+        whose: (Party, bool),
+        transport: Transport,
+        bytes: Vec<u8>,
+        item: impl Fn(Vec<u8>) -> Item,
+    ) {
+        if let Some(place) = self.delays.iter().position(|(party, inward, _)| (*party, *inward) == whose) {
+            let (_, _, delay) = self.delays.remove(place);
+            return self.push(self.now + delay, item(bytes));
+        }
         if transport.is_reliable() {
             return self.push(self.now + self.network.sip.delay, item(bytes));
         }

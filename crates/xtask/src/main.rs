@@ -11,6 +11,7 @@ cargo xtask test      everything: checks, hermetic tests, then real peers (insta
 cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
 cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium
+cargo xtask soak      random calls by the thousand, judged on what passed on the wire; --help for options
 cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory; --help for options";
 
 fn main() -> Result<()> {
@@ -31,6 +32,7 @@ fn main() -> Result<()> {
             real_peers(installing.wait())
         }
         "load" => load(),
+        "soak" => soak(),
         "" | "help" | "-h" | "--help" => {
             run::say(HELP);
             Ok(())
@@ -56,6 +58,19 @@ fn load() -> Result<()> {
     cargo(&["build", "--release", "--package", "gateway", "--package", "load"], &[])?;
     let options: Vec<String> = std::env::args().skip(2).collect();
     let mut arguments = vec!["run", "--quiet", "--release", "--package", "load", "--"];
+    arguments.extend(options.iter().map(String::as_str));
+    cargo(&arguments, &[])
+}
+
+/// What follows `soak` on the command line is passed on; with `--mutations` it is built with deliberate bugs, which no
+/// other build has.
+fn soak() -> Result<()> {
+    let options: Vec<String> = std::env::args().skip(2).collect();
+    let mut arguments = vec!["run", "--quiet", "--release", "--package", "soak"];
+    if options.iter().any(|option| option == "--mutations") {
+        arguments.extend(["--features", "mutations"]);
+    }
+    arguments.push("--");
     arguments.extend(options.iter().map(String::as_str));
     cargo(&arguments, &[])
 }

@@ -5,6 +5,7 @@ use crate::leg::{LegEvent, ReferProgress};
 use call_model::{Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
 use core::time::Duration;
 use sip_proto::{DialogEvent, DialogId, EndedBecause};
+use sip_wire::Method;
 
 impl Switchboard {
     pub(super) fn on_endpoint(&mut self, output: sip_proto::Output, now: Instant) {
@@ -32,6 +33,9 @@ impl Switchboard {
             }
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
+            }
+            DialogEvent::RequestDone { dialog, method: Method::Options, code: 408 | 503 } => {
+                self.on_leg(dialog, LegEvent::Unanswered, now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),

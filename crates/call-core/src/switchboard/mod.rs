@@ -5,7 +5,6 @@ mod events;
 mod health;
 mod incoming;
 mod referrals;
-mod replacing;
 
 use crate::call::{Call, CallOutput, World};
 use crate::config::SwitchboardConfig;
@@ -156,8 +155,6 @@ struct Link {
     /// The user part of the caller's and the dialled URI, still escaped.
     caller_user: String,
     dialled_user: String,
-    /// What a desk's product accepts.
-    profile: Option<Arc<crate::profile::Profile>>,
 }
 
 /// How long what is heard of a finished dialog is still shown with its leg.
@@ -357,6 +354,11 @@ impl Switchboard {
     /// RTP ports in the hands of legs, for metrics and leak checks.
     pub fn ports_in_use(&self) -> usize {
         self.ports.in_use()
+    }
+
+    /// SIP dialogs and transactions held, those included that only absorb repeats; for leak checks.
+    pub fn sip_left(&self) -> (usize, usize) {
+        (self.endpoint.dialog_count(), self.endpoint.transaction_count())
     }
 
     /// Whether new calls are refused because of [`Self::drain`].

@@ -1,0 +1,358 @@
+//! The evidence: what passed the gateway's door, message by message and packet by packet, and what the parties did.
+//! Nothing in here knows what the gateway thinks.
+
+use crate::script::Click;
+use crate::setup::{BOT, Party};
+use call_model::Instant;
+use core::time::Duration;
+
+/// Whose voice, or which sound, a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Voice {
+    /// A party says it.
+    Of(Party),
+    /// Hold music.
+    Music,
+    /// A prompt that says goodbye: nobody is available.
+    Goodbye,
+    /// Any other prompt.
+    Prompt,
+    /// Nothing.
+    Silence,
+    /// Several at once, or nothing known.
+    Other,
+}
+
+/// What each party says, as a constant level; below zero the gateway's own sounds.
+pub(crate) const LEVELS: [i16; 5] = [500, 1_500, 4_000, 6_000, 700];
+pub(crate) const MUSIC: i16 = -2_000;
+pub(crate) const GOODBYE: i16 = -4_000;
+pub(crate) const PROMPT: i16 = -7_000;
+
+impl Voice {
+    fn of_level(level: i32) -> Self {
+        let near = |of: i16| (level - i32::from(of)).abs() <= i32::from(of).abs() / 16;
+        if level.abs() < 100 {
+            return Self::Silence;
+        }
+        if let Some(party) = LEVELS.iter().position(|of| near(*of)) {
+            return Self::Of(party);
+        }
+        match () {
+            () if near(MUSIC) => Self::Music,
+            () if near(GOODBYE) => Self::Goodbye,
+            () if near(PROMPT) => Self::Prompt,
+            () => Self::Other,
+        }
+    }
+}
+
+/// A stretch of time in which a party heard one thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// From the first packet.
+    pub from: Instant,
+    /// To the last.
+    pub to: Instant,
+    /// What.
+    pub voice: Voice,
+    /// How many packets.
+    pub packets: u32,
+    /// The gateway sent it; otherwise another party, after a release.
+    pub ours: bool,
+}
+
+/// One dialog, as it passed the door.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    /// Who is at the other end.
+    pub party: Party,
+    /// `Call-ID`.
+    pub call_id: String,
+    /// `Call-ID` of the caller's dialog that it belongs to.
+    pub of: Option<String>,
+    /// The gateway began it.
+    pub ours: bool,
+    /// Branch of the latest INVITE that made, or was to make, it.
+    pub branch: String,
+    /// First INVITE.
+    pub invited: Instant,
+    /// First provisional response to the gateway.
+    pub rang: Option<Instant>,
+    /// First 2xx to the INVITE.
+    pub answered: Option<Instant>,
+    /// First ACK.
+    pub acknowledged: Option<Instant>,
+    /// The last final response to an INVITE other than 2xx.
+    pub refused: Option<(Instant, u16)>,
+    /// First CANCEL.
+    pub cancelled: Option<Instant>,
+    /// First BYE that reached the gateway.
+    pub bye_in: Option<Instant>,
+    /// First BYE the gateway sent.
+    pub bye_out: Option<Instant>,
+    /// First REFER the gateway sent.
+    pub referred: Option<Instant>,
+    /// What NOTIFY said.
+    pub notified: Vec<(Instant, u16)>,
+    /// A request of the gateway that has had no answer, since then.
+    pub unanswered: Option<Instant>,
+    /// A request of the gateway was answered as if there were no such dialog.
+    pub broken: Option<Instant>,
+    /// INVITEs within it, by either side.
+    pub changed: Vec<Instant>,
+}
+
+impl Dialog {
+    /// When the dialog ended, in the eyes of the gateway.
+    pub fn over(&self) -> Option<Instant> {
+        let refused = self.refused.filter(|_| self.answered.is_none()).map(|(at, _)| at);
+        [self.bye_in, self.bye_out, refused].into_iter().flatten().min()
+    }
+
+    /// When the party itself ended it, in the eyes of the gateway.
+    pub fn left(&self) -> Option<Instant> {
+        let cancelled = self.cancelled.filter(|_| !self.ours && self.answered.is_none());
+        [self.bye_in, cancelled].into_iter().flatten().min()
+    }
+}
+
+/// What a party did that no message shows in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum Did {
+    Pressed(Party, char),
+    Held(Party),
+    HungUp(Party),
+    Muted(Party),
+    Stopped(Party),
+    Clicked(Click),
+    BotGone { finished: bool },
+    Ended,
+}
+
+/// All evidence of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Witness {
+    /// Every dialog, in order.
+    pub dialogs: Vec<Dialog>,
+    /// What each party heard.
+    pub heard: [Vec<Heard>; 5],
+    /// What they did.
+    pub did: Vec<(Instant, Did)>,
+    /// When the gateway closed a WebSocket bot's stream.
+    pub stream_closed: Vec<Instant>,
+}
+
+/// A pause of this length ends a stretch.
+const PAUSE: Duration = Duration::from_millis(400);
+
+impl Witness {
+    pub(crate) fn note(&mut self, did: Did, now: Instant) {
+        self.did.push((now, did));
+    }
+
+    /// A SIP message passed the door.
+    pub(crate) fn sip(&mut self, party: Party, inward: bool, bytes: &[u8], now: Instant) {
+        let Some(seen) = Seen::read(bytes) else { return };
+        let known = self.dialogs.iter().rposition(|dialog| dialog.call_id == seen.call_id && dialog.party == party);
+        let Some(index) = known else {
+            if seen.method == "INVITE" && seen.status.is_none() {
+                self.dialogs.push(Dialog {
+                    party,
+                    call_id: seen.call_id.to_owned(),
+                    of: seen.of.map(str::to_owned),
+                    ours: !inward,
+                    branch: seen.branch.to_owned(),
+                    invited: now,
+                    rang: None,
+                    answered: None,
+                    acknowledged: None,
+                    refused: None,
+                    cancelled: None,
+                    bye_in: None,
+                    bye_out: None,
+                    referred: None,
+                    notified: Vec::new(),
+                    unanswered: None,
+                    broken: None,
+                    changed: Vec::new(),
+                });
+            }
+            return;
+        };
+        let dialog = &mut self.dialogs[index];
+        match seen.status {
+            None => dialog.on_request(&seen, inward, now),
+            Some(status) => dialog.on_response(&seen, status, inward, now),
+        }
+    }
+
+    /// An RTP packet reached a party.
+    pub(crate) fn rtp(&mut self, party: Party, packet: &[u8], ours: bool, now: Instant) {
+        let (Some(kind), Some(octet)) = (packet.get(1), packet.get(12)) else { return };
+        let level = match kind & 0x7f {
+            0 => decode_mulaw(*octet),
+            8 => decode_alaw(*octet),
+            _ => return,
+        };
+        self.hear(party, Voice::of_level(level), ours, now);
+    }
+
+    /// A WebSocket bot got a frame.
+    pub(crate) fn stream(&mut self, mulaw: &[u8], now: Instant) {
+        if let Some(octet) = mulaw.last() {
+            self.hear(BOT, Voice::of_level(decode_mulaw(*octet)), true, now);
+        }
+    }
+
+    fn hear(&mut self, party: Party, voice: Voice, ours: bool, now: Instant) {
+        let heard = &mut self.heard[party];
+        // Packets of a former stretch that overtook nobody are as good as heard in time.
+        let recent = heard.iter_mut().rev().take(2);
+        for stretch in recent {
+            if stretch.voice == voice && stretch.ours == ours && now.since(stretch.to) < PAUSE {
+                stretch.to = now;
+                stretch.packets += 1;
+                return;
+            }
+        }
+        heard.push(Heard { from: now, to: now, voice, packets: 1, ours });
+    }
+}
+
+impl Dialog {
+    fn on_request(&mut self, seen: &Seen<'_>, inward: bool, now: Instant) {
+        if seen.method == "INVITE" && inward != self.ours && self.answered.is_none() && self.branch != seen.branch {
+            seen.branch.clone_into(&mut self.branch);
+        }
+        match (seen.method, inward) {
+            ("INVITE", _) if self.answered.is_none() => self.refused = None,
+            ("INVITE", _) => {
+                self.changed.push(now);
+                if !inward {
+                    self.unanswered.get_or_insert(now);
+                }
+            }
+            ("ACK", _) => _ = self.acknowledged.get_or_insert(now),
+            ("CANCEL", _) => _ = self.cancelled.get_or_insert(now),
+            ("BYE", true) => _ = self.bye_in.get_or_insert(now),
+            ("BYE", false) => _ = self.bye_out.get_or_insert(now),
+            ("NOTIFY", true) => self.notified.extend(seen.notified.map(|status| (now, status))),
+            ("REFER", false) => {
+                self.referred.get_or_insert(now);
+                self.unanswered.get_or_insert(now);
+            }
+            ("OPTIONS" | "UPDATE" | "INFO", false) => _ = self.unanswered.get_or_insert(now),
+            _ => {}
+        }
+    }
+
+    fn on_response(&mut self, seen: &Seen<'_>, status: u16, inward: bool, now: Instant) {
+        // A copy of the INVITE that took its time may be answered once more; it is over all the same.
+        let over = self.answered.is_none() && self.refused.is_some();
+        if seen.method == "INVITE" && inward == self.ours && seen.branch == self.branch && !over {
+            match status {
+                100..=199 => _ = self.rang.get_or_insert(now),
+                200..=299 => _ = self.answered.get_or_insert(now),
+                _ => self.refused = Some((now, status)),
+            }
+        }
+        if inward && status >= 200 {
+            self.unanswered = None;
+            if matches!(status, 408 | 481) && seen.method != "BYE" && seen.method != "CANCEL" {
+                self.broken.get_or_insert(now);
+            }
+        }
+    }
+}
+
+/// What a look at a message shows.
+struct Seen<'a> {
+    method: &'a str,
+    branch: &'a str,
+    status: Option<u16>,
+    call_id: &'a str,
+    of: Option<&'a str>,
+    notified: Option<u16>,
+}
+
+impl<'a> Seen<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let text = core::str::from_utf8(bytes).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let first = lines.next()?;
+        let status = first.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let (mut call_id, mut method, mut of, mut branch) = (None, first.split(' ').next()?, None, "");
+        for line in lines {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            match name {
+                "Call-ID" => call_id = Some(value.trim()),
+                "X-Call-ID" => of = Some(value.trim()),
+                "CSeq" => method = value.trim().split(' ').nth(1)?,
+                "Via" if branch.is_empty() => {
+                    let rest = value.split_once("branch=").map_or("", |(_, rest)| rest);
+                    branch = rest.split([';', ',']).next().unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        let notified = (method == "NOTIFY" && status.is_none())
+            .then(|| body.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok())
+            .flatten();
+        Some(Self { method, branch, status, call_id: call_id?, of, notified })
+    }
+}
+
+/// ITU-T G.711, mu-law.
+fn decode_mulaw(octet: u8) -> i32 {
+    let octet = !octet;
+    let magnitude = ((i32::from(octet & 0x0f) << 3) + 0x84) << ((octet & 0x70) >> 4);
+    let level = magnitude - 0x84;
+    if octet & 0x80 == 0 { level } else { -level }
+}
+
+/// ITU-T G.711, A-law.
+fn decode_alaw(octet: u8) -> i32 {
+    let octet = octet ^ 0x55;
+    let (exponent, mantissa) = ((octet & 0x70) >> 4, i32::from(octet & 0x0f) << 4);
+    let level = if exponent == 0 { mantissa + 8 } else { (mantissa + 0x108) << (exponent - 1) };
+    if octet & 0x80 == 0 { -level } else { level }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use call_model::Codec;
+    use phone::Source;
+
+    #[test]
+    fn every_level_is_told_from_every_other_in_both_codecs() {
+        let gateways = [(MUSIC, Voice::Music), (GOODBYE, Voice::Goodbye), (PROMPT, Voice::Prompt)];
+        let parties = LEVELS.iter().enumerate().map(|(party, level)| (*level, Voice::Of(party)));
+        for (level, voice) in parties.chain(gateways).chain([(0, Voice::Silence)]) {
+            for (codec, decode) in [(Codec::Pcmu, decode_mulaw as fn(u8) -> i32), (Codec::Pcma, decode_alaw)] {
+                let frame = Source::Level(level).frame(0, codec).unwrap();
+                assert_eq!(Voice::of_level(decode(frame[0])), voice, "{level} in {codec:?}: {}", decode(frame[0]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_dialog_is_read_from_what_passes() {
+        let mut witness = Witness::default();
+        let at = Instant::from_millis;
+        let say = |first: &str, cseq: &str, more: &str| {
+            format!("{first}\r\nCall-ID: a@b\r\nCSeq: {cseq}\r\n{more}\r\n\r\n").into_bytes()
+        };
+        let invite = say("INVITE sip:x SIP/2.0", "1 INVITE", "X-Call-ID: first@t");
+        witness.sip(2, false, &invite, at(1));
+        witness.sip(2, true, &say("SIP/2.0 180 Ringing", "1 INVITE", "X: y"), at(2));
+        witness.sip(2, true, &say("SIP/2.0 200 OK", "1 INVITE", "X: y"), at(3));
+        witness.sip(2, false, &say("BYE sip:x SIP/2.0", "2 BYE", "X: y"), at(4));
+        let dialog = &witness.dialogs[0];
+        assert_eq!((dialog.rang, dialog.answered, dialog.bye_out), (Some(at(2)), Some(at(3)), Some(at(4))));
+        assert_eq!((dialog.of.as_deref(), dialog.over(), dialog.left()), (Some("first@t"), Some(at(4)), None));
+    }
+}

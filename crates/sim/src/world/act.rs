@@ -1,0 +1,139 @@
+//! The script: what is done on purpose.
+
+use super::{AWAKE, Item, Loss, World, gateway_sip};
+use crate::script::{Click, Do};
+use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
+use crate::witness::Did;
+use call_model::{BotEvent, DeskAction, PopUpdate};
+use sip_proto::Flow;
+use std::net::SocketAddr;
+
+impl World {
+    pub(super) fn act(&mut self, what: Do) {
+        let now = self.now;
+        self.thought = true;
+        self.liven();
+        match what {
+            Do::Dial(user) => self.dial(TRUNK, user),
+            Do::DialFrom(party, user) => self.dial(party, user),
+            Do::Datagram(party, bytes) => {
+                let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
+                self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(flow, bytes));
+            }
+            Do::Noise(party, bytes) => {
+                for port in self.ports.keys().copied().collect::<Vec<_>>() {
+                    let (from, to) = (rtp_of(party), SocketAddr::new(GATEWAY, port));
+                    self.push(now, Item::Rtp { from, to, bytes: bytes.clone() });
+                }
+            }
+            Do::Lose(party, what, times) => self.losses.push(Loss { party, to_gateway: true, what, times }),
+            Do::LoseTo(party, what, times) => self.losses.push(Loss { party, to_gateway: false, what, times }),
+            Do::Stop { party, loud } => {
+                self.witness.note(Did::Stopped(party), now);
+                self.stopped[party] = Some(loud);
+                self.wakes[party] = None;
+                if let Some(verdict) = self.verdict_of(party) {
+                    verdict.dials();
+                }
+            }
+            Do::Delay(party, inward, by) => self.delays.push((party, inward, by)),
+            Do::HangUp(party) => {
+                self.witness.note(Did::HungUp(party), now);
+                if let Some(verdict) = self.verdict_of(party) {
+                    verdict.down(now);
+                }
+                self.with_phone(party, |phone| phone.hang_up(now));
+            }
+            Do::Press(party, key) => {
+                // Pressed too early, it is heard as soon as somebody listens.
+                self.witness.note(Did::Pressed(party, key), now);
+                self.lively_until = now + AWAKE * 3;
+                self.phones[party].press(key);
+            }
+            Do::Hold(party, direction) => {
+                self.witness.note(Did::Held(party), now);
+                // Asked before the call is up, it is done as soon as it is.
+                let busy = self.phones[party].is_busy();
+                if let Some(verdict) = self.verdict_of(party).filter(|_| busy) {
+                    verdict.asked(direction, now);
+                }
+                self.with_phone(party, |phone| phone.hold(direction, now));
+            }
+            Do::Mute(party, muted) => {
+                self.witness.note(Did::Muted(party), now);
+                self.phones[party].media.mute(muted);
+            }
+            Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
+            Do::Refer(party, to) => self.with_phone(party, |phone| phone.refer(&to, now)),
+            Do::AfterRefer(party, what) => self.phones[party].after_refer(what),
+            Do::TakeOver(party, of, early_only) => self.take_over(party, of, early_only),
+            Do::Consult(party, whom) => {
+                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:desk@{}", sip_of(whom))) {
+                    self.with_phone(party, |phone| phone.consult(&uri, sip_of(whom), now));
+                }
+            }
+            Do::ConsultThrough(party, user) => {
+                if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
+                    self.with_phone(party, |phone| phone.consult(&uri, gateway_sip(), now));
+                }
+            }
+            Do::ReferToConsult(party) => self.with_phone(party, |phone| phone.refer_to_consult(now)),
+            Do::Page(click) => self.click(click),
+            Do::Fact(fact) => {
+                let call = self.switchboard.calls().next().map(|call| call.id);
+                if let Some(call) = call {
+                    self.switchboard.handle_fact(call, fact, now);
+                }
+            }
+            Do::BotGone { finished } => {
+                if let Some(leg) = self.streams.pop_first() {
+                    self.witness.note(Did::BotGone { finished }, now);
+                    let event =
+                        if finished { BotEvent::Finished } else { BotEvent::Down { why: "connection reset".into() } };
+                    self.switchboard.handle_bot(leg, event, now);
+                }
+            }
+            Do::Drain => self.switchboard.drain(now),
+            Do::EndAll => {
+                self.witness.note(Did::Ended, now);
+                self.switchboard.end_all(now);
+            }
+        }
+    }
+
+    fn dial(&mut self, party: Party, user: &str) {
+        if let Some(verdict) = self.verdict_of(party) {
+            verdict.dials();
+        }
+        if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
+            let now = self.now;
+            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), vec![], now));
+        }
+    }
+
+    fn take_over(&mut self, party: Party, of: Party, early_only: bool) {
+        let replaces = self.phones[of].replaces().map(|replaces| sip_wire::Replaces { early_only, ..replaces });
+        let uri = sip_wire::Uri::parse(&format!("sip:gw@{GATEWAY}"));
+        if let (Some(replaces), Ok(uri)) = (replaces, uri) {
+            let headers =
+                vec![("Replaces".to_owned(), replaces.to_string()), ("Require".to_owned(), "replaces".to_owned())];
+            let now = self.now;
+            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), headers, now));
+        }
+    }
+
+    fn click(&mut self, click: Click) {
+        self.witness.note(Did::Clicked(click), self.now);
+        let shown = self.pops.iter().rev().find_map(|(_, pop)| match pop {
+            PopUpdate::Offered { desk, package, .. } => Some((desk.clone(), package.id)),
+            _ => None,
+        });
+        if let Some((desk, handoff)) = shown {
+            let action = match click {
+                Click::Accept => DeskAction::Accepted(handoff),
+                Click::Decline => DeskAction::Declined(handoff),
+            };
+            let _too_late = self.switchboard.handle_desk(&desk, action, self.now);
+        }
+    }
+}
