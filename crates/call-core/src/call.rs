@@ -169,6 +169,15 @@ impl Call {
             self.on_referral(id, *referral, world);
             return self.settle();
         }
+        let event = match event {
+            LegEvent::Replaced { media, by, sip_call_id } => {
+                match self.on_replaced(id, media, by, &sip_call_id, world) {
+                    Some(event) => event,
+                    None => return self.settle(),
+                }
+            }
+            other => other,
+        };
         let Some(leg) = self.leg_mut(id) else { return };
         match &event {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
@@ -186,7 +195,7 @@ impl Call {
             matches!(event, LegEvent::Refused { .. } | LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Late);
         if gone {
             let cause = self.leg_cause(id, &event);
-            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event);
+            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event, world);
             if !redial {
                 self.remove_leg(id, cause);
             }
@@ -365,6 +374,7 @@ impl Call {
             LegEvent::Ringing
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
+            | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_) => {}
         }

@@ -1,6 +1,7 @@
 //! What the switchboard is told at start. Plain values: the gateway reads and validates the operator's file and
 //! converts it into these.
 
+use crate::profile::Profile;
 use call_model::Codec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -173,6 +174,8 @@ pub struct Desk {
     pub replaces_from: Vec<Network>,
     /// Whether the consult INVITE also carries the facts as a JSON part (RFC 5621). Off unless known to be accepted.
     pub multipart: bool,
+    /// What its product accepts.
+    pub profile: Arc<Profile>,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
 }

@@ -52,18 +52,22 @@ impl Call {
     }
 
     /// The refusal may be about the form of the rich INVITE rather than about the call: once more, plainly
-    /// (standards §2.2). The screen pop stays valid, as the `Call-ID` does.
-    pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent) -> bool {
+    /// (standards §2.2), unless the desk's profile made it plain already. The screen pop stays valid, as the `Call-ID`
+    /// does.
+    pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent, world: &World<'_>) -> bool {
         let LegEvent::Refused { status: 415 | 420 | 488 } = event else { return false };
         let alerting = matches!(self.phase, Phase::Alerting { leg, .. } if leg == id);
-        alerting && self.handoff.as_ref().is_some_and(|handoff| !handoff.plain && handoff.in_place_of.is_none())
+        let desk = self.leg(id).and_then(|leg| world.config.desk(&leg.name));
+        let rich = desk.is_some_and(|desk| desk.profile.is_rich(desk.multipart));
+        let fresh = |handoff: &Handoff| !handoff.plain && handoff.in_place_of.is_none();
+        alerting && rich && self.handoff.as_ref().is_some_and(fresh)
     }
 
     pub(crate) fn on_desk(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
         if self.on_passing_human(id, &event, world) {
             return;
         }
-        if self.wants_plain_retry(id, &event) {
+        if self.wants_plain_retry(id, &event, world) {
             return self.retry_plainly(id, world);
         }
         match (self.phase.clone(), event) {

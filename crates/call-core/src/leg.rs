@@ -35,6 +35,15 @@ pub(crate) enum LegEvent {
     },
     /// It answered after we had given up, and was hung up at once. The leg is gone.
     Late,
+    /// Another telephone has taken the leg over (RFC 3891).
+    Replaced {
+        /// What was agreed with it, unless it made us offer.
+        media: Option<RemoteMedia>,
+        /// The desk that it belongs to, when that is another one.
+        by: Option<String>,
+        /// `Call-ID` of the new dialog.
+        sip_call_id: String,
+    },
     /// It did not answer when asked whether it is still there.
     Unanswered,
     /// Progress of our REFER on this leg.
@@ -173,13 +182,13 @@ pub(crate) struct Consult {
 
 /// The small facts about a handoff that SIP may carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct HandoffFacts {
+pub struct HandoffFacts {
     /// Its public name.
-    pub(crate) id: HandoffId,
+    pub id: HandoffId,
     /// Why.
-    pub(crate) trigger: Trigger,
+    pub trigger: Trigger,
     /// How upset the caller sounds, 0-100.
-    pub(crate) score: u8,
+    pub score: u8,
 }
 
 /// How far a leg is.

@@ -12,6 +12,7 @@ mod digits;
 mod ending;
 mod hearing;
 mod invariants;
+mod invite;
 mod join;
 mod known;
 mod leg;
@@ -20,8 +21,10 @@ mod peers;
 mod pop;
 mod popping;
 mod ports;
+pub mod profile;
 mod referral;
 mod release;
+mod replaced;
 mod retransfer;
 mod seats;
 mod switchboard;
@@ -35,6 +38,9 @@ pub use config::{
     AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
+pub use invite::{ConsultInvite, Outgoing, consult_invite};
+pub use leg::HandoffFacts;
 pub use peers::{Peers, contains};
+pub use profile::Profile;
 pub use routing::Presence;
 pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TimerName};

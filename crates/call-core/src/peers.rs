@@ -8,6 +8,8 @@ use core::net::IpAddr;
 pub struct Peers {
     trunks: Vec<(Network, usize)>,
     others: Vec<IpAddr>,
+    /// Where dialogs of desks' may be taken over from.
+    replacing: Vec<Network>,
 }
 
 impl Peers {
@@ -27,12 +29,15 @@ impl Peers {
         let mut others: Vec<IpAddr> = bots.chain(desks).collect();
         others.sort_unstable();
         others.dedup();
-        Self { trunks, others }
+        let replacing = config.desks.iter().flat_map(|desk| desk.replaces_from.iter().copied()).collect();
+        Self { trunks, others, replacing }
     }
 
     /// Whether anything from this address is worth parsing.
     pub fn knows(&self, ip: IpAddr) -> bool {
-        self.others.binary_search(&ip.to_canonical()).is_ok() || self.trunk(ip).is_some()
+        self.others.binary_search(&ip.to_canonical()).is_ok()
+            || self.trunk(ip).is_some()
+            || self.replacing.iter().any(|network| contains(*network, ip))
     }
 
     /// The trunk (its place in the configuration) this address belongs to. The longest prefix wins.

@@ -6,6 +6,9 @@ use core::time::Duration;
 /// The longest pause between packets a caller may meet while their call is up.
 pub const LONGEST_SILENCE: Duration = Duration::from_millis(500);
 
+/// Three frames: what a join may cost the caller.
+const NOTABLE: Duration = Duration::from_millis(60);
+
 /// An answer that was never acknowledged is hung up after 64*T1 (RFC 3261 §13.3.1.4); goodbye takes no longer than this.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(33);
 
@@ -25,14 +28,16 @@ pub struct Verdict {
     agreed: Direction,
     goodbye_by: Option<Instant>,
     longest: Duration,
+    /// Pauses that somebody might notice, and when they were over; the first few hundred.
+    notable: Vec<(Instant, Duration)>,
     broken: Vec<String>,
 }
 
 impl Verdict {
     /// The caller dials (again).
     pub(crate) fn dials(&mut self) {
-        let Self { longest, broken, .. } = core::mem::take(self);
-        *self = Self { longest, broken, ..Self::default() };
+        let Self { longest, notable, broken, .. } = core::mem::take(self);
+        *self = Self { longest, notable, broken, ..Self::default() };
     }
 
     pub(crate) fn up(&mut self, now: Instant) {
@@ -111,6 +116,9 @@ impl Verdict {
         let Some(last) = self.last.filter(|_| listens) else { return };
         let pause = now - last;
         self.longest = self.longest.max(pause);
+        if pause >= NOTABLE && self.notable.len() < 500 {
+            self.notable.push((now, pause));
+        }
         if pause > LONGEST_SILENCE {
             self.complain(format!("the caller heard nothing from {last:?} to {now:?}"));
             self.last = Some(now);
@@ -126,6 +134,12 @@ impl Verdict {
     /// The longest pause met.
     pub fn longest(&self) -> Duration {
         self.longest
+    }
+
+    /// The longest pause that was over between two moments, if any took three frames or more.
+    pub fn longest_between(&self, from: Instant, to: Instant) -> Option<Duration> {
+        let there = self.notable.iter().filter(|(over, _)| (from..to).contains(over));
+        there.map(|(_, pause)| *pause).max()
     }
 
     /// What was broken; empty when all was well.

@@ -3,7 +3,7 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
@@ -98,12 +98,16 @@ pub struct Setup {
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
     pub whisper: bool,
+    /// The desks' contact-centre profile.
+    pub profile: Arc<Profile>,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
     pub desks: usize,
     /// The desks' telephones may call out through the gateway, as if they were a trunk.
     pub desks_may_call: bool,
+    /// Either desk's telephone may take over a call of the other's.
+    pub desks_may_take_over: bool,
     /// The codecs of trunk, bot and desks.
     pub codecs: [Codec; 3],
     /// What the bot does when called.
@@ -140,9 +144,11 @@ impl Default for Setup {
             while_consulting: WhileConsulting::Bot,
             accept: AcceptGate::KeyOrPage,
             whisper: true,
+            profile: Arc::default(),
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
+            desks_may_take_over: false,
             codecs: [Codec::Pcmu; 3],
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
@@ -210,8 +216,9 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             priority: index as u16,
-            replaces_from: vec![],
+            replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
+            profile: Arc::clone(&self.profile),
             allowed_media: host(DESK + index),
         };
         let reach = if self.stream_bot {

@@ -4,12 +4,14 @@ use crate::network::Link;
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, Setup, TRUNK};
 use crate::world::World;
+use call_core::profile::{self, Profile};
 use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting};
 use call_model::{Codec, Direction, FactKind, IdSource};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sip_proto::Transport;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What decides: a seed, or the octets of a fuzzer, and nothing more happens when they are used up.
 #[derive(Debug)]
@@ -282,8 +284,15 @@ fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
         on_close: dice.pick(&[OnBotClose::HangUp, OnBotClose::Handoff, OnBotClose::Handoff]),
         on_refusal: dice.pick(&[OnBotRefusal::Refuse, OnBotRefusal::Handoff, OnBotRefusal::Handoff]),
         timers,
+        profile: product(seed),
         ..Setup::default()
     }
+}
+
+/// Any product's, without a throw of the dice.
+fn product(seed: u64) -> Arc<Profile> {
+    let name = profile::names().nth((seed % profile::names().count() as u64) as usize);
+    name.and_then(profile::built_in).map(Arc::new).unwrap_or_default()
 }
 
 /// What a party does when called; one in `bad` does something else than answer.

@@ -10,6 +10,9 @@ use call_model::{LocalMedia, RemoteMedia};
 use core::time::Duration;
 use sip_wire::{Message, Method, NameAddr, Uri};
 
+/// Branches of a fork that are remembered while they ring.
+const MAX_EARLY: usize = 8;
+
 /// One dialog.
 #[derive(Debug)]
 pub(crate) struct Dialog {
@@ -20,6 +23,8 @@ pub(crate) struct Dialog {
     pub(crate) local_tag: String,
     /// Empty until the peer's is known.
     pub(crate) remote_tag: String,
+    /// Tags of those who ring, while the peer's is not known: by them a third party may name the dialog (RFC 3891).
+    pub(crate) early_tags: Vec<String>,
     /// `From` of our requests, with our tag.
     pub(crate) local: NameAddr,
     /// `To` of our requests, with the peer's tag once known.
@@ -187,6 +192,15 @@ impl Dialog {
         }
         self.refresh_target(response);
         self.peer.learn(response);
+    }
+
+    /// Takes the tag of one who rings.
+    pub(crate) fn note_early(&mut self, response: &Message) {
+        if let Some(tag) = response.to_tag().filter(|tag| !tag.is_empty() && !self.early_tags.contains(tag))
+            && self.early_tags.len() < MAX_EARLY
+        {
+            self.early_tags.push(tag);
+        }
     }
 
     /// Takes the peer's new `Contact`.

@@ -1,15 +1,16 @@
 //! What a call wants of its legs, as SIP.
 
-use super::incoming::ANONYMOUS;
 use super::{Link, Switchboard};
 use crate::call::Call;
 use crate::config::{BotReach, Network};
+use crate::invite::{Outgoing, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
-use crate::metadata::{JSON_TYPE, Metadata, UDP_LIMIT, user_to_user};
+use crate::metadata;
+use crate::profile::ReferToScheme;
 use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, TraceKind};
-use core::net::{IpAddr, SocketAddr};
-use sip_proto::{AcceptError, Address, BodyPart, Flow, InviteRequest, Transport};
-use sip_wire::{Host, Method, Uri, text};
+use core::net::SocketAddr;
+use sip_proto::{AcceptError, Flow, InviteRequest, Transport};
+use sip_wire::{Host, Method, Uri};
 
 /// The payload type we choose for telephone-event.
 const TELEPHONE_EVENT: u8 = 101;
@@ -20,7 +21,6 @@ struct Target {
     transport: Transport,
     address: SocketAddr,
     allowed: Vec<Network>,
-    multipart: bool,
 }
 
 impl Target {
@@ -89,7 +89,7 @@ impl Switchboard {
         self.feedback.push_back((leg, event));
     }
 
-    fn local_media(&self, port: u16, codecs: Vec<Codec>) -> LocalMedia {
+    pub(super) fn local_media(&self, port: u16, codecs: Vec<Codec>) -> LocalMedia {
         LocalMedia {
             rtp: SocketAddr::new(self.config.media_ip, port),
             codecs,
@@ -101,6 +101,7 @@ impl Switchboard {
     fn dial(&mut self, call: &Call, leg: LegId, dial: Dial, now: Instant) -> Result<(), String> {
         let caller = LegId { call: leg.call, index: 0 };
         let first = self.links.get(&caller).ok_or("the caller is gone")?;
+        let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
         let link = Link {
             role: dial.role,
             dialog: None,
@@ -109,6 +110,7 @@ impl Switchboard {
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),
             dialled_user: first.dialled_user.clone(),
+            profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
         };
         let mut target = self.target(&dial, &link.dialled_user)?;
         if let Some(place) = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref()) {
@@ -119,7 +121,7 @@ impl Switchboard {
         let flow = Flow { transport: target.transport, local, remote: target.address };
         let port = self.open(leg, link, target.allowed.clone(), now)?;
         let media = self.local_media(port, dial.codecs);
-        let request = self.invite_request(call, leg, &target, flow, media, dial.consult, now)?;
+        let request = self.invite_request(call, leg, target.uri, flow, media, &dial.name, dial.consult, now)?;
         let dialog = self.endpoint.invite(request, now);
         if let Some(link) = self.links.get_mut(&leg) {
             link.dialog = Some(dialog);
@@ -142,21 +144,21 @@ impl Switchboard {
 
     fn target(&self, dial: &Dial, dialled: &str) -> Result<Target, String> {
         let unknown = || format!("no {} named {} is configured", dial.role, dial.name);
-        let (uri, transport, address, allowed, multipart) = match dial.role {
+        let (uri, transport, address, allowed) = match dial.role {
             Role::Desk => {
                 let desk = self.config.desk(&dial.name).ok_or_else(unknown)?;
-                (&desk.uri, desk.transport, desk.address, desk.allowed_media.clone(), desk.multipart)
+                (&desk.uri, desk.transport, desk.address, desk.allowed_media.clone())
             }
             _ => {
                 let bot = self.config.bot(&dial.name).ok_or_else(unknown)?;
                 let BotReach::Sip { uri, transport, address } = &bot.reach else { return Err(unknown()) };
-                (uri, *transport, *address, bot.allowed_media.clone(), false)
+                (uri, *transport, *address, bot.allowed_media.clone())
             }
         };
         let uri = uri.replace("{user}", dialled);
         let uri =
             Uri::parse(&uri).map_err(|error| format!("{} {}: {uri} is not a URI: {error}", dial.role, dial.name))?;
-        Ok(Target { uri, transport, address, allowed, multipart })
+        Ok(Target { uri, transport, address, allowed })
     }
 
     #[expect(clippy::too_many_arguments, reason = "one INVITE is made of this much")]
@@ -164,60 +166,40 @@ impl Switchboard {
         &mut self,
         call: &Call,
         leg: LegId,
-        target: &Target,
+        target: Uri,
         flow: Flow,
         local: LocalMedia,
+        desk: &str,
         consult: Option<Consult>,
         now: Instant,
     ) -> Result<InviteRequest, String> {
         let link = self.links.get(&leg).ok_or("the leg is gone")?;
-        let host = Host::parse(&host_text(flow.local.ip())).map_err(|error| error.to_string())?;
-        let (from, assertion) = identity_headers(&link.caller_user, &host);
         let about = &call.about;
-        let mut headers = vec![
-            assertion,
-            ("Session-ID".to_owned(), format!("{};remote={}", about.session_id, "0".repeat(32))),
-            ("X-Call-ID".to_owned(), link.first_call_id.clone()),
-        ];
-        let max_forwards = link.max_forwards;
-        let mut request = InviteRequest {
+        let outgoing = Outgoing {
             flow,
-            request_uri: target.uri.clone(),
-            to: Address::new(target.uri.clone()),
-            from: Address { display: about.caller_name.as_ref().map(|name| name.reveal().to_owned()), uri: from },
+            target,
+            caller_user: &link.caller_user,
+            caller_name: about.caller_name.as_ref().map(|name| name.reveal().to_owned()),
+            session_id: &about.session_id,
+            first_call_id: &link.first_call_id,
             call_id: consult.as_ref().map(|consult| consult.sip_call_id.clone()),
-            max_forwards,
-            headers: Vec::new(),
-            extra_part: None,
+            max_forwards: link.max_forwards,
+            replaces: consult.as_ref().and_then(|consult| Some(consult.in_place_of.as_ref()?.replaces.clone())),
             local,
-            late_offer: false,
         };
-        if let Some(consult) = consult {
-            if let Some(place) = &consult.in_place_of {
-                headers.push(("Replaces".to_owned(), place.replaces.clone()));
-                headers.push(("Require".to_owned(), "replaces".to_owned()));
-            }
-            let base = self.config.package_url_base.as_deref();
-            let multipart = target.multipart && !consult.plain;
-            let host = host_text(flow.local.ip());
-            let mut metadata = Metadata::new(&consult.facts, base, multipart, consult.plain, &host);
-            if flow.transport == Transport::Udp {
-                let room = UDP_LIMIT.saturating_sub(bare_size(&request, &headers, &self.config.user_agent));
-                let dropped = metadata.fit(room);
-                if !dropped.is_empty() {
-                    let text = format!("consult INVITE trimmed to {UDP_LIMIT} octets: without {}", dropped.join(", "));
-                    self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
-                }
-            }
-            headers.extend(metadata.headers);
-            request.extra_part = metadata.part.map(|(content_id, bytes)| BodyPart {
-                content_type: JSON_TYPE.to_owned(),
-                content_id: Some(content_id),
-                bytes,
-            });
+        let unwritable = || format!("{} cannot be written in a URI", flow.local.ip());
+        let config = std::sync::Arc::clone(&self.config);
+        let desk = config.desk(desk);
+        let (Some(consult), Some(desk)) = (consult, desk) else {
+            return outgoing.request(desk.is_some_and(|desk| desk.profile.user_phone)).ok_or_else(unwritable);
+        };
+        let base = config.package_url_base.as_deref();
+        let invite = consult_invite(outgoing, desk, &consult.facts, base, consult.plain, &config.user_agent);
+        let invite = invite.ok_or_else(unwritable)?;
+        for text in invite.notes {
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
         }
-        request.headers = headers;
-        Ok(request)
+        Ok(invite.request)
     }
 
     /// REFER with Replaces: the peer of `leg` shall call the peer of `consult`, who takes it for us (RFC 5589 §7).
@@ -231,40 +213,20 @@ impl Switchboard {
             self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
             return;
         };
-        let refer_to = refer_to.with_header("User-to-User", &user_to_user(facts));
+        let profile = self.links.get(&consult).and_then(|link| link.profile.clone()).unwrap_or_default();
+        if profile.refer_to_scheme == ReferToScheme::Tel {
+            let text = format!("profile {}: a tel: URI cannot carry Replaces", profile.name);
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
+            self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
+            return;
+        }
+        let (refer_to, left_out) = metadata::refer_to(&profile, refer_to, facts);
+        if !left_out.is_empty() {
+            let text = format!("Refer-To: profile {} has no room for {}", profile.name, left_out.join(", "));
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
+        }
         let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
         let referred_by = format!("sip:handoff@{}", host_text(host));
         self.endpoint.refer(dialog, refer_to.as_str(), &referred_by, now);
     }
-}
-
-/// Octets of the INVITE without metadata: exact but for the digits of the SDP's session id, counted at their most.
-fn bare_size(request: &InviteRequest, headers: &[(String, String)], user_agent: &str) -> usize {
-    /// Everything the endpoint writes that does not depend on the call: header names, branch, tag, Allow, Supported,
-    /// and the SDP with two codecs. A test keeps it honest.
-    const FIXED: usize = 543;
-    let uris = 2 * request.request_uri.as_str().len() + request.from.uri.as_str().len();
-    let addresses = 2 * request.flow.local.to_string().len() + 2 * request.local.rtp.ip().to_string().len();
-    let display = request.from.display.as_ref().map_or(0, |name| text::quote(name).len() + 1);
-    let call_id = request.call_id.as_ref().map_or(64, String::len);
-    let listed: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-    FIXED + uris + addresses + display + call_id + listed + user_agent.len()
-}
-
-fn host_text(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    }
-}
-
-/// `From`, and the header that says how far it is to be believed: asserted (RFC 3325), or withheld (RFC 3323 §4.1).
-fn identity_headers(user: &str, host: &Host) -> (Uri, (String, String)) {
-    let nobody = Host::parse("anonymous.invalid").unwrap_or_else(|_| host.clone());
-    if user == ANONYMOUS {
-        return (Uri::sip(user, &nobody, None), ("Privacy".to_owned(), "id".to_owned()));
-    }
-    let from = Uri::parse(&format!("sip:{user}@{host}")).unwrap_or_else(|_| Uri::sip("", host, None));
-    let assertion = ("P-Asserted-Identity".to_owned(), format!("<{}>", from.as_str()));
-    (from, assertion)
 }

@@ -3,6 +3,7 @@
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
 use crate::config::{Route, Trunk};
+use crate::invite::ANONYMOUS;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
 use escalation::Engine;
 use sip_proto::{DialogId, Flow, Offer};
@@ -28,10 +29,8 @@ impl Switchboard {
         replaces: Option<DialogId>,
         now: Instant,
     ) {
-        if request.replaces().is_some() {
-            // Taking over a dialog of ours is not offered yet: no match is 481, a match is declined (RFC 3891 §3).
-            let status = if replaces.is_some() { 603 } else { 481 };
-            return self.refuse_peer(dialog, request, status, "INVITE with Replaces", now);
+        if let Some(old) = replaces {
+            return self.on_replacing(dialog, old, flow, request, now);
         }
         let config = std::sync::Arc::clone(&self.config);
         let Some(trunk) = self.peers.trunk(flow.remote.ip()).and_then(|index| config.trunks.get(index)) else {
@@ -66,6 +65,7 @@ impl Switchboard {
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,
             dialled_user: request.request_uri().and_then(|uri| uri.user()).unwrap_or_default().to_owned(),
+            profile: None,
         };
         self.links.insert(leg, link);
         let allowed = trunk.allowed_media.clone();
@@ -88,7 +88,7 @@ impl Switchboard {
         self.remember(dialog, now);
     }
 
-    fn refuse_peer(&mut self, dialog: DialogId, request: &Message, status: u16, what: &str, now: Instant) {
+    pub(super) fn refuse_peer(&mut self, dialog: DialogId, request: &Message, status: u16, what: &str, now: Instant) {
         self.reject(dialog, status, now);
         let what = format!("{what}: {status} (Call-ID {})", request.call_id());
         self.trace(None, TraceKind::Dropped { what }, now);
@@ -129,9 +129,6 @@ impl Switchboard {
         }
     }
 }
-
-/// The user part of a caller who is not, or does not want to be, known.
-pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// A route for calls that are turned away; nothing is ever sent there.
 const fn no_route() -> Route {

@@ -5,6 +5,7 @@ mod events;
 mod health;
 mod incoming;
 mod referrals;
+mod replacing;
 
 use crate::call::{Call, CallOutput, World};
 use crate::config::SwitchboardConfig;
@@ -155,6 +156,8 @@ struct Link {
     /// The user part of the caller's and the dialled URI, still escaped.
     caller_user: String,
     dialled_user: String,
+    /// What a desk's product accepts.
+    profile: Option<Arc<crate::profile::Profile>>,
 }
 
 /// How long what is heard of a finished dialog is still shown with its leg.

@@ -48,6 +48,7 @@ pub(super) fn config() -> SwitchboardConfig {
         priority: 10,
         replaces_from: Vec::new(),
         multipart: false,
+        profile: std::sync::Arc::default(),
         allowed_media: Vec::new(),
     };
     let bot = |name: &str, reach| Bot {

@@ -530,6 +530,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         priority: 10,
         replaces_from: Vec::new(),
         multipart: plan.multipart,
+        profile: Arc::default(),
         allowed_media: Vec::new(),
     };
     SwitchboardConfig {

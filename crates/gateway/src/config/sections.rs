@@ -3,8 +3,9 @@
 use super::peers::{codec, http_url, overlap, pattern, stream_url, target};
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
+use call_core::profile::{self, built_in};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Release, Route, RouteTo, SipAddresses,
+    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Profile, Release, Route, RouteTo, SipAddresses,
     SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
@@ -24,7 +25,8 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let mut http = http(root.section("http"));
     let trunks: Vec<Trunk> = root.sections("trunks").into_iter().filter_map(trunk).collect();
     let bots: Vec<Bot> = root.sections("bots").into_iter().filter_map(bot).collect();
-    let desks: Vec<(Desk, Option<DeskLogin>)> = root.sections("desks").into_iter().filter_map(desk).collect();
+    let desks = root.sections("desks").into_iter().filter_map(|section| desk(section, complaints, base));
+    let desks: Vec<(Desk, Option<DeskLogin>)> = desks.collect();
     let routes: Vec<Route> = root.sections("routes").into_iter().filter_map(route).collect();
     let rules = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
@@ -249,7 +251,7 @@ fn bot(mut section: Section) -> Option<Bot> {
     })
 }
 
-fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
+fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(Desk, Option<DeskLogin>)> {
     let name = section.required("name", "\"alice\"", plain_name);
     let target = section.required("sip", "\"sip:alice@192.0.2.9:5060\"", target);
     let accept = section.text("accept", |text| match text {
@@ -257,7 +259,8 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         "auto" => Ok(AcceptGate::Auto),
         _ => Err(format!("`{text}` is not known: key (press 1, or the page) or auto (answering is accepting)")),
     });
-    let whisper = section.flag("whisper", true);
+    let profile = profile(&mut section, complaints, base);
+    let whisper = section.flag("whisper", profile.whisper);
     let display = section.string("display");
     let page_token = section.secret("page_token");
     let codecs = codecs(&mut section);
@@ -266,6 +269,10 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
     let priority = section.number("priority", 0..=1000, 10);
     let replaces_from = section.list("replaces_from", network).unwrap_or_default();
     let multipart = section.flag("multipart", false);
+    if multipart && !profile.multipart {
+        let what = format!("the profile {} says that it refuses a second part: take it out", profile.name);
+        section.complain("multipart", what);
+    }
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     section.finish();
     let (name, target) = (name?, target?);
@@ -275,7 +282,7 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         uri: target.uri,
         transport: target.transport,
         address: target.address,
-        accept: accept.unwrap_or_default(),
+        accept: accept.unwrap_or(profile.accept),
         whisper,
         codecs,
         skills,
@@ -283,9 +290,37 @@ fn desk(mut section: Section) -> Option<(Desk, Option<DeskLogin>)> {
         priority: as_u16(priority),
         replaces_from,
         multipart,
+        profile: Arc::new(profile),
         allowed_media,
     };
     Some((desk, login))
+}
+
+/// A built-in profile by its name, or one of the operator's own by its file.
+fn profile(section: &mut Section, complaints: &Complaints, base: &Path) -> Profile {
+    let path = section.path_of("profile");
+    let Some(named) = section.string("profile") else { return Profile::default() };
+    if let Some(profile) = built_in(&named) {
+        return profile;
+    }
+    if !named.ends_with(".toml") {
+        let known: Vec<&str> = profile::names().collect();
+        complaints.add(path, format!("`{named}` is not built in: one of {}, or a file FILE.toml", known.join(", ")));
+        return Profile::default();
+    }
+    let file = base.join(named);
+    match std::fs::read_to_string(&file) {
+        Err(error) => complaints.add(path, format!("cannot read {}: {error}", file.display())),
+        Ok(text) => match Profile::parse(&text) {
+            Ok(profile) => return profile,
+            Err(found) => {
+                for complaint in found {
+                    complaints.add(format!("{path} ({})", file.display()), complaint.to_string());
+                }
+            }
+        },
+    }
+    Profile::default()
 }
 
 fn route(mut section: Section) -> Option<Route> {

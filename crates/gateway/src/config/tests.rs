@@ -1,6 +1,7 @@
 //! What operators get told.
 
 use super::*;
+use call_core::{AcceptGate, Profile};
 
 fn checked(text: &str) -> Result<Settings, Vec<String>> {
     parse(text, "test.toml", Path::new(".")).map_err(|error| match error {
@@ -123,6 +124,40 @@ fn a_route_to_nobody_names_the_choices() {
     let complaints = checked(&SMALL.replace("bot = \"b\"", "bot = \"c\"")).expect_err("no such bot");
     assert_eq!(complaints.len(), 1, "{complaints:?}");
     assert!(complaints[0].contains("configured: b"), "{complaints:?}");
+}
+
+const DESK: &str = "\n[[desks]]\nname = \"d\"\nsip = \"sip:d@127.0.0.13:5092\"\n";
+
+#[test]
+fn a_desk_has_the_profile_it_names_and_its_gate_unless_it_says_otherwise() {
+    let desk = |more: &str| checked(&format!("{SMALL}{DESK}{more}")).expect("valid").switchboard.desks[0].clone();
+    assert_eq!(*desk("").profile, Profile::default());
+    let genesys = desk("profile = \"genesys-cloud-byoc\"");
+    assert_eq!((genesys.profile.name.as_str(), genesys.accept), ("genesys-cloud-byoc", AcceptGate::Auto));
+    assert_eq!(desk("profile = \"genesys-cloud-byoc\"\naccept = \"key\"").accept, AcceptGate::KeyOrPage);
+}
+
+#[test]
+fn a_profile_of_ones_own_is_read_from_a_file_and_every_complaint_about_it_is_listed() {
+    let file = std::env::temp_dir().join(format!("warmline-profile-{}.toml", std::process::id()));
+    let desk = format!("{SMALL}{DESK}profile = \"{}\"", file.display());
+    std::fs::write(&file, "name = \"mine\"\n[headers]\nid = \"X-Mine\"").expect("a temporary directory");
+    let read = checked(&desk).expect("valid").switchboard.desks[0].profile.headers.id.clone();
+    std::fs::write(&file, "name = \"mine\"\ncolour = 1\nrefer = 2").expect("a temporary directory");
+    let complaints = checked(&desk).expect_err("two mistakes");
+    std::fs::remove_file(&file).expect("it is ours");
+    assert_eq!(read.as_deref(), Some("X-Mine"));
+    assert_eq!(complaints.len(), 2, "{complaints:?}");
+    assert!(complaints.iter().all(|complaint| complaint.starts_with("desks[0].profile (")), "{complaints:?}");
+
+    for (more, what) in [
+        ("profile = \"genesis\"", "is not built in: one of generic-pbx"),
+        ("profile = \"no-such.toml\"", "cannot read"),
+        ("profile = \"five9\"\nmultipart = true", "desks[0].multipart: the profile five9"),
+    ] {
+        let complaints = checked(&format!("{SMALL}{DESK}{more}")).expect_err(what);
+        assert!(complaints[0].contains(what), "{complaints:?}");
+    }
 }
 
 #[test]

@@ -60,7 +60,8 @@ impl Endpoint {
         }
         check_required(request)?;
         let retry = || vec![("Retry-After", self.config.retry_after.to_string())];
-        if self.draining {
+        // Somebody who takes a call over makes no new one.
+        if self.draining && !request.headers.contains("Replaces") {
             return Err(Refusal(503, "", retry()));
         }
         if method == Method::Options {
@@ -92,8 +93,9 @@ impl Endpoint {
         let found = self.find_replaced(&replaces).and_then(|id| self.dialogs.get(&id));
         let dialog = found.ok_or(Refusal::plain(481))?;
         match dialog.state {
-            // An early dialog may only be replaced at the side that made it, and ours have no remote tag yet.
-            State::Calling { .. } | State::Arriving { .. } => Err(Refusal::plain(481)),
+            // An early dialog may only be replaced at the side that made it.
+            State::Calling { .. } => Ok(Some(dialog.id)),
+            State::Arriving { .. } => Err(Refusal::plain(481)),
             State::HangingUp { .. } | State::Over => Err(Refusal::plain(603)),
             State::Answering { .. } | State::Established if replaces.early_only => Err(Refusal::plain(486)),
             State::Answering { .. } | State::Established => Ok(Some(dialog.id)),
@@ -104,7 +106,9 @@ impl Endpoint {
     pub(super) fn find_replaced(&self, replaces: &Replaces) -> Option<DialogId> {
         self.find_dialog(&replaces.call_id, &replaces.to_tag, &replaces.from_tag).or_else(|| {
             // RFC 3891 §3: tag 0 may stand for a peer of RFC 2543 that has none.
-            (replaces.from_tag == "0").then(|| self.find_dialog(&replaces.call_id, &replaces.to_tag, "")).flatten()
+            let id = self.find_dialog(&replaces.call_id, &replaces.to_tag, "")?;
+            let dialog = self.dialogs.get(&id)?;
+            (replaces.from_tag == "0" || dialog.early_tags.contains(&replaces.from_tag)).then_some(id)
         })
     }
 }

@@ -83,6 +83,7 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
+            early_tags: Vec::new(),
             refer: None,
             refers: 0,
             parting: None,
@@ -124,6 +125,7 @@ impl Endpoint {
         let code = response.code().unwrap_or(100);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.peer.learn(response);
+        dialog.note_early(response);
         let State::Calling { tx, heard, ringing, cancel } = &mut dialog.state else { return };
         *heard = true;
         match core::mem::replace(cancel, Cancel::No) {
@@ -215,6 +217,7 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
+            early_tags: Vec::new(),
             refer: None,
             refers: 0,
             parting: None,

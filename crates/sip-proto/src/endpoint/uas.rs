@@ -62,6 +62,7 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
+            early_tags: Vec::new(),
             refer: None,
             refers: 0,
             parting: None,

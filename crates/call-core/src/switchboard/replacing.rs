@@ -1,0 +1,83 @@
+//! INVITE with `Replaces`: a telephone, or a contact centre, takes over a dialog of ours (RFC 3891). The leg stays the
+//! same, with its port; only who is at its other end changes. The endpoint has found the dialog, or answered 400, 481,
+//! 486 or 603.
+
+use super::Switchboard;
+use crate::call::reason;
+use crate::leg::LegEvent;
+use crate::peers::contains;
+use call_model::{Codec, Instant, LegId, Role};
+use core::net::IpAddr;
+use sip_proto::{AcceptError, DialogId, Flow};
+use sip_wire::Message;
+
+impl Switchboard {
+    pub(super) fn on_replacing(&mut self, new: DialogId, old: DialogId, flow: Flow, request: &Message, now: Instant) {
+        let Some((leg, role)) = self.current_leg(old) else {
+            // It is being hung up, and nobody's any more.
+            return self.refuse_peer(new, request, 603, "INVITE with Replaces", now);
+        };
+        self.claim(request.call_id(), new, leg, role);
+        let verdict = self.may_replace(leg, role, flow.remote.ip()).and_then(|codecs| {
+            let port = self.links.get(&leg).and_then(|link| link.port).ok_or(603u16)?;
+            Ok(self.local_media(port, codecs))
+        });
+        let accepted = verdict.and_then(|local| {
+            self.endpoint.accept(new, local, &[], now).map_err(|error| match error {
+                AcceptError::NoCommonCodec => 488,
+                AcceptError::NotWaiting => 487,
+            })
+        });
+        match accepted {
+            Ok(media) => {
+                if let Some(link) = self.links.get_mut(&leg) {
+                    link.dialog = Some(new);
+                }
+                let by = self.other_desk_at(leg, role, flow.remote.ip());
+                let event = LegEvent::Replaced { media, by, sip_call_id: request.call_id().to_owned() };
+                self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+                // Only now: had the new one failed, the old one would be untouched (RFC 3891 §3).
+                self.endpoint.bye(old, Some(&reason(200, "Replaced")), now);
+                self.remember(old, now);
+            }
+            Err(status) => {
+                // The old dialog is untouched.
+                self.reject(new, status, now);
+                self.remember(new, now);
+                let text = format!("INVITE with Replaces refused ({status})");
+                self.note_dialog(new, crate::call::party(role), text, now);
+            }
+        }
+    }
+
+    /// Whether an address may take over a leg, and with which codecs; or the status that refuses it.
+    fn may_replace(&self, leg: LegId, role: Role, from: IpAddr) -> Result<Vec<Codec>, u16> {
+        let call = self.calls.get(&leg.call).map(|entry| &entry.call).filter(|call| call.can_be_replaced(leg));
+        let call = call.ok_or(603u16)?;
+        match role {
+            Role::Desk => {
+                let name = call.leg(leg).map(|leg| leg.name.as_str()).unwrap_or_default();
+                let desk = self.config.desk(name).ok_or(403u16)?;
+                let own = desk.replaces_from.is_empty() && desk.address.ip().to_canonical() == from.to_canonical();
+                let listed = desk.replaces_from.iter().any(|network| contains(*network, from));
+                if own || listed { Ok(call.codecs_for(&desk.codecs)) } else { Err(403) }
+            }
+            Role::Caller => {
+                let trunk = self.peers.trunk(from).and_then(|index| self.config.trunks.get(index));
+                let same = trunk.is_some_and(|trunk| trunk.name == call.about.trunk);
+                if same { Ok(call.about.codecs.clone()) } else { Err(403) }
+            }
+            Role::Bot => Err(403),
+        }
+    }
+
+    /// The desk whose telephone an address is, when it is not the one that the leg was made for.
+    fn other_desk_at(&self, leg: LegId, role: Role, from: IpAddr) -> Option<String> {
+        let name = self.calls.get(&leg.call)?.call.leg(leg).filter(|_| role == Role::Desk)?.name.clone();
+        let from = from.to_canonical();
+        let mut there = self.config.desks.iter().filter(|desk| desk.address.ip().to_canonical() == from);
+        let first = there.next()?;
+        let alone = there.next().is_none();
+        (alone && first.name != name).then(|| first.name.clone())
+    }
+}
