@@ -1,7 +1,7 @@
 //! The control channel: what a bot tells Warmline beside its audio, and what it is told (docs/control-events.md).
 //!
 //! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`,
-//! `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
+//! `introduced`, `announcement`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
 
 use crate::field::Fields;
 use call_model::{BotUpdate, FactKind, Speaker};
@@ -29,7 +29,8 @@ const MAX_VALUE: usize = 500;
 const MAX_NAME: usize = 100;
 const MAX_ENTITIES: usize = 50;
 const MAX_STEPS: usize = 20;
-const KNOWN: &str = "turn, intent, entity, entities, action, summary, next_steps, asked_for_human, escalate";
+const KNOWN: &str =
+    "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate";
 
 /// Reads one control event, the same object on the WebSocket and as HTTP body.
 ///
@@ -67,6 +68,10 @@ pub(crate) fn from_value(value: Value) -> Result<Vec<FactKind>, ControlError> {
     facts.extend(action(&mut fields)?);
     facts.extend(fields.text_or_none("summary", MAX_TEXT)?.map(FactKind::Summary));
     facts.extend(next_steps(&mut fields)?.map(FactKind::NextSteps));
+    if fields.flag("introduced")?.unwrap_or(false) {
+        facts.push(FactKind::Introduced);
+    }
+    facts.extend(announcement(&mut fields)?);
     if fields.flag("asked_for_human")?.unwrap_or(false) {
         facts.push(FactKind::AskedForHuman);
     }
@@ -98,6 +103,10 @@ enum What<'a> {
     Started { trigger: &'static str, wait_s: Option<u64> },
     #[serde(rename = "handoff.accepted")]
     Accepted,
+    #[serde(rename = "handoff.introduce")]
+    Introduce { desk: &'a str, display: &'a str },
+    #[serde(rename = "handoff.co_pilot")]
+    CoPilot { desk: &'a str },
     #[serde(rename = "handoff.failed")]
     Failed { outcome: &'static str, why: &'a str },
 }
@@ -109,6 +118,8 @@ impl<'a> Told<'a> {
                 What::Started { trigger, wait_s: wait.map(|wait| wait.as_secs_f64().ceil() as u64) }
             }
             BotUpdate::HandoffAccepted => What::Accepted,
+            BotUpdate::Introduce { desk, display } => What::Introduce { desk, display },
+            BotUpdate::CoPilot { desk } => What::CoPilot { desk },
             BotUpdate::HandoffFailed { outcome, why } => What::Failed { outcome, why },
         };
         Self { event: EVENT, stream, what }
@@ -184,6 +195,13 @@ fn next_steps(fields: &mut Fields) -> Result<Option<Vec<String>>, ControlError> 
         _ => Err(refuse(&format!("next_steps[{index}]"), format!("send a text of at most {MAX_VALUE} characters"))),
     };
     steps.into_iter().enumerate().map(text).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+fn announcement(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {
+    let Some(mut announcement) = fields.object("announcement")? else { return Ok(None) };
+    let mark = announcement.text_or_none("mark", MAX_NAME)?;
+    announcement.finish("mark")?;
+    Ok(Some(FactKind::Announcement { mark }))
 }
 
 fn escalate(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {

@@ -31,6 +31,9 @@ fn every_event_becomes_its_fact() {
             FactKind::BotEscalates { because: "I am not allowed to refund".to_owned() },
         ),
         (r#"{"summary": "Wants a refund."}"#, FactKind::Summary("Wants a refund.".to_owned())),
+        (r#"{"introduced": true}"#, FactKind::Introduced),
+        (r#"{"announcement": {"mark": "end"}}"#, FactKind::Announcement { mark: Some("end".to_owned()) }),
+        (r#"{"announcement": {}}"#, FactKind::Announcement { mark: None }),
         (r#"{"next_steps": ["check the order"]}"#, FactKind::NextSteps(vec!["check the order".to_owned()])),
     ] {
         assert_eq!(parse(json), Ok(vec![fact]), "{json}");
@@ -124,6 +127,14 @@ fn what_the_bot_is_told() {
         (
             BotUpdate::HandoffStarted { trigger: "asked", wait: Some(Duration::from_secs(25)) },
             r#"{"event":"warmline","type":"handoff.started","trigger":"asked","wait_s":25}"#,
+        ),
+        (
+            BotUpdate::Introduce { desk: "anna".to_owned(), display: "Anna".to_owned() },
+            r#"{"event":"warmline","type":"handoff.introduce","desk":"anna","display":"Anna"}"#,
+        ),
+        (
+            BotUpdate::CoPilot { desk: "anna".to_owned() },
+            r#"{"event":"warmline","type":"handoff.co_pilot","desk":"anna"}"#,
         ),
         (BotUpdate::HandoffAccepted, r#"{"event":"warmline","type":"handoff.accepted"}"#),
         (

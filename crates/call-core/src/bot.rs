@@ -155,6 +155,12 @@ impl Call {
                 self.prompt = Some((Prompt::BotLost, world.now + PROMPT_LIMIT));
                 self.settle();
                 self.observe(FactKind::BotDown { why: why.to_owned() }, world);
+                self.on_announced(world);
+            }
+            Phase::Joined { .. } => {
+                self.end_introduction("the bot has gone", world);
+                self.trio = None;
+                self.on_media_proof(world);
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 //! A call speaks legs. What a leg hears is computed from the state in one place ([`Call::settle`]), so that a caller
 //! is never fed by two sources or by none.
 
+use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
 use crate::digits::LoneDigits;
 use crate::known::Known;
@@ -104,6 +105,9 @@ pub(crate) struct Call {
     pub(crate) preferred: Option<ReferralTarget>,
     /// The bot hung up because it had passed the caller on.
     pub(crate) bot_left: bool,
+    /// Why the bot is there after the join, if it is.
+    pub(crate) trio: Option<Trio>,
+    pub(crate) announcement: Announcement,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -138,6 +142,8 @@ impl Call {
             retransfer: None,
             preferred: None,
             bot_left: false,
+            trio: None,
+            announcement: Announcement::default(),
             over: false,
             outputs: VecDeque::new(),
         }
@@ -216,6 +222,7 @@ impl Call {
             MediaEvent::Flowing { leg, .. } => self.on_flowing(leg, world),
             MediaEvent::Speaks { leg } => self.on_speech(leg, true, world),
             MediaEvent::Paused { leg } => self.on_speech(leg, false, world),
+            MediaEvent::MarkPlayed { leg, name } => self.on_mark(leg, name, world),
             MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
@@ -270,7 +277,12 @@ impl Call {
         let fact = Fact { at: world.now, kind };
         let grew = self.known.note(&fact);
         self.engine.handle_fact(&fact);
+        let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
+        let said = direction.then(|| fact.kind.clone());
         self.trace(TraceKind::Fact(fact));
+        if let Some(said) = said {
+            self.on_stage_direction(&said, world);
+        }
         while let Some(decision) = self.engine.poll_output() {
             self.on_decision(decision, world);
         }
@@ -430,6 +442,7 @@ impl Call {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.speaking = speaks;
         self.on_media_proof(world);
+        self.on_announced(world);
     }
 
     fn on_silent(&mut self, id: LegId, lasted: Duration, now: Instant) {
@@ -647,8 +660,11 @@ impl Call {
         }
         match &self.phase {
             Phase::Offering { until, .. } => Some(*until),
-            Phase::Alerting { give_up_at, .. } | Phase::Accepting { give_up_at, .. } => Some(*give_up_at),
-            Phase::Joined { release_at, .. } => [*release_at, self.proof_deadline()].into_iter().flatten().min(),
+            Phase::Alerting { give_up_at, .. } => Some(*give_up_at),
+            Phase::Accepting { give_up_at, .. } => Some(self.join_by().unwrap_or(*give_up_at)),
+            Phase::Joined { release_at, .. } => {
+                [*release_at, self.proof_deadline(), self.trio_deadline()].into_iter().flatten().min()
+            }
             Phase::Releasing { step, .. } => Some(step.deadline()),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => None,
         }

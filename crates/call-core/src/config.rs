@@ -201,6 +201,39 @@ pub struct Route {
     pub listen: bool,
     /// What the caller hears while a desk rings.
     pub while_consulting: WhileConsulting,
+    /// Who stays, and who may give the caller back.
+    pub choreography: Choreography,
+}
+
+/// Who stays after the join, and who may give the caller back.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Choreography {
+    /// Whether the bot introduces the human to the caller.
+    pub introduce: Introduce,
+    /// Whether the bot stays on.
+    pub co_pilot: CoPilot,
+}
+
+/// How the human is introduced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Introduce {
+    /// Not: the bot goes as they are joined.
+    #[default]
+    None,
+    /// By the bot, all three hearing each other.
+    ThreeWay,
+}
+
+/// What the bot does while the human has the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CoPilot {
+    /// It goes.
+    #[default]
+    Off,
+    /// It hears both, and nobody hears it.
+    Silent,
+    /// It hears both, and the human hears it; the caller does not.
+    Heard,
 }
 
 /// A condition on the user part of the request URI.
@@ -266,6 +299,10 @@ pub struct Timers {
     pub port_drain: Duration,
     /// At most one amended pop per this time and desk. Default 250 ms.
     pub amend_every: Duration,
+    /// The bot has so long to introduce the human, all three hearing each other. Default 10 s.
+    pub introduce_timeout: Duration,
+    /// A join waits at most so long for an announcement of the bot's to be played. Default 5 s.
+    pub announcement_max: Duration,
     /// A caller who waits with music is told this often that somebody is still being sought. Default 20 s; none: never.
     pub waiting_prompt_every: Option<Duration>,
     /// Desks' telephones and SIP bots are sent OPTIONS this often. Default none: they are not.
@@ -284,6 +321,8 @@ impl Default for Timers {
             bot_timeout: Duration::from_secs(10),
             port_drain: Duration::from_secs(5),
             amend_every: Duration::from_millis(250),
+            introduce_timeout: Duration::from_secs(10),
+            announcement_max: Duration::from_secs(5),
             waiting_prompt_every: Some(Duration::from_secs(20)),
             ping_every: None,
         }

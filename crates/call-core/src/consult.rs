@@ -122,7 +122,7 @@ impl Call {
         // Whom a human has talked to already needs no gate.
         let known = self.handoff.as_ref().is_some_and(|handoff| handoff.in_place_of.is_some());
         if auto || known || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {
-            self.join(leg, world);
+            self.accept(leg, world);
         }
     }
 
@@ -148,6 +148,10 @@ impl Call {
     }
 
     pub(crate) fn on_accept_timeout(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.join_by().is_some() {
+            self.note(Party::Bot, "its announcement took too long".to_owned());
+            return self.join(leg, world);
+        }
         self.give_up_desk(leg, HandoffOutcome::NotAccepted, None, "not accepted in time", world);
     }
 
@@ -194,10 +198,10 @@ impl Call {
     /// A key on the desk's phone.
     pub(crate) fn on_desk_key(&mut self, id: LegId, digit: char, world: &mut World<'_>) {
         match self.phase {
-            Phase::Accepting { leg, .. } if leg == id && digit == '1' => {
+            Phase::Accepting { leg, .. } if leg == id && digit == '1' && self.join_by().is_none() => {
                 self.note(Party::Desk, "pressed 1".to_owned());
                 self.trace_pop("accepted");
-                self.join(leg, world);
+                self.accept(leg, world);
             }
             Phase::Accepting { leg, .. } if leg == id => self.note(Party::Desk, format!("pressed {digit}")),
             _ => {}

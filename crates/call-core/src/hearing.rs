@@ -1,10 +1,11 @@
 //! Who hears whom: computed from the state in one place, after every input.
 
 use crate::call::{Call, CallOutput};
+use crate::choreography::Trio;
 use crate::config::WhileConsulting;
 use crate::leg::{Leg, LegState};
 use crate::transfer::Phase;
-use call_model::{LegId, MediaCommand, Prompt, Role, Selector, TraceKind};
+use call_model::{Direction, LegId, MediaCommand, Prompt, Role, Selector, TraceKind};
 
 impl Call {
     /// Brings every leg's feed and the tap in line with the state. Runs at the end of every input.
@@ -41,7 +42,7 @@ impl Call {
             Role::Caller => Some(self.source_for_caller()),
             _ if self.leg(self.caller_id()).is_some_and(|caller| caller.state == LegState::Arriving) => None,
             Role::Bot if Some(leg.id) == self.bot && self.bot_hears_caller() => Some(Selector::Leg(self.caller_id())),
-            Role::Bot => Some(Selector::Silence),
+            Role::Bot => Some(self.source_for_third(leg.id)),
             Role::Desk => Some(self.source_for_desk(leg.id)),
         }
     }
@@ -59,6 +60,7 @@ impl Call {
             }
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => {
                 match self.leg(*leg).filter(|desk| desk.is_up()) {
+                    Some(_) if let Some((bot, Trio::Introducing { .. })) = self.third() => Selector::Mix(bot, *leg),
                     Some(desk) if desk.can_be_heard() => Selector::Leg(*leg),
                     Some(_) => Selector::Music,
                     None => Selector::Silence,
@@ -68,11 +70,36 @@ impl Call {
         }
     }
 
+    /// A bot that is there after the join hears both, though not the desk's music while it holds.
+    fn source_for_third(&self, bot: LegId) -> Selector {
+        let desk = match &self.phase {
+            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => self.leg(*leg),
+            _ => None,
+        };
+        match desk {
+            Some(desk) if self.third().is_some_and(|(third, _)| third == bot) && self.caller_is_up() => {
+                if desk.is_up() && desk.direction == Direction::SendRecv {
+                    Selector::Mix(self.caller_id(), desk.id)
+                } else {
+                    Selector::Leg(self.caller_id())
+                }
+            }
+            _ => Selector::Silence,
+        }
+    }
+
     fn source_for_desk(&self, desk: LegId) -> Selector {
         let caller = Selector::Leg(self.caller_id());
         match &self.phase {
             _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
-            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => caller,
+            Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => {
+                match self.third() {
+                    Some((bot, Trio::Introducing { .. } | Trio::CoPilot { heard: true })) => {
+                        Selector::Mix(self.caller_id(), bot)
+                    }
+                    _ => caller,
+                }
+            }
             _ if self.passing_human() == Some(desk) && self.phase.is_consulting() && self.caller_is_up() => caller,
             _ => self.whispered_to(desk).unwrap_or(Selector::Silence),
         }

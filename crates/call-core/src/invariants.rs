@@ -26,6 +26,9 @@ impl Call {
             Some(Selector::Leg(source)) if !self.leg(source).is_some_and(Leg::is_up) => {
                 broken("a leg that is not up feeds the caller")
             }
+            Some(Selector::Mix(one, other)) if ![one, other].iter().any(|id| self.leg(*id).is_some_and(Leg::is_up)) => {
+                broken("two legs that are not up feed the caller")
+            }
             Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) => {
                 broken("silence feeds the caller")
             }

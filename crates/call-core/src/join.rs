@@ -1,6 +1,7 @@
 //! The join, and what follows it: proof, release, the end of a handoff, the way back to the bot.
 
 use crate::call::{Call, World};
+use crate::choreography::Announcement;
 use crate::config::Release;
 use crate::leg::Leg;
 use crate::referral::outcome_status;
@@ -33,8 +34,9 @@ impl Call {
         if let Some(desk) = self.leg_mut(leg) {
             desk.whisper = None;
         }
+        self.announcement = Announcement::default();
+        self.begin_trio(leg, world);
         self.settle();
-        self.tell_bot(BotUpdate::HandoffAccepted);
         self.report_referrals(200);
         self.finish_retransfer(world);
         if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {
@@ -54,6 +56,10 @@ impl Call {
     }
 
     pub(crate) fn may_release(&self) -> bool {
+        !self.is_needed_always() && self.trunk_may_release()
+    }
+
+    fn trunk_may_release(&self) -> bool {
         match self.about.release {
             Release::Stay => false,
             Release::Refer => true,
@@ -73,12 +79,13 @@ impl Call {
                 return self.set_proof(Proof::Awaited { caller, desk, until });
             }
             self.set_proof(Proof::Given);
-            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+            self.let_bot_go();
             if !release {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
             }
         }
-        if release && release_at.is_none() && self.proof() == Some(Proof::Given) {
+        let proven = self.proof() == Some(Proof::Given);
+        if release && release_at.is_none() && proven && !self.is_needed_now() {
             self.start_release(leg, world);
         }
     }
@@ -87,7 +94,7 @@ impl Call {
     fn on_no_proof(&mut self, leg: LegId) {
         self.set_proof(Proof::Missing);
         self.phase = Phase::Joined { leg, release_at: None, release: false };
-        self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+        self.let_bot_go();
         self.finish_handoff(HandoffOutcome::Unproven, HandoffStage::Join, None);
     }
 
@@ -120,6 +127,9 @@ impl Call {
         if release_at.is_some_and(|at| at <= world.now) {
             self.phase = Phase::Joined { leg, release_at: None, release };
             self.on_media_proof(world);
+        }
+        if self.trio_deadline().is_some_and(|until| until <= world.now) {
+            self.end_introduction("it took too long", world);
         }
         if self.proof_deadline().is_some_and(|until| until <= world.now) {
             self.on_no_proof(leg);
@@ -163,6 +173,7 @@ impl Call {
     pub(crate) fn back_to_bot(&mut self, outcome: &'static str, why: &str, world: &mut World<'_>) {
         self.enter(Phase::WithBot, world.now);
         self.prompt = None;
+        self.announcement = Announcement::default();
         self.settle();
         self.engine.handle_returned(world.now);
         self.tell_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() });
@@ -174,6 +185,7 @@ impl Call {
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
         self.leave_desk("the conversation is over", world);
         self.handoff = None;
+        self.trio = None;
         if self.is_direct() {
             return self.end(cause, world);
         }

@@ -44,7 +44,9 @@ impl Known {
             FactKind::NextSteps(steps) => {
                 self.next_steps = steps.iter().take(MAX_ITEMS).map(|step| clip(step)).collect()
             }
-            FactKind::AskedForHuman
+            FactKind::Introduced
+            | FactKind::Announcement { .. }
+            | FactKind::AskedForHuman
             | FactKind::BotEscalates { .. }
             | FactKind::LoneDigit(_)
             | FactKind::BotDown { .. } => return false,

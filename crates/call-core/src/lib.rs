@@ -6,6 +6,7 @@
 
 mod bot;
 mod call;
+mod choreography;
 pub mod config;
 mod consult;
 mod digits;
@@ -35,8 +36,8 @@ mod whisper;
 mod tests;
 
 pub use config::{
-    AcceptGate, Bot, BotReach, Desk, Network, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
-    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Network, OnBotClose, OnBotRefusal, Pattern,
+    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;

@@ -86,7 +86,7 @@ impl Call {
                 }
                 match self.phase {
                     Phase::Offering { leg, .. } => self.ring_desk(leg, world),
-                    Phase::Accepting { leg, .. } => self.join(leg, world),
+                    Phase::Accepting { leg, .. } => self.accept(leg, world),
                     _ => {}
                 }
             }

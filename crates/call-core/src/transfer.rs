@@ -80,6 +80,8 @@ pub(crate) struct Handoff {
     pub(crate) pop: Option<Pop>,
     /// The human said yes on the page.
     pub(crate) accepted_on_page: bool,
+    /// The human has said yes, and the join waits for the bot's announcement until then at most.
+    pub(crate) join_by: Option<Instant>,
     /// The rich INVITE was refused by this desk.
     pub(crate) plain: bool,
     /// How the latest attempt failed.
@@ -126,6 +128,7 @@ impl Call {
             desk: None,
             pop: None,
             accepted_on_page: false,
+            join_by: None,
             plain: false,
             last: None,
             proof: Proof::NotYet,
@@ -161,6 +164,7 @@ impl Call {
             handoff.tried.push(desk.clone());
             handoff.desk = Some((desk.clone(), sip_call_id.clone()));
             handoff.accepted_on_page = false;
+            handoff.join_by = None;
             handoff.plain = false;
             handoff.pop = Some(Pop::new(desk.clone(), world.now));
         }

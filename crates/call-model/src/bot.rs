@@ -43,6 +43,18 @@ pub enum BotUpdate {
     },
     /// A human took the call; the bot may go.
     HandoffAccepted,
+    /// A human took the call, all three hear each other, and the bot introduces the human.
+    Introduce {
+        /// The desk.
+        desk: String,
+        /// How to call the human.
+        display: String,
+    },
+    /// A human has the call, and the bot stays on, hearing both.
+    CoPilot {
+        /// The desk.
+        desk: String,
+    },
     /// It did not work and the caller is the bot's again.
     HandoffFailed {
         /// An outcome token, such as `no_answer`.

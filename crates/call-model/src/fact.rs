@@ -62,6 +62,13 @@ pub enum FactKind {
     Summary(String),
     /// The bot's advice to the human.
     NextSteps(Vec<String>),
+    /// The bot has introduced the human; it leaves the two alone.
+    Introduced,
+    /// The bot says something to the caller that must be over before the human gets them.
+    Announcement {
+        /// The stream mark that tells its end, where the bot has one.
+        mark: Option<String>,
+    },
     /// The bot is gone while the caller is not.
     BotDown {
         /// For the human and the operator.

@@ -218,6 +218,13 @@ pub enum MediaEvent {
         /// How long the key was held.
         held: Duration,
     },
+    /// What a bot on a stream sent before this mark was played, or the bot dropped it.
+    MarkPlayed {
+        /// The bot's leg.
+        leg: LegId,
+        /// The bot's name for it.
+        name: String,
+    },
     /// A prompt was played to its end.
     Played {
         /// The listener.

@@ -2,7 +2,9 @@ use crate::canvas::{Glyphs, Paint, Row};
 use crate::line::{describe, fact_words, headline, hears, outcome_words, quality, seconds};
 use crate::story;
 use crate::text::{one_line, wrapped};
-use call_model::{Decision, Fact, FactKind, Instant, Party, Role, TraceEvent, TraceKind, TransferState, VoiceScore};
+use call_model::{
+    Decision, Fact, FactKind, Instant, Party, Role, Selector, TraceEvent, TraceKind, TransferState, VoiceScore,
+};
 
 /// How a ladder looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -165,7 +167,11 @@ impl Ladder {
                 let (lane, heard) = (lane_of(*role), hears(*role, *from, *source));
                 let full = format!("hears {heard}");
                 let fits = full.chars().count() <= room(self.x(GATEWAY), self.x(lane));
-                let label = if fits { &full } else { heard.trim_matches('"') };
+                let label = match from {
+                    _ if fits => &full,
+                    Selector::Mix(..) => "hears both",
+                    _ => heard.trim_matches('"'),
+                };
                 vec![self.arrow(GATEWAY, lane, label, self.glyphs.audio, Paint::Media)]
             }
             TraceKind::Flowing { role, .. } => {

@@ -113,6 +113,9 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::BotEscalates { because } => format!("bot asks for a human: {because}"),
         FactKind::LoneDigit(digit) => format!("caller pressed {digit} alone"),
         FactKind::Summary(text) => format!("summary: {}", quoted(text, 160)),
+        FactKind::Introduced => "the bot has introduced the human".to_owned(),
+        FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),
+        FactKind::Announcement { mark: None } => "announcement".to_owned(),
         FactKind::NextSteps(steps) => format!("next steps: {}", steps.join("; ")),
         FactKind::BotDown { why } => format!("bot gone: {why}"),
     }

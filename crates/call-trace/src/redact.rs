@@ -23,7 +23,12 @@ fn redact_fact(kind: &mut FactKind) {
         FactKind::BotEscalates { because } => digits(because),
         FactKind::BotDown { why } => digits(why),
         FactKind::NextSteps(steps) => steps.iter_mut().for_each(digits),
-        FactKind::Voice(_) | FactKind::Intent { .. } | FactKind::AskedForHuman | FactKind::LoneDigit(_) => {}
+        FactKind::Voice(_)
+        | FactKind::Intent { .. }
+        | FactKind::Introduced
+        | FactKind::Announcement { .. }
+        | FactKind::AskedForHuman
+        | FactKind::LoneDigit(_) => {}
     }
 }
 

@@ -93,6 +93,8 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::BotEscalates { because } => json!({"fact": "bot_escalates", "because": because}),
         FactKind::LoneDigit(digit) => json!({"fact": "lone_digit", "digit": digit.to_string()}),
         FactKind::Summary(text) => json!({"fact": "summary", "text": text}),
+        FactKind::Introduced => json!({"fact": "introduced"}),
+        FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),
         FactKind::NextSteps(steps) => json!({"fact": "next_steps", "steps": steps}),
         FactKind::BotDown { why } => json!({"fact": "bot_down", "why": why}),
     }

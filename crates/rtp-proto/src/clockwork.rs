@@ -291,6 +291,7 @@ impl MediaEngine {
 
 fn report_marks(leg: LegId, stream: &mut crate::leg::StreamLeg, outputs: &mut VecDeque<Output>) {
     while let Some(name) = stream.playout.poll_mark() {
+        outputs.push_back(Output::Event(MediaEvent::MarkPlayed { leg, name: name.clone() }));
         outputs.push_back(Output::StreamMarkPlayed { leg, name });
     }
 }

@@ -104,6 +104,7 @@ impl MediaEngine {
         let Some(stream) = self.stream_mut(leg) else { return };
         stream.playout.clear();
         while let Some(name) = self.stream_mut(leg).and_then(|stream| stream.playout.poll_mark()) {
+            self.outputs.push_back(Output::Event(MediaEvent::MarkPlayed { leg, name: name.clone() }));
             self.outputs.push_back(Output::StreamMarkPlayed { leg, name });
         }
     }

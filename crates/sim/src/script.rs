@@ -46,6 +46,8 @@ pub enum Do {
     Page(Click),
     /// Something is observed about the call.
     Fact(FactKind),
+    /// The WebSocket bot sends so many milliseconds of speech at once, and a mark after them.
+    BotSays(u32, &'static str),
     /// The WebSocket bot closes in good order, or its connection dies.
     BotGone {
         /// In good order.

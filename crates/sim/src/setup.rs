@@ -3,8 +3,8 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo, SipAddresses,
-    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo,
+    SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
@@ -94,6 +94,8 @@ pub struct Setup {
     pub release: Release,
     /// What the caller hears while a desk rings.
     pub while_consulting: WhileConsulting,
+    /// Who stays after the join.
+    pub choreography: Choreography,
     /// The gate.
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
@@ -142,6 +144,7 @@ impl Default for Setup {
             transport: Transport::Udp,
             release: Release::Stay,
             while_consulting: WhileConsulting::Bot,
+            choreography: Choreography::default(),
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
@@ -236,6 +239,7 @@ impl Setup {
             to: RouteTo::Desk(desk.into()),
             listen: false,
             while_consulting: self.while_consulting,
+            choreography: self.choreography.clone(),
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -263,6 +267,7 @@ impl Setup {
                     to: RouteTo::Bot("bot".into()),
                     listen: true,
                     while_consulting: self.while_consulting,
+                    choreography: self.choreography.clone(),
                 },
             ],
             names: vec!["gateway.invalid".into()],

@@ -131,12 +131,13 @@ impl Switchboard {
 }
 
 /// A route for calls that are turned away; nothing is ever sent there.
-const fn no_route() -> Route {
+fn no_route() -> Route {
     Route {
         dialled: crate::Pattern::Any,
         to: crate::RouteTo::Desk(String::new()),
         listen: false,
         while_consulting: crate::WhileConsulting::Bot,
+        choreography: crate::Choreography::default(),
     }
 }
 

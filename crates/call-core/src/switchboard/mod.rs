@@ -225,6 +225,7 @@ impl Switchboard {
             | MediaEvent::Silent { leg, .. }
             | MediaEvent::Speaks { leg }
             | MediaEvent::Paused { leg }
+            | MediaEvent::MarkPlayed { leg, .. }
             | MediaEvent::Digit { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Quality { leg, .. }

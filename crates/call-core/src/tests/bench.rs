@@ -87,7 +87,13 @@ pub(super) fn config() -> SwitchboardConfig {
 }
 
 pub(super) fn route(to: RouteTo) -> Route {
-    Route { dialled: Pattern::Any, to, listen: true, while_consulting: WhileConsulting::Bot }
+    Route {
+        dialled: Pattern::Any,
+        to,
+        listen: true,
+        while_consulting: WhileConsulting::Bot,
+        choreography: Default::default(),
+    }
 }
 
 pub(super) fn to_sip_bot() -> Route {
@@ -327,6 +333,8 @@ impl Bench {
                 BotCommand::Dial { url, .. } => format!("dial {url}"),
                 BotCommand::Digit(digit) => format!("bot gets key {digit}"),
                 BotCommand::Tell(BotUpdate::HandoffStarted { trigger, .. }) => format!("bot told: started, {trigger}"),
+                BotCommand::Tell(BotUpdate::Introduce { desk, .. }) => format!("bot told to introduce {desk}"),
+                BotCommand::Tell(BotUpdate::CoPilot { desk }) => format!("bot told to stay with {desk}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),
                 BotCommand::Close => "close bot".to_owned(),

@@ -59,7 +59,13 @@ impl Default for TownPlan {
 }
 
 pub fn route_to(to: RouteTo) -> Route {
-    Route { dialled: Pattern::Any, to, listen: true, while_consulting: WhileConsulting::Bot }
+    Route {
+        dialled: Pattern::Any,
+        to,
+        listen: true,
+        while_consulting: WhileConsulting::Bot,
+        choreography: Default::default(),
+    }
 }
 
 pub fn flow(remote: SocketAddr) -> Flow {

@@ -5,8 +5,8 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Profile, Release, Route, RouteTo, SipAddresses,
-    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, OnBotClose, OnBotRefusal, Profile, Release,
+    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -343,8 +343,30 @@ fn route(mut section: Section) -> Option<Route> {
         "music" => Ok(WhileConsulting::Music),
         _ => Err(format!("`{text}` is not known: bot or music")),
     });
+    let choreography = choreography(&mut section);
     section.finish();
-    Some(Route { dialled: dialled?, to: to?, listen, while_consulting: while_consulting.unwrap_or_default() })
+    Some(Route {
+        dialled: dialled?,
+        to: to?,
+        listen,
+        while_consulting: while_consulting.unwrap_or_default(),
+        choreography,
+    })
+}
+
+fn choreography(section: &mut Section) -> Choreography {
+    let introduce = section.text("introduce", |text| match text {
+        "none" => Ok(Introduce::None),
+        "three_way" => Ok(Introduce::ThreeWay),
+        other => Err(format!("`{other}` is not known: write \"none\" or \"three_way\"")),
+    });
+    let co_pilot = section.text("co_pilot", |text| match text {
+        "off" => Ok(CoPilot::Off),
+        "silent" => Ok(CoPilot::Silent),
+        "heard" => Ok(CoPilot::Heard),
+        other => Err(format!("`{other}` is not known: write \"off\", \"silent\" or \"heard\" (by the human)")),
+    });
+    Choreography { introduce: introduce.unwrap_or_default(), co_pilot: co_pilot.unwrap_or_default() }
 }
 
 fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {
@@ -398,6 +420,8 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     let proof_timeout = seconds("proof_timeout_s", 2..=60, default.proof_timeout);
     let release_after = seconds("release_after_s", 0..=3600, default.release_after);
     let refer_result_timeout = seconds("refer_result_timeout_s", 5..=180, default.refer_result_timeout);
+    let introduce_timeout = seconds("introduce_timeout_s", 1..=120, default.introduce_timeout);
+    let announcement_max = seconds("announcement_max_s", 0..=60, default.announcement_max);
     let bot_timeout = seconds("bot_timeout_s", 1..=60, default.bot_timeout);
     let drain_max = seconds("drain_max_s", 0..=86_400, Duration::from_secs(300));
     let pop_wait = Duration::from_millis(section.number("pop_wait_ms", 0..=2000, 20));
@@ -415,6 +439,8 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         release_after,
         refer_result_timeout,
         bot_timeout,
+        introduce_timeout,
+        announcement_max,
         port_drain,
         waiting_prompt_every,
         ping_every,

@@ -1,6 +1,6 @@
 //! The script: what is done on purpose.
 
-use super::{AWAKE, Item, Loss, World, gateway_sip};
+use super::{AWAKE, FRAME, Item, Loss, World, gateway_sip};
 use crate::script::{Click, Do};
 use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
 use crate::witness::Did;
@@ -83,6 +83,13 @@ impl World {
                 let call = self.switchboard.calls().next().map(|call| call.id);
                 if let Some(call) = call {
                     self.switchboard.handle_fact(call, fact, now);
+                }
+            }
+            Do::BotSays(millis, mark) => {
+                if let Some(leg) = self.streams.first().copied() {
+                    let frames = millis / FRAME.as_millis() as u32;
+                    (0..frames).for_each(|_| self.media.handle_stream_audio(leg, &self.bot_frame, now));
+                    self.media.handle_stream_mark(leg, mark.to_owned(), now);
                 }
             }
             Do::BotGone { finished } => {
