@@ -12,7 +12,7 @@ cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
 cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium
 cargo xtask soak      random calls by the thousand, judged on what passed on the wire; --help for options
-cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory; --help for options";
+cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory, joins; --help for options";
 
 fn main() -> Result<()> {
     let task = std::env::args().nth(1).unwrap_or_default();

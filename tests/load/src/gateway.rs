@@ -11,6 +11,17 @@ use std::time::{Duration, Instant};
 /// How long it may take to start (the voice model is loaded and checked first) and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Whom it serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parties {
+    /// The bot's SIP address.
+    pub(crate) callee: SocketAddrV4,
+    /// The desk's.
+    pub(crate) desk: SocketAddrV4,
+    /// Whether callers' voices are scored.
+    pub(crate) listen: bool,
+}
+
 /// Killed when dropped.
 pub(crate) struct Gateway {
     child: Child,
@@ -20,13 +31,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one that sends calls to `callee`, and waits until it is ready.
-    pub(crate) fn start(program: &Path, core: Option<usize>, listen: bool, callee: SocketAddrV4) -> Result<Self> {
+    /// Starts one, and waits until it is ready.
+    pub(crate) fn start(program: &Path, core: Option<usize>, parties: &Parties) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("warmline-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let sip = free(|address| UdpSocket::bind(address)?.local_addr())?;
         let http = free(|address| TcpListener::bind(address)?.local_addr())?;
-        std::fs::write(folder.join("warmline.toml"), config(sip, http, callee, listen))?;
+        std::fs::write(folder.join("warmline.toml"), config(sip, http, parties))?;
         std::fs::write(folder.join("rules.toml"), include_str!("../rules.toml"))?;
         let log = std::fs::File::create(folder.join("log"))?;
         let mut command = Command::new(program);
@@ -100,8 +111,9 @@ fn free(bind: impl FnOnce(SocketAddrV4) -> std::io::Result<std::net::SocketAddr>
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, address.port()))
 }
 
-fn config(sip: SocketAddrV4, http: SocketAddrV4, callee: SocketAddrV4, listen: bool) -> String {
+fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
     let caller = crate::traffic::CALLER;
+    let Parties { callee, desk, listen } = parties;
     format!(
         r#"
 [sip]
@@ -118,6 +130,11 @@ release = "stay"
 [[bots]]
 name = "callee"
 sip = "sip:{{user}}@{callee}"
+[[desks]]
+name = "human"
+sip = "sip:human@{desk}"
+accept = "auto"
+capacity = 2000
 [[routes]]
 dialled = "*"
 bot = "callee"

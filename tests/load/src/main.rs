@@ -4,15 +4,17 @@
 
 mod floor;
 mod gateway;
+mod joins;
 mod sip;
 mod sys;
 mod table;
+mod talk;
 mod traffic;
 mod usage;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use gateway::Gateway;
+use gateway::{Gateway, Parties};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use table::Row;
@@ -23,12 +25,17 @@ use usage::Usage;
 const SPEECH: &[u8] = include_bytes!("../../../crates/gateway/assets/caller-calm.wav");
 /// New calls a second where the set-up is not what is measured.
 const RAMP: f64 = 100.0;
+/// Handoffs begun a second; each takes about two and a half.
+const JOINS_PER_SECOND: f64 = 20.0;
 const SETTLE: Duration = Duration::from_secs(2);
 /// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); then it must have been given back.
 const REST: Duration = Duration::from_secs(36);
 
 #[derive(Parser, Debug)]
-#[command(name = "load", about = "What a call costs: CPU, latency, loss, set-up, memory, simulated calls a second")]
+#[command(
+    name = "load",
+    about = "What a call costs and how quick it is: CPU, latency, loss, set-up, memory, joins, simulated calls"
+)]
 struct Options {
     /// Calls at once, several sizes.
     #[arg(long, value_delimiter = ',', default_values_t = [100, 500])]
@@ -39,6 +46,9 @@ struct Options {
     /// Only these.
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
+    /// Handoffs for `joins`.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1500))]
+    joins: u16,
     /// One JSON object instead of the table.
     #[arg(long)]
     json: bool,
@@ -62,6 +72,8 @@ enum Part {
     Churn,
     /// Memory at most calls, and whether it comes back.
     Memory,
+    /// The pause a caller hears when a human takes over, over many handoffs.
+    Joins,
     /// Handoffs on the virtual clock.
     Sim,
 }
@@ -105,6 +117,7 @@ fn print(rows: &[Row], json: bool) {
     println!(
         "Others: what everything else on this machine burned meanwhile; figures taken beside much of it are too high."
     );
+    println!("Joins: the pause at the caller from the bot's last packet to the human's first; both send every 20 ms.");
     println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
 }
 
@@ -127,12 +140,13 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, Run); 6] = [
+        let parts: [(Part, Run); 7] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
             (Part::Churn, Self::churn),
             (Part::Memory, Self::memory),
+            (Part::Joins, Self::joins),
             (Part::Sim, Self::sim),
         ];
         for (part, run) in parts {
@@ -187,7 +201,8 @@ impl Bench {
     }
 
     fn start(&mut self, listen: bool, media: bool) -> Result<Gateway> {
-        let gateway = Gateway::start(&self.program, self.core, listen, self.generator.callee())?;
+        let parties = Parties { callee: self.generator.callee(), desk: self.generator.desk(), listen };
+        let gateway = Gateway::start(&self.program, self.core, &parties)?;
         self.generator.aim(gateway.sip, media);
         Ok(gateway)
     }
@@ -261,6 +276,36 @@ impl Bench {
                 ("more_the_second_time", again - up, ""),
                 ("MB_before_the_first_call", before * calls as f64 / 1024.0, ""),
                 ("failed", self.generator.failed() as f64, ""),
+            ],
+            ..Row::default()
+        });
+        complain(&gateway);
+        Ok(())
+    }
+
+    /// Callers who ask for a human and get one, over real sockets.
+    fn joins(&mut self) -> Result<()> {
+        let total = usize::from(self.options.joins);
+        tell(&format!("{total} joins"));
+        let gateway = self.start(false, true)?;
+        let before = Usage::of(gateway.pid());
+        let joined = self.generator.hand_over(total, JOINS_PER_SECOND);
+        let burned = Usage::of(gateway.pid()).since(before);
+        let ms = |list: &[u32], share| usage::percentile(list, share).map_or(f64::NAN, |ns| ns / 1e6);
+        let heard = &joined.heard;
+        self.rows.push(Row {
+            what: "joins".to_owned(),
+            calls: Some(heard.gaps.len()),
+            others_cpu_pct: Some(burned.others_pct),
+            more: vec![
+                ("gap_p50_ms", ms(&heard.gaps, 0.5), ""),
+                ("gap_p99_ms", ms(&heard.gaps, 0.99), ""),
+                ("gap_max_ms", ms(&heard.gaps, 1.0), ""),
+                ("gap_of_one_speaker_p99_ms", ms(&heard.others, 0.99), ""),
+                ("gap_of_one_speaker_max_ms", ms(&heard.others, 1.0), ""),
+                ("broken_streams", heard.broken() as f64, ""),
+                ("without_human", joined.missed as f64, ""),
+                ("load_average", usage::load_average(), ""),
             ],
             ..Row::default()
         });

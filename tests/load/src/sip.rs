@@ -35,8 +35,14 @@ impl Dialog {
         self.request("ACK", 1, "", "")
     }
 
+    /// A key, the way telephones without telephone-event say it.
+    pub(crate) fn info(&self, key: char) -> Vec<u8> {
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        self.request("INFO", 2, "Content-Type: application/dtmf-relay\r\n", &body)
+    }
+
     pub(crate) fn bye(&self) -> Vec<u8> {
-        self.request("BYE", 2, "", "")
+        self.request("BYE", 3, "", "")
     }
 
     /// Learns the remote target and tag from the 200.

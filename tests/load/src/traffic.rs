@@ -1,12 +1,13 @@
-//! The caller and the callee: many calls on a few sockets, one thread, paced in slots of half a millisecond.
+//! The caller, the callee and the desk: many calls on a few sockets, one thread, paced in slots of half a millisecond.
 //!
-//! Every packet carries the moment it was sent, in samples too quiet to disturb a voice gate; behind them is speech.
+//! Every packet carries who sent it and when, in samples too quiet to disturb a voice gate; behind them is speech.
 //! What arrives at the other side is counted and timed by the kernel's receive stamp.
 
-use crate::sip::{self, Dialog};
+use crate::joins::{Heard, Joins};
+use crate::sip::Dialog;
 use crate::sys::{self, BATCH, Inbound};
+use crate::talk::REPEAT;
 use anyhow::{Context, Result, bail};
-use sip_wire::{Message, Method};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) const CALLER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// Where the bot is.
 pub(crate) const CALLEE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 12);
+
+/// Where the desk is.
+pub(crate) const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 13);
 
 /// RTP sockets of each side; calls share them.
 const SOCKETS: usize = 8;
@@ -28,16 +32,13 @@ const RTP_HEADER: usize = 12;
 const FRAME: usize = 160;
 /// Tells our packets from others.
 const MARK: [u8; 2] = *b"WL";
-/// Mark, window and time, each octet as two of the sixteen quietest positive mu-law samples.
-const STAMP: usize = 2 * 11;
-/// A request without answer is repeated after this, then twice, four times as long; then the call has failed.
-const REPEAT: Duration = Duration::from_millis(500);
-const MOST_TRIES: u32 = 6;
+/// Mark, window, time and side, each octet as two of the sixteen quietest positive mu-law samples.
+const STAMP: usize = 2 * 12;
 /// The gateway ends the callee's side after it has answered the caller.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+pub(crate) enum Phase {
     Inviting,
     Up,
     Ending,
@@ -45,20 +46,26 @@ enum Phase {
     Failed,
 }
 
-struct Call {
-    dialog: Dialog,
-    phase: Phase,
-    sent: Instant,
-    tries: u32,
-    provisional: bool,
-    /// Where the gateway wants the caller's and the callee's packets.
-    to: [Option<SocketAddrV4>; 2],
-    ticks: u32,
+pub(crate) struct Call {
+    pub(crate) dialog: Dialog,
+    pub(crate) phase: Phase,
+    pub(crate) sent: Instant,
+    pub(crate) tries: u32,
+    pub(crate) provisional: bool,
+    /// Where the gateway wants the caller's, the callee's and the desk's packets.
+    pub(crate) to: [Option<SocketAddrV4>; SIDES],
+    pub(crate) ticks: [u32; SIDES],
 }
 
-struct Side {
-    sip: UdpSocket,
-    sip_address: SocketAddrV4,
+/// Caller, callee, desk.
+pub(crate) const SIDES: usize = 3;
+pub(crate) const CALLER_SIDE: usize = 0;
+pub(crate) const CALLEE_SIDE: usize = 1;
+pub(crate) const DESK_SIDE: usize = 2;
+
+pub(crate) struct Side {
+    pub(crate) sip: UdpSocket,
+    pub(crate) sip_address: SocketAddrV4,
     rtp: Vec<(UdpSocket, SocketAddrV4)>,
     /// Bound so that reports to them are not answered by ICMP errors; never read.
     _rtcp: Vec<UdpSocket>,
@@ -81,23 +88,30 @@ impl Window {
     }
 }
 
-/// Plays both parties.
+/// Plays all parties.
 pub(crate) struct Generator {
-    gateway: SocketAddrV4,
-    sides: [Side; 2],
-    calls: Vec<Call>,
-    by_call_id: BTreeMap<String, usize>,
-    by_slot: Vec<Vec<usize>>,
+    pub(crate) gateway: SocketAddrV4,
+    pub(crate) sides: [Side; SIDES],
+    pub(crate) calls: Vec<Call>,
+    pub(crate) by_call_id: BTreeMap<String, usize>,
+    /// The gateway's own dialogs: which call, and with whom.
+    pub(crate) legs: BTreeMap<String, (usize, usize)>,
+    /// Whose packets are due, by side and slot.
+    by_slot: [Vec<Vec<usize>>; SIDES],
+    /// Calls whose desk was rung, and when by the kernel's clock; for whoever measures that.
+    pub(crate) rung: Vec<(usize, u64)>,
+    /// What callers hear, when that is what is measured.
+    pub(crate) joins: Option<Joins>,
     speech: Vec<u8>,
     media: bool,
-    series: u32,
+    pub(crate) series: u32,
     window: Window,
     window_number: u8,
     counting: bool,
     next_slot: Instant,
     slot: usize,
     next_repeat: Instant,
-    inbound: Inbound,
+    pub(crate) inbound: Inbound,
     outbound: Vec<(SocketAddrV4, [u8; RTP_HEADER + FRAME])>,
 }
 
@@ -141,10 +155,13 @@ impl Generator {
         let now = Instant::now();
         Ok(Self {
             gateway: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0),
-            sides: [Side::new(CALLER)?, Side::new(CALLEE)?],
+            sides: [Side::new(CALLER)?, Side::new(CALLEE)?, Side::new(DESK)?],
             calls: Vec::new(),
             by_call_id: BTreeMap::new(),
-            by_slot: vec![Vec::new(); SLOTS],
+            legs: BTreeMap::new(),
+            by_slot: std::array::from_fn(|_| vec![Vec::new(); SLOTS]),
+            rung: Vec::new(),
+            joins: None,
             speech,
             media: true,
             series: 0,
@@ -161,7 +178,12 @@ impl Generator {
 
     /// Where the callee takes SIP.
     pub(crate) fn callee(&self) -> SocketAddrV4 {
-        self.sides[1].sip_address
+        self.sides[CALLEE_SIDE].sip_address
+    }
+
+    /// Where the desk takes SIP.
+    pub(crate) fn desk(&self) -> SocketAddrV4 {
+        self.sides[DESK_SIDE].sip_address
     }
 
     /// A fresh gateway; earlier calls are forgotten.
@@ -171,7 +193,9 @@ impl Generator {
         self.series += 1;
         self.calls.clear();
         self.by_call_id.clear();
-        self.by_slot.iter_mut().for_each(Vec::clear);
+        self.legs.clear();
+        self.rung.clear();
+        self.by_slot.iter_mut().flatten().for_each(Vec::clear);
     }
 
     /// Calls that are up.
@@ -184,7 +208,7 @@ impl Generator {
         self.count(Phase::Failed)
     }
 
-    fn count(&self, phase: Phase) -> usize {
+    pub(crate) fn count(&self, phase: Phase) -> usize {
         self.calls.iter().filter(|call| call.phase == phase).count()
     }
 
@@ -208,10 +232,11 @@ impl Generator {
         for to in ports {
             let number = self.calls.len();
             let dialog = Dialog::new(self.series, number, "", self.sides[0].sip_address, self.gateway);
-            let to = to.map(Some);
+            let to = [Some(to[0]), Some(to[1]), None];
             let (phase, sent) = (Phase::Up, Instant::now());
-            self.calls.push(Call { dialog, phase, sent, tries: 0, provisional: false, to, ticks: 0 });
-            self.by_slot[number % SLOTS].push(number);
+            self.calls.push(Call { dialog, phase, sent, tries: 0, provisional: false, to, ticks: [0; SIDES] });
+            self.speaks(number, CALLER_SIDE);
+            self.speaks(number, CALLEE_SIDE);
         }
     }
 
@@ -278,7 +303,7 @@ impl Generator {
         window
     }
 
-    fn drive(&mut self, at_most: Duration, mut done: impl FnMut(&mut Self, Instant) -> bool) {
+    pub(crate) fn drive(&mut self, at_most: Duration, mut done: impl FnMut(&mut Self, Instant) -> bool) {
         let end = Instant::now() + at_most;
         loop {
             let now = Instant::now();
@@ -290,8 +315,7 @@ impl Generator {
     }
 
     fn turn(&mut self, now: Instant) {
-        self.read_sip(0, now);
-        self.read_sip(1, now);
+        (0..SIDES).for_each(|side| self.read_sip(side, now));
         while self.next_slot <= now {
             self.read_rtp();
             self.next_slot += SLOT;
@@ -309,24 +333,41 @@ impl Generator {
             self.repeat(now);
         }
         let time = self.next_slot.saturating_duration_since(Instant::now());
-        sys::wait(&[self.sides[0].sip.as_fd(), self.sides[1].sip.as_fd()], time);
+        sys::wait(&self.sides.each_ref().map(|side| side.sip.as_fd()), time);
+    }
+
+    /// From now on this side of the call sends: the desk at another moment than the callee, as another telephone would.
+    pub(crate) fn speaks(&mut self, number: usize, side: usize) {
+        let slot = slot_of(number, side);
+        self.by_slot[side][slot].push(number);
+    }
+
+    /// This side of the call is over.
+    pub(crate) fn falls_silent(&mut self, number: usize, side: usize) {
+        self.calls[number].to[side] = None;
+        self.by_slot[side][slot_of(number, side)].retain(|one| *one != number);
+    }
+
+    /// Where this side of the call takes its audio: the socket that it sends from.
+    pub(crate) fn ear(&self, number: usize, side: usize) -> SocketAddrV4 {
+        self.sides[side].rtp[slot_of(number, side) % SOCKETS].1
     }
 
     // --- media ---------------------------------------------------------------------------------------------------
 
     fn send_slot(&mut self) {
         let window = if self.counting { self.window_number } else { 0 };
-        for side in 0..2 {
-            let list = std::mem::take(&mut self.by_slot[self.slot]);
+        for side in 0..SIDES {
+            let list = std::mem::take(&mut self.by_slot[side][self.slot]);
             for numbers in list.chunks(BATCH) {
                 self.outbound.clear();
                 for number in numbers {
                     let call = &mut self.calls[*number];
                     let Some(to) = call.to[side] else { continue };
-                    call.ticks += u32::from(side == 1);
-                    self.outbound.push((to, packet(*number, side, call.ticks, &self.speech)));
+                    call.ticks[side] += 1;
+                    self.outbound.push((to, packet(*number, side, call.ticks[side], &self.speech)));
                 }
-                let stamp = stamp(window, wall_ns());
+                let stamp = stamp(window, side, wall_ns());
                 for (_, bytes) in &mut self.outbound {
                     bytes[RTP_HEADER..RTP_HEADER + STAMP].copy_from_slice(&stamp);
                 }
@@ -334,17 +375,20 @@ impl Generator {
                 let sent = sys::send_many(socket.as_fd(), &self.outbound);
                 self.window.sent += if window > 0 { sent as u64 } else { 0 };
             }
-            self.by_slot[self.slot] = list;
+            self.by_slot[side][self.slot] = list;
         }
     }
 
     /// Reads a quarter of the sockets; each gets its turn every 2 ms, since the kernel keeps the time.
     fn read_rtp(&mut self) {
-        for (i, side) in (self.slot % 4..SOCKETS).step_by(4).flat_map(|i| [(i, 0), (i, 1)]) {
+        for (i, side) in (self.slot % 4..SOCKETS).step_by(4).flat_map(|i| (0..SIDES).map(move |side| (i, side))) {
             loop {
                 let count = self.inbound.read(self.sides[side].rtp[i].0.as_fd());
                 for k in 0..count {
-                    let (bytes, _, stamp) = self.inbound.datagram(k);
+                    let (bytes, from, stamp) = self.inbound.datagram(k);
+                    if let (CALLER_SIDE, Some(joins), Some(at)) = (side, &mut self.joins, stamp) {
+                        joins.hear(from, Heard::read(bytes, source(bytes)), at);
+                    }
                     if let (Some(sent), Some(received)) = (sent_at(bytes, self.window_number), stamp) {
                         self.window.received += 1;
                         let latency = received.saturating_sub(sent);
@@ -357,147 +401,10 @@ impl Generator {
             }
         }
     }
+}
 
-    // --- signalling ----------------------------------------------------------------------------------------------
-
-    fn invite(&mut self, prefix: char, now: Instant) -> usize {
-        let number = self.calls.len();
-        let dialog =
-            Dialog::new(self.series, number, &format!("{prefix}{number}"), self.sides[0].sip_address, self.gateway);
-        self.by_call_id.insert(dialog.call_id.clone(), number);
-        let (phase, to) = (Phase::Inviting, [None; 2]);
-        self.calls.push(Call { dialog, phase, sent: now, tries: 1, provisional: false, to, ticks: 0 });
-        self.send_request(number);
-        number
-    }
-
-    fn bye(&mut self, number: usize, now: Instant) {
-        self.end(number, Phase::Ending);
-        let call = &mut self.calls[number];
-        (call.sent, call.tries) = (now, 1);
-        self.send_request(number);
-    }
-
-    fn end(&mut self, number: usize, phase: Phase) {
-        self.calls[number].phase = phase;
-        self.by_slot[number % SLOTS].retain(|one| *one != number);
-    }
-
-    fn send_request(&self, number: usize) {
-        let Some(call) = self.calls.get(number) else { return };
-        let bytes = match call.phase {
-            Phase::Ending => call.dialog.bye(),
-            _ => call.dialog.invite(self.sides[0].rtp[number % SLOTS % SOCKETS].1),
-        };
-        self.send_sip(0, &bytes, self.gateway);
-    }
-
-    fn send_sip(&self, side: usize, bytes: &[u8], to: SocketAddrV4) {
-        // What is not sent is repeated.
-        let _ = self.sides[side].sip.send_to(bytes, to);
-    }
-
-    fn repeat(&mut self, now: Instant) {
-        for number in 0..self.calls.len() {
-            let call = &mut self.calls[number];
-            let waits = match call.phase {
-                Phase::Inviting => !call.provisional,
-                Phase::Ending => true,
-                _ => false,
-            };
-            if waits && now.duration_since(call.sent) >= REPEAT * (1 << call.tries.min(MOST_TRIES)) / 2 {
-                call.tries += 1;
-                if call.tries > MOST_TRIES {
-                    self.end(number, Phase::Failed);
-                } else {
-                    self.send_request(number);
-                }
-            }
-        }
-    }
-
-    fn read_sip(&mut self, side: usize, now: Instant) {
-        let mut buffer = [0; 4096];
-        while let Ok((len, SocketAddr::V4(from))) = self.sides[side].sip.recv_from(&mut buffer) {
-            let Ok(message) = Message::parse_datagram(&buffer[..len]) else { continue };
-            match (side, message.is_request()) {
-                (0, false) => self.caller_hears(&message, now),
-                (1, true) => self.callee_hears(&message, from),
-                (0, true) => self.caller_is_asked(&message, from),
-                _ => {}
-            }
-        }
-    }
-
-    fn caller_hears(&mut self, message: &Message, now: Instant) {
-        let (Some(number), Some(code)) = (self.by_call_id.get(message.call_id()).copied(), message.code()) else {
-            return;
-        };
-        let Ok(cseq) = message.cseq() else { return };
-        match (cseq.method, code, self.calls[number].phase) {
-            (Method::Invite, 100..200, Phase::Inviting) => self.calls[number].provisional = true,
-            (Method::Invite, 200..300, phase) => {
-                let call = &mut self.calls[number];
-                call.dialog.answered(message);
-                let ack = call.dialog.ack();
-                if phase == Phase::Inviting {
-                    call.to[0] = sip::media_address(&message.body);
-                    (call.phase, call.sent) = (Phase::Up, now);
-                    self.by_slot[number % SLOTS].push(number);
-                }
-                self.send_sip(0, &ack, self.gateway);
-            }
-            (Method::Invite, _, Phase::Inviting) => {
-                let call = &mut self.calls[number];
-                call.dialog.answered(message);
-                let ack = call.dialog.ack();
-                self.send_sip(0, &ack, self.gateway);
-                self.end(number, Phase::Failed);
-            }
-            (Method::Bye, 200.., Phase::Ending) => {
-                self.end(number, if code < 300 { Phase::Over } else { Phase::Failed });
-            }
-            _ => {}
-        }
-    }
-
-    /// The gateway wants something from the caller: that is no part of any run here, except its own BYE.
-    fn caller_is_asked(&mut self, message: &Message, from: SocketAddrV4) {
-        let known = self.by_call_id.get(message.call_id()).copied();
-        let code = match (message.method(), known) {
-            (Some(Method::Bye), Some(number)) => {
-                self.end(number, Phase::Failed);
-                200
-            }
-            (Some(Method::Options), _) => 200,
-            (Some(Method::Ack), _) => return,
-            _ => 501,
-        };
-        self.send_sip(0, &message.response_to(code, "", None).to_bytes(), from);
-    }
-
-    fn callee_hears(&mut self, message: &Message, from: SocketAddrV4) {
-        match message.method() {
-            Some(Method::Ack) => {}
-            Some(Method::Invite) => {
-                let number = message.request_uri().and_then(sip::dialled);
-                let Some(call) = number.and_then(|number| self.calls.get_mut(number)) else {
-                    return self.send_sip(1, &message.response_to(404, "", Some("callee")).to_bytes(), from);
-                };
-                call.to[1] = sip::media_address(&message.body);
-                let number = call.dialog.number;
-                let ringing = message.response_to(180, "Ringing", Some(&format!("callee-{number}")));
-                let rtp = self.sides[1].rtp[number % SLOTS % SOCKETS].1;
-                let answer = sip::accept(message, self.sides[1].sip_address, rtp, number);
-                self.send_sip(1, &ringing.to_bytes(), from);
-                self.send_sip(1, &answer, from);
-            }
-            Some(Method::Bye | Method::Options) => {
-                self.send_sip(1, &message.response_to(200, "", None).to_bytes(), from)
-            }
-            _ => self.send_sip(1, &message.response_to(501, "", None).to_bytes(), from),
-        }
-    }
+fn slot_of(number: usize, side: usize) -> usize {
+    if side == DESK_SIDE { number.wrapping_mul(0x9e37_79b1) / 128 % SLOTS } else { number % SLOTS }
 }
 
 /// An RTP packet of speech; the stamp is filled in when it is sent.
@@ -506,7 +413,7 @@ fn packet(number: usize, side: usize, ticks: u32, speech: &[u8]) -> [u8; RTP_HEA
     bytes[..2].copy_from_slice(&[0x80, 0]);
     bytes[2..4].copy_from_slice(&(ticks as u16).to_be_bytes());
     bytes[4..8].copy_from_slice(&ticks.wrapping_mul(FRAME as u32).to_be_bytes());
-    bytes[8..12].copy_from_slice(&((number * 2 + side) as u32 | 0x5750_0000).to_be_bytes());
+    bytes[8..12].copy_from_slice(&((number * SIDES + side) as u32 | 0x5750_0000).to_be_bytes());
     // Every call is somewhere else in the speech, so that not all begin a sentence at once.
     let frames = (speech.len() / FRAME).max(1);
     let at = (number * 37 + ticks as usize) % frames * FRAME;
@@ -516,19 +423,28 @@ fn packet(number: usize, side: usize, ticks: u32, speech: &[u8]) -> [u8; RTP_HEA
     bytes
 }
 
-fn stamp(window: u8, at: u64) -> [u8; STAMP] {
-    let mut octets = [MARK[0], MARK[1], window, 0, 0, 0, 0, 0, 0, 0, 0];
-    octets[3..].copy_from_slice(&at.to_be_bytes());
+fn stamp(window: u8, side: usize, at: u64) -> [u8; STAMP] {
+    let mut octets = [MARK[0], MARK[1], window, 0, 0, 0, 0, 0, 0, 0, 0, side as u8];
+    octets[3..11].copy_from_slice(&at.to_be_bytes());
     std::array::from_fn(|i| 0xf0 | if i % 2 == 0 { octets[i / 2] >> 4 } else { octets[i / 2] & 0x0f })
+}
+
+/// One octet of the stamp; `None` for others' packets.
+fn stamped(bytes: &[u8], i: usize) -> Option<u8> {
+    let samples = bytes.get(RTP_HEADER..RTP_HEADER + STAMP)?;
+    let octet = |i: usize| samples[2 * i] << 4 | samples[2 * i + 1] & 0x0f;
+    (samples.iter().all(|sample| *sample >= 0xf0) && [octet(0), octet(1)] == MARK).then(|| octet(i))
+}
+
+/// Which side of ours said it.
+fn source(bytes: &[u8]) -> Option<usize> {
+    stamped(bytes, 11).map(usize::from)
 }
 
 /// When this packet of ours was sent; `None` for packets of other windows and others' packets.
 fn sent_at(bytes: &[u8], window: u8) -> Option<u64> {
-    let samples = bytes.get(RTP_HEADER..RTP_HEADER + STAMP)?;
-    let octet = |i: usize| samples[2 * i] << 4 | samples[2 * i + 1] & 0x0f;
-    let ours =
-        samples.iter().all(|sample| *sample >= 0xf0) && [octet(0), octet(1), octet(2)] == [MARK[0], MARK[1], window];
-    (ours && window > 0).then(|| u64::from_be_bytes(std::array::from_fn(|i| octet(3 + i))))
+    let ours = window > 0 && stamped(bytes, 2) == Some(window);
+    ours.then(|| u64::from_be_bytes(std::array::from_fn(|i| stamped(bytes, 3 + i).unwrap_or_default())))
 }
 
 fn wall_ns() -> u64 {
@@ -543,9 +459,10 @@ mod tests {
     fn stamps_are_found_again_in_their_own_window_only() {
         let mut bytes = packet(7, 1, 3, &[0x55; 480]);
         assert_eq!(sent_at(&bytes, 5), None, "not stamped");
-        bytes[RTP_HEADER..RTP_HEADER + STAMP].copy_from_slice(&stamp(5, 0x0123_4567_89ab_cdef));
+        bytes[RTP_HEADER..RTP_HEADER + STAMP].copy_from_slice(&stamp(5, DESK_SIDE, 0x0123_4567_89ab_cdef));
         assert_eq!(sent_at(&bytes, 5), Some(0x0123_4567_89ab_cdef));
         assert_eq!(sent_at(&bytes, 4), None);
+        assert_eq!(source(&bytes), Some(DESK_SIDE));
         assert_eq!(sent_at(&bytes[..20], 5), None);
         assert_eq!(bytes[RTP_HEADER + STAMP..], [0x55; FRAME - STAMP], "speech behind the stamp");
     }

@@ -66,6 +66,12 @@ pub(crate) fn rss_kb(pid: u32) -> f64 {
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
 }
 
+/// Processes that wanted a core in the last minute, on average.
+pub(crate) fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+}
+
 /// Shares of a sorted list of latencies.
 pub(crate) fn percentile(sorted: &[u32], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
