@@ -101,6 +101,11 @@ fn goes_on(before: Heard, now: Heard, gap_ns: u32) -> bool {
         && (advanced - passed).abs() <= CLOCK_SLACK
 }
 
+/// The first of the queue, if it is its turn.
+fn front_if<T>(queue: &mut VecDeque<T>, is_due: impl FnOnce(&T) -> bool) -> Option<T> {
+    if queue.front().is_some_and(is_due) { queue.pop_front() } else { None }
+}
+
 /// What came of many handoffs.
 pub(crate) struct Joined {
     pub(crate) heard: Joins,
@@ -123,13 +128,14 @@ impl Generator {
             while generator.calls.len() < due.min(total) {
                 inviting.push_back(generator.invite('7', now));
             }
-            while let Some(number) = inviting.pop_front_if(|number| generator.calls[*number].phase != Phase::Inviting) {
+            while let Some(number) = front_if(&mut inviting, |number| generator.calls[*number].phase != Phase::Inviting)
+            {
                 match generator.calls[number].phase {
                     Phase::Up => waiting.push_back((number, now + TALK)),
                     _ => missed += 1,
                 }
             }
-            while let Some((number, _)) = waiting.pop_front_if(|(_, when)| *when <= now) {
+            while let Some((number, _)) = front_if(&mut waiting, |(_, when)| *when <= now) {
                 generator.press_zero(number);
                 asked.push((number, now + PATIENCE));
             }
@@ -141,7 +147,7 @@ impl Generator {
                 }
                 !joined && *until > now
             });
-            while let Some((number, _)) = talking.pop_front_if(|(_, when)| *when <= now) {
+            while let Some((number, _)) = front_if(&mut talking, |(_, when)| *when <= now) {
                 if generator.calls[number].phase == Phase::Up {
                     generator.bye(number, now);
                 }
