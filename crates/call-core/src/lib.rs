@@ -26,6 +26,7 @@ pub mod profile;
 mod referral;
 mod release;
 mod replaced;
+mod requested;
 mod retransfer;
 mod seats;
 mod switchboard;

@@ -68,11 +68,20 @@ impl Phase {
     }
 }
 
+/// Who is to have the caller, when somebody asked for one in particular.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) desk: Option<DeskId>,
+    pub(crate) skill: Option<String>,
+}
+
 /// One handoff, from the decision to its one outcome.
 #[derive(Debug)]
 pub(crate) struct Handoff {
     pub(crate) id: HandoffId,
     pub(crate) decision: Decision,
+    /// Who was asked for.
+    pub(crate) target: Target,
     pub(crate) version: u32,
     pub(crate) tried: Vec<DeskId>,
     /// The desk that has it now, and the `Call-ID` under which it rings.
@@ -110,19 +119,24 @@ impl Call {
     pub(crate) fn on_ready_decision(&mut self, decision: Decision, world: &mut World<'_>) {
         match &self.phase {
             _ if self.is_direct() => {}
-            Phase::WithBot if self.caller_is_up() => self.start_handoff(decision, world),
-            Phase::Recovering(Recovery::Human) => self.start_handoff(decision, world),
+            Phase::WithBot if self.caller_is_up() => {
+                self.start_handoff(decision, Target::default(), world);
+            }
+            Phase::Recovering(Recovery::Human) => {
+                self.start_handoff(decision, Target::default(), world);
+            }
             Phase::WithBot | Phase::Recovering(Recovery::Bot { .. }) => self.waiting = Some(decision),
             _ => self.note(Party::Gateway, format!("rule {} changes nothing: a handoff is under way", decision.rule)),
         }
     }
 
-    pub(crate) fn start_handoff(&mut self, decision: Decision, world: &mut World<'_>) {
+    pub(crate) fn start_handoff(&mut self, decision: Decision, target: Target, world: &mut World<'_>) -> HandoffId {
         let id = world.ids.handoff_id(world.wall.unix_ms(world.now));
         self.tell_bot(BotUpdate::HandoffStarted { trigger: decision.trigger.as_str(), wait: None });
         self.handoff = Some(Handoff {
             id,
             decision,
+            target,
             version: 0,
             tried: self.passed_on_by().into_iter().collect(),
             desk: None,
@@ -137,12 +151,14 @@ impl Call {
             finished: false,
         });
         self.try_next_desk(world);
+        id
     }
 
     /// Rings the next desk, or gives up.
     pub(crate) fn try_next_desk(&mut self, world: &mut World<'_>) {
         let Some(handoff) = self.handoff.as_ref() else { return };
-        let wanted = Wanted::from(&handoff.decision);
+        let Target { desk, skill } = handoff.target.clone();
+        let wanted = Wanted { desk, skill, ..Wanted::from(&handoff.decision) };
         let (id, first) = (handoff.id, handoff.last.is_none());
         let choice = match self.choose_desk(&wanted, world) {
             Ok(choice) => choice,

@@ -148,6 +148,8 @@ pub enum Trigger {
     FailedAttempts,
     Bot,
     BotDown,
+    /// Somebody in operations asked for it.
+    Operator,
     /// A dialled target that goes straight to a human, by configuration.
     Direct,
     /// A human who has the caller passes it on to another.
@@ -156,7 +158,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Asked,
         Self::Dtmf,
         Self::Emergency,
@@ -166,6 +168,7 @@ impl Trigger {
         Self::FailedAttempts,
         Self::Bot,
         Self::BotDown,
+        Self::Operator,
         Self::Direct,
         Self::PassedOn,
     ];
@@ -182,6 +185,7 @@ impl Trigger {
             Self::FailedAttempts => "failed_attempts",
             Self::Bot => "bot",
             Self::BotDown => "bot_down",
+            Self::Operator => "operator",
             Self::Direct => "direct",
             Self::PassedOn => "passed_on",
         }

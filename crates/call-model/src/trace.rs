@@ -47,6 +47,8 @@ pub enum TraceKind {
         what: String,
         /// `Call-ID` of the dialog.
         sip_call_id: String,
+        /// `CSeq`, as written: `2 REFER`.
+        cseq: String,
         /// A retransmission.
         again: bool,
     },

@@ -58,6 +58,7 @@ fn reason(trigger: Trigger) -> &'static str {
         Trigger::FailedAttempts => "What the bot tried did not work.",
         Trigger::Bot => "The bot asks for help.",
         Trigger::BotDown => "The bot is gone.",
+        Trigger::Operator => "Operations want a person on this.",
         Trigger::Direct => "This number goes straight to a person.",
         Trigger::PassedOn => "The human passes the caller on to a colleague.",
     }

@@ -64,6 +64,7 @@ fn a_leg_that_comes_again_has_a_lifeline_again() {
         sent: true,
         what: what.to_owned(),
         sip_call_id: String::new(),
+        cseq: String::new(),
         again: false,
     };
     let leg = call_model::LegId { call: CallId(1), index: 2 };
@@ -82,7 +83,7 @@ fn kinds(text: &str) -> Vec<TraceKind> {
     let note = |about| TraceKind::Note { about, text: text.to_owned() };
     let sip = |role| {
         let (what, sip_call_id) = (text.to_owned(), text.to_owned());
-        TraceKind::Sip { leg: None, role, sent: false, what, sip_call_id, again: true }
+        TraceKind::Sip { leg: None, role, sent: false, what, sip_call_id, cseq: String::new(), again: true }
     };
     vec![
         note(Party::Caller),

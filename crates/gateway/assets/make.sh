@@ -87,6 +87,7 @@ low_confidence|The assistant was not sure what to say.
 failed_attempts|The assistant could not help.
 bot|The assistant asked for your help.
 bot_down|The assistant has broken down.
+operator|Operations asked for you to take this call.
 direct|The caller asked for you.
 passed_on|A colleague passes this caller on to you.
 LINES

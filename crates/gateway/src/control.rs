@@ -2,7 +2,7 @@
 
 use crate::inbox::{Inbox, Input};
 use call_core::{ControlRefused, DeskRefused};
-use call_model::{CallId, DeskAction, DeskId, FactKind, Secret};
+use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Secret};
 use http_api::{Control, Readiness, Refused, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +48,19 @@ impl Control for GatewayControl {
 
     fn control(&self, call: CallId, token: Secret, facts: Vec<FactKind>) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::Control { call, token, facts, reply })
+    }
+
+    fn request_handoff(
+        &self,
+        call: CallId,
+        token: Option<Secret>,
+        request: HandoffRequest,
+    ) -> Reply<Result<HandoffId, HandoffRefused>> {
+        self.ask(|reply| Input::Handoff { call, token, request: Box::new(request), reply })
+    }
+
+    fn check_token(&self, call: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>> {
+        self.ask(|reply| Input::Token { call, token, reply })
     }
 
     fn readiness(&self) -> Readiness {

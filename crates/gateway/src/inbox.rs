@@ -1,6 +1,9 @@
 //! The way to the switchboard thread: one bounded channel, one for the media path, and a bell that wakes it.
 
-use call_model::{BotEvent, CallId, DeskAction, DeskId, FactKind, LegId, MediaEvent, Secret};
+use call_model::{
+    BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
+    Secret,
+};
 use http_api::Refused;
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
@@ -21,6 +24,15 @@ pub(crate) enum Input {
     Fact { call: CallId, kind: FactKind },
     /// From a bot over HTTP.
     Control { call: CallId, token: Secret, facts: Vec<FactKind>, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Somebody asks for a handoff; bots with their call's token.
+    Handoff {
+        call: CallId,
+        token: Option<Secret>,
+        request: Box<HandoffRequest>,
+        reply: oneshot::Sender<Result<HandoffId, HandoffRefused>>,
+    },
+    /// Whether a bot's token is that of its call.
+    Token { call: CallId, token: Secret, reply: oneshot::Sender<Result<(), HandoffRefused>> },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
     /// No new calls from now on; tell when nothing is left.

@@ -37,6 +37,7 @@ const fn wav(prompt: Prompt) -> &'static [u8] {
             Trigger::FailedAttempts => include_bytes!("../assets/why-failed_attempts.wav"),
             Trigger::Bot => include_bytes!("../assets/why-bot.wav"),
             Trigger::BotDown => include_bytes!("../assets/why-bot_down.wav"),
+            Trigger::Operator => include_bytes!("../assets/why-operator.wav"),
             Trigger::Direct => include_bytes!("../assets/why-direct.wav"),
             Trigger::PassedOn => include_bytes!("../assets/why-passed_on.wav"),
         },

@@ -10,7 +10,7 @@ use crate::media::MediaHandle;
 use crate::sip_tcp::TcpSip;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Peers, Switchboard};
-use call_model::{Instant, TraceEvent};
+use call_model::{HandoffRefused, Instant, Secret, TraceEvent};
 use http_api::{Hub, Metric, Refused};
 use ledger::Ledger;
 use sip_proto::{Flow, Transport};
@@ -150,6 +150,18 @@ impl SwitchboardLoop {
                 });
                 // The HTTP client may have gone.
                 let _ = reply.send(answer);
+            }
+            Input::Handoff { call, token, request, reply } => {
+                let mut answer = Err(HandoffRefused::NotNow("the call was lost to a fault"));
+                guarded("a request for a handoff", || {
+                    answer = board.request_handoff(call, token.as_ref().map(Secret::expose), *request, now);
+                });
+                // Whoever is told its name may ask after it at once.
+                self.pump();
+                let _ = reply.send(answer);
+            }
+            Input::Token { call, token, reply } => {
+                let _ = reply.send(board.check_token(call, Some(token.expose())));
             }
             Input::Desk { desk, action, reply } => {
                 let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));

@@ -6,7 +6,10 @@
 #[path = "../tests/support/sample.rs"]
 mod sample;
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, Instant, PopUpdate, Secret, WallAnchor};
+use call_model::{
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, PopUpdate, Secret,
+    WallAnchor,
+};
 use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, Readiness, Refused, Reply};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,6 +44,19 @@ impl Control for Pretend {
     }
 
     fn control(&self, _: CallId, _: Secret, _: Vec<FactKind>) -> Reply<Result<(), Refused>> {
+        tokio::sync::oneshot::channel().1
+    }
+
+    fn request_handoff(
+        &self,
+        _: CallId,
+        _: Option<Secret>,
+        _: HandoffRequest,
+    ) -> Reply<Result<HandoffId, HandoffRefused>> {
+        tokio::sync::oneshot::channel().1
+    }
+
+    fn check_token(&self, _: CallId, _: Secret) -> Reply<Result<(), HandoffRefused>> {
         tokio::sync::oneshot::channel().1
     }
 

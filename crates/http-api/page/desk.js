@@ -7,7 +7,8 @@ const REASONS = {
   asked: 'The caller asked for a person', dtmf: 'The caller pressed a key for a person', emergency: 'Emergency words',
   compliance: 'Words that only a person may answer', distress: 'The caller sounds upset',
   low_confidence: 'The bot is unsure of its answers', failed_attempts: 'The bot tried and failed',
-  bot: 'The bot asked for help', bot_down: 'The bot was lost', direct: 'The caller dialled you directly',
+  bot: 'The bot asked for help', bot_down: 'The bot was lost',
+  operator: 'Your operations team asked for you', direct: 'The caller dialled you directly',
   passed_on: 'A colleague passes the caller on',
 };
 const STATES = {

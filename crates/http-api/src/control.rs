@@ -1,6 +1,6 @@
 //! What the gateway implements so that the API can act on calls.
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, Secret};
+use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Secret};
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -19,6 +19,17 @@ pub trait Control: Send + Sync + 'static {
 
     /// Facts reported by the bot of `call`; `token` is what it presented and has *not* been checked.
     fn control(&self, call: CallId, token: Secret, facts: Vec<FactKind>) -> Reply<Result<(), Refused>>;
+
+    /// Somebody asks for a handoff. `token`: what a bot presented, *not* checked; operations were checked by the API.
+    fn request_handoff(
+        &self,
+        call: CallId,
+        token: Option<Secret>,
+        request: HandoffRequest,
+    ) -> Reply<Result<HandoffId, HandoffRefused>>;
+
+    /// Whether the token is that of the call.
+    fn check_token(&self, call: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>>;
 
     /// Whether new calls are welcome.
     fn readiness(&self) -> Readiness;

@@ -5,12 +5,15 @@ use crate::shapes::{ErrorBody, ErrorShape};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use call_model::HandoffId;
 
 /// What a client did wrong, or what we cannot do now.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     body: ErrorBody,
+    /// The handoff it is about, for programs that go on with that one.
+    handoff: Option<HandoffId>,
 }
 
 impl ApiError {
@@ -20,7 +23,11 @@ impl ApiError {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { status, body: ErrorBody { code, message: message.into(), fix: fix.into() } }
+        Self { status, body: ErrorBody { code, message: message.into(), fix: fix.into() }, handoff: None }
+    }
+
+    pub(crate) fn about(self, handoff: HandoffId) -> Self {
+        Self { handoff: Some(handoff), ..self }
     }
 
     pub(crate) fn unauthorized(fix: &str) -> Self {
@@ -67,7 +74,9 @@ impl From<Refused> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorShape { error: self.body })).into_response();
+        let mut response =
+            (self.status, Json(ErrorShape { error: self.body, handoff: self.handoff.map(|id| id.to_string()) }))
+                .into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

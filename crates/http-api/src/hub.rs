@@ -5,7 +5,9 @@
 
 use crate::board::{Board, Claim, PopStatus, Read};
 use crate::book::{Book, Record};
+use crate::handoffs::Handoffs;
 use crate::metrics::{Metrics, Tally};
+use crate::shapes::HandoffStatusShape;
 use call_model::{
     CallId, DeskId, EndReason, FactKind, HandoffId, Instant, PopUpdate, TraceEvent, TraceKind, Trigger, WallAnchor,
 };
@@ -59,6 +61,7 @@ struct Shared {
 struct State {
     desks: BTreeMap<DeskId, (Board, watch::Sender<u64>)>,
     book: Book,
+    handoffs: Handoffs,
     trace: VecDeque<Traced>,
     /// The number the next trace event gets; the first is 1.
     next_trace: u64,
@@ -91,6 +94,7 @@ impl Hub {
         let state = State {
             desks: BTreeMap::new(),
             book: Book::new(config.ended_calls),
+            handoffs: Handoffs::default(),
             trace: VecDeque::new(),
             next_trace: 1,
             tally: Tally::default(),
@@ -124,6 +128,7 @@ impl Hub {
     pub fn trace(&self, event: &TraceEvent) {
         let mut state = self.state();
         state.book.handle(event);
+        state.handoffs.handle(event);
         self.count(&mut state, event);
         self.follow(&mut state, event);
         let started = event.call.and_then(|call| state.book.began(call)).unwrap_or(self.shared.config.wall.at);
@@ -208,6 +213,12 @@ impl Hub {
 
     pub(crate) fn call(&self, call: CallId) -> Option<(CallId, Record)> {
         self.state().book.call(call)
+    }
+
+    /// Where a handoff stands, and whose call it is of.
+    pub(crate) fn handoff(&self, id: HandoffId) -> Option<(CallId, HandoffStatusShape)> {
+        let wall = self.wall();
+        self.state().handoffs.get(id).map(|story| (story.call, story.shape(id, &wall)))
     }
 
     pub(crate) fn watch_trace(&self) -> watch::Receiver<u64> {

@@ -11,6 +11,7 @@ mod book;
 mod control;
 mod error;
 mod guard;
+mod handoffs;
 mod hub;
 mod metrics;
 mod page;

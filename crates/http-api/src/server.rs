@@ -76,8 +76,10 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// The routes, for tests and for mounting elsewhere. `/metrics` then needs the admin token, as the peer is not known.
 pub fn router(api: Api) -> Router {
-    let routes = routes::admin::routes(routes::bot::routes(routes::desk::routes(page::routes(Router::new()))));
+    let routes = [routes::desk::routes, routes::bot::routes, routes::handoffs::routes, routes::admin::routes];
     routes
+        .into_iter()
+        .fold(page::routes(Router::new()), |router, routes| routes(router))
         .fallback(|| async {
             ApiError::new(StatusCode::NOT_FOUND, "no_route", "Nothing lives here.", "See docs/http-api.md.")
         })

@@ -275,11 +275,75 @@ impl LegShape {
     }
 }
 
+/// `GET /v1/handoffs/{id}/status`.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct HandoffStatusShape {
+    /// Its id.
+    pub handoff: String,
+    /// The call.
+    pub call: String,
+    /// The call's state while it goes on, then `ended`.
+    pub state: &'static str,
+    /// How far it has come, or had come when it ended: `route`, `consult`, `accept`, `join`, `release`.
+    pub stage: String,
+    /// The desk chosen last.
+    pub desk: Option<String>,
+    /// Why that one.
+    pub because: String,
+    /// When it began.
+    pub began_unix_ms: u64,
+    /// When it had its outcome.
+    pub ended_unix_ms: Option<u64>,
+    /// The one outcome.
+    pub outcome: Option<&'static str>,
+    /// By which method.
+    pub method: Option<&'static str>,
+    /// The SIP status that decided.
+    pub sip: Option<u16>,
+    /// Whether trying the same target later may help.
+    pub retryable: Option<bool>,
+    /// The call ended soon after the join.
+    pub early_drop: Option<EarlyDropShape>,
+    /// What passed on the wire, in order.
+    pub evidence: Vec<EvidenceShape>,
+}
+
+/// A call that ended soon after its join.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::TraceKind::EarlyDrop")]
+pub struct EarlyDropShape {
+    pub by: String,
+    pub after_ms: u64,
+    pub cause: String,
+}
+
+/// A SIP message of a handoff.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct EvidenceShape {
+    /// When.
+    pub at_unix_ms: u64,
+    /// `desk`, `caller`, `bot`.
+    pub role: Option<String>,
+    /// Whether we sent it.
+    pub sent: bool,
+    /// `INVITE`, `486 Busy Here`, `NOTIFY 200`.
+    pub what: String,
+    /// The SIP status: of the response, or in the NOTIFY.
+    pub code: Option<u16>,
+    /// `Call-ID`.
+    pub sip_call_id: String,
+    /// `CSeq`.
+    pub cseq: String,
+}
+
 /// An error: `{"error": {"code", "message", "fix"}}`.
 #[derive(Clone, PartialEq, Serialize, Debug)]
 pub struct ErrorShape {
-    /// The one member.
+    /// What is wrong.
     pub error: ErrorBody,
+    /// The handoff that is meant, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<String>,
 }
 
 /// What is wrong and what to do.

@@ -29,11 +29,11 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
         TraceKind::Began { from, to, trunk, session_id } => {
             ("began", json!({"from": from.to_string(), "to": to.to_string(), "trunk": trunk, "session_id": session_id}))
         }
-        TraceKind::Sip { leg, role, sent, what, sip_call_id, again } => (
+        TraceKind::Sip { leg, role, sent, what, sip_call_id, cseq, again } => (
             "sip",
             json!({
                 "leg": leg.map(|leg| leg.to_string()), "role": role.map(|role| role.to_string()), "sent": sent,
-                "what": what, "sip_call_id": sip_call_id, "again": again,
+                "what": what, "sip_call_id": sip_call_id, "cseq": cseq, "again": again,
             }),
         ),
         TraceKind::State { from, to } => ("state", json!({"from": state(*from), "to": state(*to)})),

@@ -36,19 +36,21 @@ pub struct Wanted {
     pub trigger: Trigger,
     /// How quickly.
     pub urgency: Urgency,
-    /// A skill the route asks for, if any.
+    /// A skill that is asked for, if any.
     pub skill: Option<String>,
+    /// This desk and no other, if one is asked for by name.
+    pub desk: Option<DeskId>,
 }
 
 impl From<&Decision> for Wanted {
     fn from(decision: &Decision) -> Self {
-        Self { trigger: decision.trigger, urgency: decision.urgency, skill: None }
+        Self { trigger: decision.trigger, urgency: decision.urgency, skill: None, desk: None }
     }
 }
 
 impl From<Trigger> for Wanted {
     fn from(trigger: Trigger) -> Self {
-        Self { trigger, urgency: Urgency::Normal, skill: None }
+        Self { trigger, urgency: Urgency::Normal, skill: None, desk: None }
     }
 }
 
@@ -191,6 +193,9 @@ impl Seat {
 
     /// A skill the route asks for is a must; the trigger's name among the skills is only a preference.
     fn fits(&self, wanted: &Wanted) -> bool {
+        if wanted.desk.as_ref().is_some_and(|desk| *desk != self.desk.id) {
+            return false;
+        }
         let Some(skill) = &wanted.skill else { return true };
         self.desk.skills.is_empty() || self.desk.skills.contains(skill)
     }
@@ -207,6 +212,9 @@ impl Seat {
 
     fn because(&self, wanted: &Wanted, open: usize, tried: usize, now: Instant) -> String {
         let mut parts = Vec::new();
+        if wanted.desk.is_some() {
+            parts.push("asked for by name".to_owned());
+        }
         if self.specialises(wanted) {
             let skill = wanted.skill.as_deref().filter(|skill| self.desk.skills.iter().any(|have| have == skill));
             parts.push(format!("takes {}", skill.unwrap_or(wanted.trigger.as_str())));
@@ -230,6 +238,7 @@ impl Seat {
             _ if exclude.contains(&self.desk.id) => "was tried".to_owned(),
             Some(_) => "has a caller".to_owned(),
             None if self.presence == Presence::Away => "is away".to_owned(),
+            None if wanted.desk.as_ref().is_some_and(|desk| *desk != self.desk.id) => "was not asked for".to_owned(),
             None if !self.fits(wanted) => format!("does not take {}", wanted.skill.as_deref().unwrap_or_default()),
             None => "is free".to_owned(),
         };
@@ -248,6 +257,18 @@ mod tests {
         let desks = desks(["anna", "ben"]);
         let choice = desks.choose(&asked(), &[], NOW);
         assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("anna", "presence not known, first of 2 free"));
+    }
+
+    #[test]
+    fn a_desk_asked_for_by_name_is_the_only_choice() {
+        let mut desks = desks(["anna", "ben"]);
+        let ben = Wanted { desk: Some(id("ben")), ..asked() };
+        let choice = desks.choose(&ben, &[], NOW);
+        let because = "asked for by name, presence not known, the only one free";
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
+        desks.set_presence(&id("ben"), Presence::Away, NOW);
+        assert_eq!(desks.choose(&ben, &[], NOW), None);
+        assert_eq!(desks.why_none(&ben, &[]), "anna was not asked for, ben is away");
     }
 
     #[test]

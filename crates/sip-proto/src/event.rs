@@ -116,6 +116,8 @@ pub struct SentNote {
     pub what: String,
     /// `Call-ID`.
     pub sip_call_id: String,
+    /// `CSeq`, as written: `2 REFER`.
+    pub cseq: String,
     /// A retransmission.
     pub again: bool,
 }
@@ -131,6 +133,8 @@ pub struct SeenNote {
     pub what: String,
     /// `Call-ID`.
     pub sip_call_id: String,
+    /// `CSeq`, as written.
+    pub cseq: String,
     /// A retransmission.
     pub again: bool,
 }

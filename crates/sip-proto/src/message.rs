@@ -77,6 +77,11 @@ pub(crate) fn nowhere() -> Uri {
     Uri::sip("", &sip_wire::Host::Name("invalid".to_owned()), None)
 }
 
+/// The CSeq as written; nothing when there is none.
+pub(crate) fn cseq_text(message: &Message) -> String {
+    message.headers.get("CSeq").map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
 /// A message in a reader's words.
 pub(crate) fn describe(message: &Message) -> String {
     if let Some(method) = message.method() {

@@ -4,18 +4,29 @@ use super::{Output, Switchboard};
 use crate::leg::{LegEvent, ReferProgress};
 use call_model::{Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
 use core::time::Duration;
-use sip_proto::{DialogEvent, DialogId, EndedBecause};
+use sip_proto::{DialogEvent, DialogId, EndedBecause, SeenNote, SentNote};
 use sip_wire::Method;
+
+/// A SIP message that passed, for the trace.
+struct Passed {
+    sent: bool,
+    what: String,
+    sip_call_id: String,
+    cseq: String,
+    again: bool,
+}
 
 impl Switchboard {
     pub(super) fn on_endpoint(&mut self, output: sip_proto::Output, now: Instant) {
         match output {
             sip_proto::Output::Transmit { flow, bytes, note } => {
-                self.trace_sip(note.dialog, true, note.what, note.sip_call_id, note.again, now);
+                let SentNote { dialog, what, sip_call_id, cseq, again } = note;
+                self.trace_sip(dialog, Passed { sent: true, what, sip_call_id, cseq, again }, now);
                 self.outputs.push_back(Output::Transmit { flow, bytes });
             }
             sip_proto::Output::Seen(note) => {
-                self.trace_sip(note.dialog, false, note.what, note.sip_call_id, note.again, now);
+                let SeenNote { dialog, what, sip_call_id, cseq, again, .. } = note;
+                self.trace_sip(dialog, Passed { sent: false, what, sip_call_id, cseq, again }, now);
             }
             sip_proto::Output::Dropped(what) => self.trace(None, TraceKind::Dropped { what }, now),
             sip_proto::Output::Event(event) => self.on_dialog(event, now),
@@ -141,20 +152,14 @@ impl Switchboard {
         self.trace(call, TraceKind::Note { about, text }, now);
     }
 
-    fn trace_sip(
-        &mut self,
-        dialog: Option<DialogId>,
-        sent: bool,
-        what: String,
-        sip_call_id: String,
-        again: bool,
-        now: Instant,
-    ) {
+    fn trace_sip(&mut self, dialog: Option<DialogId>, passed: Passed, now: Instant) {
+        let Passed { sent, what, sip_call_id, cseq, again } = passed;
         let known = dialog.and_then(|dialog| self.leg_of(dialog));
         let (leg, role) = known.unzip();
         let call = leg.map(|leg| leg.call);
         let id = sip_call_id.clone();
-        let event = TraceEvent { at: now, call, kind: TraceKind::Sip { leg, role, sent, what, sip_call_id, again } };
+        let event =
+            TraceEvent { at: now, call, kind: TraceKind::Sip { leg, role, sent, what, sip_call_id, cseq, again } };
         if known.is_some() {
             self.outputs.push_back(Output::Trace(event));
         } else {

@@ -6,6 +6,7 @@ mod health;
 mod incoming;
 mod referrals;
 mod replacing;
+mod requests;
 
 use crate::call::{Call, CallOutput, World};
 use crate::config::SwitchboardConfig;
@@ -14,9 +15,9 @@ use crate::peers::Peers;
 use crate::ports::PortPool;
 use crate::seats::Seats;
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, IdSource, Instant,
-    LegId, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent, TraceKind, TransferState,
-    WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
+    IdSource, Instant, LegId, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent, TraceKind,
+    TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -126,6 +127,8 @@ pub struct Switchboard {
     handoffs: BTreeMap<HandoffId, CallId>,
     /// REFERs of peers', accepted or waiting for their call to say so.
     referrals: BTreeMap<ReferralId, referrals::Referred>,
+    /// Handoffs that were asked for under a name, oldest first.
+    requests: VecDeque<(CallId, HandoffRequest, HandoffId)>,
     /// Trunks that refused REFER by policy, and until when they are not asked again.
     no_refer: BTreeMap<String, Instant>,
     ports: PortPool,
@@ -186,6 +189,7 @@ impl Switchboard {
             past: VecDeque::new(),
             handoffs: BTreeMap::new(),
             referrals: BTreeMap::new(),
+            requests: VecDeque::new(),
             no_refer: BTreeMap::new(),
             ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
             seats: Seats::new(&config),

@@ -109,7 +109,10 @@ impl Story {
 
     fn sip(&mut self, ms: u64, role: Role, sent: bool, what: &str) {
         let (what, sip_call_id) = (what.to_owned(), "3848276298220188511@example".to_owned());
-        self.add(ms, TraceKind::Sip { leg: None, role: Some(role), sent, what, sip_call_id, again: false });
+        self.add(
+            ms,
+            TraceKind::Sip { leg: None, role: Some(role), sent, what, sip_call_id, cseq: String::new(), again: false },
+        );
     }
 
     fn sent(&mut self, ms: u64, role: Role, what: &str) {

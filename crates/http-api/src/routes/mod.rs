@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bot;
 pub(crate) mod desk;
+pub(crate) mod handoffs;
 
 use crate::control::{Refused, Reply};
 use crate::error::ApiError;
@@ -14,9 +15,14 @@ use std::time::Duration;
 /// The switchboard answers in microseconds unless something is very wrong.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-async fn answer(reply: Reply<Result<(), Refused>>) -> Result<(), ApiError> {
-    match tokio::time::timeout(ANSWER_LIMIT, reply).await {
-        Ok(Ok(result)) => result.map_err(ApiError::from),
+async fn answer(asked: Reply<Result<(), Refused>>) -> Result<(), ApiError> {
+    reply(asked).await?.map_err(ApiError::from)
+}
+
+/// What the switchboard says.
+async fn reply<T>(asked: Reply<T>) -> Result<T, ApiError> {
+    match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+        Ok(Ok(result)) => Ok(result),
         // The sender is gone, or silent.
         Ok(Err(_)) | Err(_) => Err(ApiError::busy()),
     }

@@ -4,7 +4,9 @@
 
 pub(crate) mod sample;
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, Instant, Secret, WallAnchor};
+use call_model::{
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
+};
 use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, Readiness, Refused, Reply};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -21,6 +23,8 @@ pub(crate) const CALL_TOKEN: &str = "the-call's-own";
 pub(crate) struct Recorder {
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
+    pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
+    pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
     pub(crate) silent: Mutex<bool>,
     pub(crate) not_ready: Mutex<Option<String>>,
@@ -50,6 +54,26 @@ impl Control for Recorder {
             self.facts.lock().unwrap().extend(facts.into_iter().map(|fact| (call, fact)));
         }
         let _ = tell.send(if right { Ok(()) } else { Err(Refused::BadToken) });
+        reply
+    }
+
+    fn request_handoff(
+        &self,
+        call: CallId,
+        token: Option<Secret>,
+        request: HandoffRequest,
+    ) -> Reply<Result<HandoffId, HandoffRefused>> {
+        let (tell, reply) = oneshot::channel();
+        let refused = self.refuse_handoff.lock().unwrap().clone();
+        let wrong = token.is_some_and(|token| !token.matches(CALL_TOKEN)).then_some(HandoffRefused::WrongToken);
+        self.requests.lock().unwrap().push((call, request));
+        let _ = tell.send(wrong.or(refused).map_or(Ok(HandoffId(7)), Err));
+        reply
+    }
+
+    fn check_token(&self, _: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>> {
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(if token.matches(CALL_TOKEN) { Ok(()) } else { Err(HandoffRefused::WrongToken) });
         reply
     }
 

@@ -227,8 +227,9 @@ impl Endpoint {
     }
 
     fn seen(&mut self, flow: Flow, message: &Message, dialog: Option<DialogId>, again: bool) {
-        let (what, sip_call_id) = (message::describe(message), message.call_id().to_owned());
-        self.out.push_back(Output::Seen(SeenNote { flow, dialog, what, sip_call_id, again }));
+        let (what, sip_call_id, cseq) =
+            (message::describe(message), message.call_id().to_owned(), message::cseq_text(message));
+        self.out.push_back(Output::Seen(SeenNote { flow, dialog, what, sip_call_id, cseq, again }));
     }
 
     fn dropped(&mut self, why: impl Into<String>) {
@@ -250,7 +251,9 @@ impl Endpoint {
     }
 
     fn note(&self, dialog: Option<DialogId>, message: &Message) -> SentNote {
-        SentNote { dialog, what: message::describe(message), sip_call_id: message.call_id().to_owned(), again: false }
+        let (what, sip_call_id, cseq) =
+            (message::describe(message), message.call_id().to_owned(), message::cseq_text(message));
+        SentNote { dialog, what, sip_call_id, cseq, again: false }
     }
 
     fn branch(&mut self) -> String {

@@ -24,7 +24,14 @@ impl Endpoint {
         let _ = now;
         let what = format!("malformed: {}", malformed.reason);
         let sip_call_id = malformed.call_id.clone().unwrap_or_default();
-        self.out.push_back(Output::Seen(SeenNote { flow, dialog: None, what, sip_call_id, again: false }));
+        self.out.push_back(Output::Seen(SeenNote {
+            flow,
+            dialog: None,
+            what,
+            sip_call_id,
+            cseq: String::new(),
+            again: false,
+        }));
         self.answer_malformed(flow, malformed);
     }
 

@@ -275,6 +275,7 @@ impl Endpoint {
                     dialog: Some(id),
                     what: "ACK".to_owned(),
                     sip_call_id: dialog.call_id.clone(),
+                    cseq: format!("{cseq} ACK"),
                     again: true,
                 };
                 self.out.push_back(Output::Transmit { flow: ack.flow, bytes: ack.bytes, note });

@@ -152,8 +152,13 @@ impl Endpoint {
         let Some(ok) = dialog.unacknowledged.as_mut() else { return };
         ok.interval = (ok.interval * 2).min(self.timing.t2);
         self.timers.start(id, TimerName::RetransmitOk, now + ok.interval);
-        let note =
-            SentNote { dialog: Some(id), what: "200 OK".to_owned(), sip_call_id: dialog.call_id.clone(), again: true };
+        let note = SentNote {
+            dialog: Some(id),
+            what: "200 OK".to_owned(),
+            sip_call_id: dialog.call_id.clone(),
+            cseq: format!("{} INVITE", ok.cseq),
+            again: true,
+        };
         self.out.push_back(Output::Transmit { flow: ok.flow, bytes: ok.bytes.clone(), note });
     }
 

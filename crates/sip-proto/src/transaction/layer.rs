@@ -296,6 +296,7 @@ impl<P: Clone> Transactions<P> {
             dialog: server.dialog,
             what: message::describe(response),
             sip_call_id: server.request.call_id().to_owned(),
+            cseq: message::cseq_text(response),
             again: false,
         };
         server.last = Some((response.to_bytes(), note));
@@ -475,7 +476,8 @@ impl<P> Client<P> {
             self.ack = Some(message::ack_of_refusal(&self.head, response).to_bytes());
         }
         if let Some(ack) = &self.ack {
-            let note = SentNote { what: "ACK".to_owned(), ..self.note.clone() };
+            let cseq = self.note.cseq.replace("INVITE", "ACK");
+            let note = SentNote { what: "ACK".to_owned(), cseq, ..self.note.clone() };
             transmit(out, self.flow, ack, &note, again);
         }
     }
