@@ -119,18 +119,18 @@ impl Call {
     pub(crate) fn on_ready_decision(&mut self, decision: Decision, world: &mut World<'_>) {
         match &self.phase {
             _ if self.is_direct() => {}
-            Phase::WithBot if self.caller_is_up() => {
-                self.start_handoff(decision, Target::default(), world);
-            }
-            Phase::Recovering(Recovery::Human) => {
-                self.start_handoff(decision, Target::default(), world);
-            }
+            Phase::WithBot if self.caller_is_up() => self.start_handoff(decision, world),
+            Phase::Recovering(Recovery::Human) => self.start_handoff(decision, world),
             Phase::WithBot | Phase::Recovering(Recovery::Bot { .. }) => self.waiting = Some(decision),
             _ => self.note(Party::Gateway, format!("rule {} changes nothing: a handoff is under way", decision.rule)),
         }
     }
 
-    pub(crate) fn start_handoff(&mut self, decision: Decision, target: Target, world: &mut World<'_>) -> HandoffId {
+    pub(crate) fn start_handoff(&mut self, decision: Decision, world: &mut World<'_>) {
+        self.start_handoff_to(Target::default(), decision, world);
+    }
+
+    pub(crate) fn start_handoff_to(&mut self, target: Target, decision: Decision, world: &mut World<'_>) -> HandoffId {
         let id = world.ids.handoff_id(world.wall.unix_ms(world.now));
         self.tell_bot(BotUpdate::HandoffStarted { trigger: decision.trigger.as_str(), wait: None });
         self.handoff = Some(Handoff {

@@ -47,12 +47,7 @@ fn the_checker_notices_what_is_wrong() {
 fn packages() -> Vec<HandoffPackage> {
     let full = sample::package(u128::MAX >> 2, &WALL, Instant::from_millis(5));
     let mut packages = vec![full.clone(), sample::stranger(0, &WALL, Instant::ZERO)];
-    use Trigger::{
-        Asked, Bot, BotDown, Compliance, Direct, Distress, Dtmf, Emergency, FailedAttempts, LowConfidence, Operator,
-    };
-    for trigger in
-        [Asked, Dtmf, Emergency, Compliance, Distress, LowConfidence, FailedAttempts, Bot, BotDown, Operator, Direct]
-    {
+    for trigger in Trigger::ALL {
         packages.push(HandoffPackage { trigger, ..full.clone() });
     }
     for urgency in [Urgency::Normal, Urgency::High, Urgency::Emergency] {
