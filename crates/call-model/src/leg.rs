@@ -38,6 +38,11 @@ pub enum HandoffStage {
     Release,
 }
 
+impl HandoffStage {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Route, Self::Consult, Self::Accept, Self::Join, Self::Release];
+}
+
 impl fmt::Display for HandoffStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -94,6 +99,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Stay, Self::ReferTrunk, Self::ReferDesk, Self::Replaced, Self::Cold, Self::Blind];
+
     /// The token used on every surface.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -114,6 +122,20 @@ impl fmt::Display for Method {
 }
 
 impl HandoffOutcome {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Joined,
+        Self::Released,
+        Self::Unproven,
+        Self::NoTarget,
+        Self::NoAnswer,
+        Self::Busy,
+        Self::Declined,
+        Self::NotAccepted,
+        Self::Failed,
+        Self::CallerGone,
+    ];
+
     /// The token used on every surface.
     pub const fn as_str(self) -> &'static str {
         match self {

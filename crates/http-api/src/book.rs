@@ -2,8 +2,8 @@
 
 use crate::shapes::{self, CallHandoffShape, CallShape, DecisionShape, LegShape, VoiceShape};
 use call_model::{
-    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, LegStats, Redacted,
-    Role, TraceEvent, TraceKind, TransferState, Trigger, VoiceScore, WallAnchor,
+    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, LegStats, Method,
+    Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger, VoiceScore, WallAnchor,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,16 @@ struct Handoff {
     id: HandoffId,
     desk: String,
     because: String,
-    over: Option<(HandoffOutcome, HandoffStage, Option<u16>)>,
+    over: Option<Over>,
+}
+
+/// How a handoff ended.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    outcome: HandoffOutcome,
+    stage: HandoffStage,
+    sip: Option<u16>,
+    method: Method,
 }
 
 /// See the module.
@@ -92,8 +101,9 @@ impl Book {
                 record.handoff =
                     Some(Handoff { id: *handoff, desk: desk.0.clone(), because: because.clone(), over: None });
             }
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, .. } => {
-                record.handoff_ended(*handoff, *outcome, *stage, *sip);
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+                let over = Over { outcome: *outcome, stage: *stage, sip: *sip, method: *method };
+                record.handoff_ended(*handoff, over);
             }
             TraceKind::Quality { leg, role, stats } => {
                 record.legs.insert(*leg, (*role, *stats));
@@ -135,8 +145,8 @@ impl Record {
         }
     }
 
-    fn handoff_ended(&mut self, id: HandoffId, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>) {
-        let over = Some((outcome, stage, sip));
+    fn handoff_ended(&mut self, id: HandoffId, over: Over) {
+        let over = Some(over);
         match &mut self.handoff {
             Some(handoff) if handoff.id == id => handoff.over = over,
             // Nobody was there to ring: it ends without ever having been routed.
@@ -171,9 +181,11 @@ impl Handoff {
             id: self.id.to_string(),
             desk: self.desk.clone(),
             because: self.because.clone(),
-            outcome: self.over.map(|(outcome, _, _)| outcome.as_str()),
-            stage: self.over.map(|(_, stage, _)| stage.to_string()),
-            sip: self.over.and_then(|(_, _, sip)| sip),
+            outcome: self.over.map(|over| over.outcome.as_str()),
+            stage: self.over.map(|over| over.stage.to_string()),
+            sip: self.over.and_then(|over| over.sip),
+            method: self.over.map(|over| over.method.as_str()),
+            retryable: self.over.map(|over| over.outcome.retryable()),
         }
     }
 }

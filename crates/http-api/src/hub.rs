@@ -331,11 +331,12 @@ impl Hub {
                 *tally.decisions.entry((decision.trigger, decision.layer)).or_default() += 1;
             }
             TraceKind::Pop { what, .. } => *tally.pops.entry(what).or_default() += 1,
-            TraceKind::HandoffEnded { handoff, outcome, .. } => {
+            TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
+            TraceKind::HandoffEnded { handoff, outcome, method, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);
                 let decided = event.call.and_then(|call| book.trigger(call));
                 let trigger = known.or(decided).unwrap_or(Trigger::Direct);
-                *tally.handoffs.entry((*outcome, trigger)).or_default() += 1;
+                *tally.handoffs.entry((*outcome, trigger, *method)).or_default() += 1;
             }
             TraceKind::Dropped { .. } => tally.dropped += 1,
             _ => {}

@@ -1,7 +1,7 @@
 //! The list of metrics is a type: what the gateway feeds ([`Metric`]), and what the hub counts itself from the trace
 //! ([`Tally`]). Rendered as Prometheus text (exposition format 0.0.4).
 
-use call_model::{EndCause, HandoffOutcome, Layer, Trigger};
+use call_model::{EndCause, HandoffOutcome, Layer, Method, Party, Trigger};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,7 +143,9 @@ pub(crate) struct Tally {
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) ended: BTreeMap<(String, &'static str), u64>,
     pub(crate) decisions: BTreeMap<(Trigger, Layer), u64>,
-    pub(crate) handoffs: BTreeMap<(HandoffOutcome, Trigger), u64>,
+    pub(crate) handoffs: BTreeMap<(HandoffOutcome, Trigger, Method), u64>,
+    /// By desk, and whose doing it was.
+    pub(crate) early_drops: BTreeMap<(String, Party), u64>,
     pub(crate) pops: BTreeMap<&'static str, u64>,
     pub(crate) sip: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) dropped: u64,
@@ -172,8 +174,14 @@ impl Tally {
             line(out, "warmline_decisions_total", &format!("trigger=\"{trigger}\",layer=\"{layer}\""), *count);
         }
         family(out, "warmline_handoffs_total", COUNTER, "Handoffs by their one outcome.");
-        for ((outcome, trigger), count) in &self.handoffs {
-            line(out, "warmline_handoffs_total", &format!("outcome=\"{outcome}\",trigger=\"{trigger}\""), *count);
+        for ((outcome, trigger, method), count) in &self.handoffs {
+            let labels = format!("outcome=\"{outcome}\",trigger=\"{trigger}\",method=\"{method}\"");
+            line(out, "warmline_handoffs_total", &labels, *count);
+        }
+        family(out, "warmline_early_drops_total", COUNTER, "Conversations that ended soon after the join, by desk.");
+        for ((desk, by), count) in &self.early_drops {
+            let labels = format!("desk=\"{}\",by=\"{by}\"", escape(desk));
+            line(out, "warmline_early_drops_total", &labels, *count);
         }
         family(out, "warmline_pops_total", COUNTER, "Screen pops, by what became of them.");
         for (what, count) in &self.pops {

@@ -76,7 +76,13 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// The routes, for tests and for mounting elsewhere. `/metrics` then needs the admin token, as the peer is not known.
 pub fn router(api: Api) -> Router {
-    let routes = [routes::desk::routes, routes::bot::routes, routes::handoffs::routes, routes::admin::routes];
+    let routes = [
+        routes::desk::routes,
+        routes::bot::routes,
+        routes::handoffs::routes,
+        routes::admin::routes,
+        routes::cdrs::routes,
+    ];
     routes
         .into_iter()
         .fold(page::routes(Router::new()), |router, routes| routes(router))

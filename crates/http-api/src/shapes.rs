@@ -239,6 +239,10 @@ pub struct CallHandoffShape {
     pub stage: Option<String>,
     /// The SIP status that decided, when there was one.
     pub sip: Option<u16>,
+    /// By which method, when over.
+    pub method: Option<&'static str>,
+    /// Whether trying the same target later may help, when over.
+    pub retryable: Option<bool>,
 }
 
 /// A leg's part and statistics.

@@ -221,7 +221,7 @@ async fn metrics_count_what_happened() {
         "warmline_active_calls 0",
         "warmline_calls_ended_total{by=\"caller\",reason=\"hung_up\"} 1",
         "warmline_decisions_total{trigger=\"low_confidence\",layer=\"tunable\"} 1",
-        "warmline_handoffs_total{outcome=\"no_answer\",trigger=\"low_confidence\"} 1",
+        "warmline_handoffs_total{outcome=\"no_answer\",trigger=\"low_confidence\",method=\"stay\"} 1",
         "warmline_pops_total{what=\"offered\"} 1",
         "warmline_voice_facts_total 1",
         "warmline_rtp_packets_relayed_total 42",

@@ -1,8 +1,8 @@
 //! What of a trace event is worth keeping, as a value that the writer can apply later.
 
 use call_model::{
-    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, TraceEvent, TraceKind,
-    TransferState, Urgency, WallAnchor,
+    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, Method, Party, TraceEvent,
+    TraceKind, TransferState, Urgency, WallAnchor,
 };
 use rusqlite::{Connection, params};
 
@@ -22,7 +22,8 @@ enum Change {
     Routed { handoff: HandoffId, desk: String, because: String },
     Pop { handoff: HandoffId, desk: String, what: &'static str },
     State { from: TransferState, to: TransferState },
-    HandoffEnded { handoff: HandoffId, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16> },
+    HandoffEnded { handoff: HandoffId, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>, method: Method },
+    EarlyDrop { handoff: HandoffId, desk: String, by: Party, after_ms: u64, cause: String },
     Ended(EndCause),
     Other { kind: &'static str, what: String },
 }
@@ -49,18 +50,19 @@ impl Entry {
             }
             TraceKind::Pop { handoff, desk, what } => Change::Pop { handoff: *handoff, desk: desk.0.clone(), what },
             TraceKind::State { from, to } => Change::State { from: *from, to: *to },
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, .. } => {
-                Change::HandoffEnded { handoff: *handoff, outcome: *outcome, stage: *stage, sip: *sip }
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+                let (outcome, stage, sip, method) = (*outcome, *stage, *sip, *method);
+                Change::HandoffEnded { handoff: *handoff, outcome, stage, sip, method }
             }
             TraceKind::Ended { cause } => Change::Ended(*cause),
             TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
             TraceKind::LegEnded { role, cause, .. } => {
                 Change::Other { kind: "leg_ended", what: format!("{role}: {cause}") }
             }
-            TraceKind::EarlyDrop { desk, by, after, cause, .. } => Change::Other {
-                kind: "early_drop",
-                what: format!("{by} after {} s at {desk}: {cause}", after.as_secs()),
-            },
+            TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                Change::EarlyDrop { handoff: *handoff, desk: desk.0.clone(), by: *by, after_ms, cause: cause.clone() }
+            }
             TraceKind::Note { about, text } => Change::Other { kind: "note", what: format!("{about}: {text}") },
             TraceKind::Sip { .. }
             | TraceKind::Fed { .. }
@@ -101,13 +103,15 @@ impl Entry {
             }
             Change::Pop { handoff, desk, what } => pop(db, &call, at, &handoff.to_string(), desk, what)?,
             Change::State { from, to } => state(db, &call, at, *from, *to)?,
-            Change::HandoffEnded { handoff, outcome, stage, sip } => {
+            Change::HandoffEnded { handoff, outcome, stage, sip, method } => {
                 db.prepare_cached(
-                    "INSERT INTO handoffs (handoff, call, began_ms, trigger_kind, ended_ms, outcome, stage, sip)
+                    "INSERT INTO handoffs (handoff, call, began_ms, trigger_kind, ended_ms, outcome, stage, sip,
+                             method, retryable)
                      VALUES (?1, ?2, ?3, (SELECT trigger_kind FROM decisions WHERE call = ?2 ORDER BY id DESC LIMIT 1),
-                             ?3, ?4, ?5, ?6)
+                             ?3, ?4, ?5, ?6, ?7, ?8)
                      ON CONFLICT (handoff) DO UPDATE SET ended_ms = excluded.ended_ms, outcome = excluded.outcome,
-                             stage = excluded.stage, sip = excluded.sip",
+                             stage = excluded.stage, sip = excluded.sip, method = excluded.method,
+                             retryable = excluded.retryable",
                 )?
                 .execute(params![
                     handoff.to_string(),
@@ -115,8 +119,18 @@ impl Entry {
                     at,
                     outcome.as_str(),
                     stage.to_string(),
-                    sip
+                    sip,
+                    method.as_str(),
+                    outcome.retryable()
                 ])?;
+            }
+            Change::EarlyDrop { handoff, desk, by, after_ms, cause } => {
+                db.prepare_cached(
+                    "UPDATE handoffs SET dropped_by = ?2, dropped_after_ms = ?3, dropped_cause = ?4 WHERE handoff = ?1",
+                )?
+                .execute(params![handoff.to_string(), by.to_string(), after_ms, cause])?;
+                let what = format!("{by} after {} s at {desk}: {cause}", after_ms / 1000);
+                event(db, &call, at, "early_drop", &what)?;
             }
             Change::Ended(cause) => {
                 db.prepare_cached(

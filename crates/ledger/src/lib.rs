@@ -12,11 +12,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cdr;
 mod entry;
 mod place;
 mod query;
 mod writer;
 
+pub use cdr::{CdrRow, DeskRow};
 pub use place::{OpenError, Place, check};
 pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
 
@@ -110,6 +112,22 @@ impl Ledger {
         self.ask(move |db| query::outcomes(db, since_ms, until_ms))
     }
 
+    /// One row per call begun in `since_ms..until_ms`, oldest first.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn cdrs(&self, since_ms: u64, until_ms: u64, limit: u32) -> Result<Vec<CdrRow>, QueryError> {
+        self.ask(move |db| cdr::cdrs(db, since_ms, until_ms, limit))
+    }
+
+    /// What became of the handoffs of each desk, begun in `since_ms..until_ms`.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn desks(&self, since_ms: u64, until_ms: u64) -> Result<Vec<DeskRow>, QueryError> {
+        self.ask(move |db| cdr::desks(db, since_ms, until_ms))
+    }
+
     /// Flushes everything recorded so far, and stops the writer. Later records are dropped and counted. Dropping the
     /// ledger does the same and keeps the error to itself.
     ///
@@ -193,6 +211,16 @@ impl Report {
     /// The database failed.
     pub fn outcomes(&self, since_ms: u64, until_ms: u64) -> Result<Vec<OutcomeRow>, QueryError> {
         told(query::outcomes(&self.db, since_ms, until_ms))
+    }
+}
+
+impl Report {
+    /// See [`Ledger::cdrs`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn cdrs(&self, since_ms: u64, until_ms: u64, limit: u32) -> Result<Vec<CdrRow>, QueryError> {
+        told(cdr::cdrs(&self.db, since_ms, until_ms, limit))
     }
 }
 

@@ -60,6 +60,11 @@ pub struct HandoffRow {
     pub outcome: Option<String>,
     pub stage: Option<String>,
     pub sip: Option<u16>,
+    pub method: Option<String>,
+    pub retryable: Option<bool>,
+    pub dropped_by: Option<String>,
+    pub dropped_after_ms: Option<u64>,
+    pub dropped_cause: Option<String>,
 }
 
 /// One line of a call's story.
@@ -97,7 +102,8 @@ pub struct OutcomeRow {
 const CALL_COLUMNS: &str = "call, session_id, trunk, caller, called, began_ms, joined_ms, ended_ms, ended_by, \
                             ended_reason, ended_sip, voice_windows, peak_distress";
 const HANDOFF_COLUMNS: &str = "handoff, call, began_ms, trigger_kind, desk, routed_because, acknowledged_ms, \
-                               accepted_ms, joined_ms, ended_ms, outcome, stage, sip";
+                               accepted_ms, joined_ms, ended_ms, outcome, stage, sip, method, retryable, dropped_by, \
+                               dropped_after_ms, dropped_cause";
 
 pub(crate) fn calls(db: &Connection, limit: u32) -> rusqlite::Result<Vec<CallRow>> {
     db.prepare_cached(&format!("SELECT {CALL_COLUMNS} FROM calls ORDER BY began_ms DESC, call LIMIT ?"))?
@@ -135,8 +141,6 @@ pub(crate) fn handoffs(db: &Connection, limit: u32) -> rusqlite::Result<Vec<Hand
 }
 
 pub(crate) fn outcomes(db: &Connection, since_ms: u64, until_ms: u64) -> rusqlite::Result<Vec<OutcomeRow>> {
-    // SQLite's integers are signed.
-    let bound = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     db.prepare_cached(
         "SELECT coalesce(outcome, 'open'), trigger_kind, count(*), avg(joined_ms - began_ms) FROM handoffs
          WHERE began_ms >= ? AND began_ms < ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
@@ -145,6 +149,11 @@ pub(crate) fn outcomes(db: &Connection, since_ms: u64, until_ms: u64) -> rusqlit
         Ok(OutcomeRow { outcome: row.get(0)?, trigger: row.get(1)?, count: row.get(2)?, mean_wait_ms: row.get(3)? })
     })?
     .collect()
+}
+
+/// SQLite's integers are signed.
+pub(crate) fn bound(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
 fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
@@ -194,5 +203,10 @@ fn handoff_row(row: &Row<'_>) -> rusqlite::Result<HandoffRow> {
         outcome: row.get(10)?,
         stage: row.get(11)?,
         sip: row.get(12)?,
+        method: row.get(13)?,
+        retryable: row.get(14)?,
+        dropped_by: row.get(15)?,
+        dropped_after_ms: row.get(16)?,
+        dropped_cause: row.get(17)?,
     })
 }

@@ -238,7 +238,7 @@ fn a_newer_file_is_refused_with_both_versions() {
     let db = rusqlite::Connection::open(folder.file()).expect("a database");
     db.pragma_update(None, "user_version", 99).expect("changed");
     drop(db);
-    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 1, .. })));
+    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 2, .. })));
 }
 
 #[test]
@@ -286,4 +286,38 @@ fn a_file_that_may_not_be_written_is_refused() {
     let uri = format!("file:{}?mode=ro", folder.file().display());
     let why = refusal(&Place::File(PathBuf::from(uri)));
     assert!(why.contains("let Warmline write"), "{why}");
+}
+
+/// A file of the first version, as a gateway of then left it.
+fn first_version(folder: &Folder) {
+    drop(Ledger::open(&folder.place(), WALL).expect("a file to copy the owner from"));
+    let owner = rusqlite::Connection::open(folder.file()).expect("opened");
+    let owner: i64 = owner.query_row("PRAGMA application_id", [], |row| row.get(0)).expect("an owner");
+    std::fs::remove_file(folder.file()).expect("removed");
+    let db = rusqlite::Connection::open(folder.file()).expect("created");
+    db.execute_batch(include_str!("../src/schema_1.sql")).expect("tables");
+    db.execute_batch(&format!("PRAGMA application_id = {owner}; PRAGMA user_version = 1;")).expect("marked");
+    db.execute_batch(
+        "INSERT INTO calls (call, session_id, trunk, caller, called, began_ms) VALUES ('0000000000007', '', 't', 'a', 'b', 1);
+         INSERT INTO handoffs (handoff, call, began_ms, outcome, sip) VALUES
+             ('1', '0000000000007', 2, 'busy', 486), ('2', '0000000000007', 3, 'released', 200), ('3', '0000000000007', 4, NULL, NULL);",
+    )
+    .expect("rows");
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_date_with_its_rows() {
+    let folder = Folder::new("first-version");
+    first_version(&folder);
+    let ledger = Ledger::open(&folder.place(), WALL).expect("migrated");
+    let rows = ledger.handoffs(10).expect("an answer");
+    let told: Vec<_> = rows.iter().map(|row| (row.method.as_deref(), row.retryable)).collect();
+    assert_eq!(told, [(None, None), (Some("refer_trunk"), Some(false)), (Some("stay"), Some(true))]);
+    whole_call(&ledger);
+    let cdrs = ledger.cdrs(0, u64::MAX, 10).expect("an answer");
+    assert_eq!(cdrs.len(), 1, "the call of the file, since it has the same id");
+    assert_eq!((cdrs[0].handoffs, cdrs[0].outcome.as_deref()), (4, Some("joined")));
+    drop(ledger);
+    let again = Ledger::open(&folder.place(), WALL).expect("opened again");
+    assert_eq!(again.handoffs(10).expect("an answer").len(), 4);
 }

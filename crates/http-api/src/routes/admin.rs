@@ -122,9 +122,9 @@ async fn past_handoffs(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SpanQuery {
-    since_ms: Option<u64>,
-    until_ms: Option<u64>,
+pub(crate) struct SpanQuery {
+    pub(crate) since_ms: Option<u64>,
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// `GET /v1/reports/outcomes?since_ms=&until_ms=`: handoffs by outcome and kind of reason.
@@ -145,7 +145,7 @@ fn limit(query: Result<Query<CallsQuery>, axum::extract::rejection::QueryRejecti
 }
 
 /// A ledger answers when its writer comes to it: not on a thread that serves others.
-async fn asked<T: Send + 'static>(
+pub(crate) async fn asked<T: Send + 'static>(
     api: &Api,
     question: impl FnOnce(&ledger::Ledger) -> Result<T, ledger::QueryError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -190,6 +190,6 @@ async fn ready(State(api): State<Api>) -> (StatusCode, String) {
     }
 }
 
-fn bad_query(why: &str) -> ApiError {
+pub(crate) fn bad_query(why: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "bad_query", why, "See docs/http-api.md for the parameters.")
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod bot;
+pub(crate) mod cdrs;
 pub(crate) mod desk;
 pub(crate) mod handoffs;
 
