@@ -27,6 +27,8 @@ pub const CALLER: f32 = 400.0;
 pub const BOT: f32 = 600.0;
 /// What the human says.
 pub const DESK: f32 = 800.0;
+/// What whoever takes over from the human says.
+pub const COLLEAGUE: f32 = 1000.0;
 
 /// Whether a peer is missing on purpose; says so once.
 pub fn skipped(peer: &str) -> bool {

@@ -40,6 +40,8 @@ pub enum Does {
     Decline(Duration),
     /// Rings, and expects a CANCEL.
     Ring,
+    /// Answers at once, and so long after sends REFER for a human.
+    Refer(Duration),
 }
 
 /// How a bot or a desk telephone behaves.
@@ -69,11 +71,33 @@ impl Sipp {
             Does::Answer(ring) => ("callee", ring),
             Does::Decline(ring) => ("declining", ring),
             Does::Ring => ("ringing", Duration::ZERO),
+            Does::Refer(wait) => ("referring", wait),
         };
         let keys = media(callee.codec, talker, [("ring", ring.as_millis().to_string())]);
         let sipp = Self::start(scenario, &keys, callee.port, callee.tcp, &[]);
         sipp.wait_for_socket();
         sipp
+    }
+
+    /// Takes over a call of another SIPp's with the gateway: INVITE with Replaces.
+    ///
+    /// # Panics
+    /// When that other one has not been called.
+    pub fn replacing(other: &Self, gateway: u16, codec: Codec, talker: &Talker) -> Self {
+        let replaces = other.names_its_call().expect("it has been called");
+        let keys = media(codec, talker, [("replaces", replaces)]);
+        let target = format!("127.0.0.1:{gateway}");
+        Self::start("replacing", &keys, crate::free_port(), other.tcp, &[target.as_str(), "-s", "gw"])
+    }
+
+    /// The call it answered, as the value of a `Replaces` for the gateway: the tag of the INVITE's `From` is the gateway's.
+    fn names_its_call(&self) -> Option<String> {
+        let seen = self.complaints();
+        let invite = &seen[seen.find("\nINVITE ")?..];
+        let header = |name: &str| invite.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let call_id = header("Call-ID:")?;
+        let from_tag = header("From:")?.split("tag=").nth(1)?;
+        Some(format!("{call_id};to-tag={from_tag};from-tag=callee-{}-1", self.child.id()))
     }
 
     /// Asks the gateway whether it is there.

@@ -22,13 +22,14 @@ struct Shared {
 }
 
 impl Talker {
-    /// Says `tone`, and listens for all three parties' tones.
+    /// Says `tone`, and listens for everybody's.
     pub fn new(tone: f32, codec: Codec) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
         let report = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
         socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a timeout can be set");
         let mut ids = IdSource::from_u64(u64::from(tone as u32));
-        let media = Media::new(Source::Tone(tone), &[crate::CALLER, crate::BOT, crate::DESK], &mut ids);
+        let media =
+            Media::new(Source::Tone(tone), &[crate::CALLER, crate::BOT, crate::DESK, crate::COLLEAGUE], &mut ids);
         let shared = Arc::new(Shared {
             media: Mutex::new((media, true)),
             news: Condvar::new(),

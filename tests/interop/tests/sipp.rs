@@ -1,7 +1,7 @@
 //! SIPp as trunk, bot and desk, over UDP and TCP: in every state every receiver hears exactly the tones it should.
 
 use call_model::Codec;
-use interop::{BOT, CALLER, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped};
+use interop::{BOT, CALLER, COLLEAGUE, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
@@ -24,17 +24,25 @@ struct Play {
     codecs: [Codec; 3],
     release: &'static str,
     while_consulting: &'static str,
+    bot: Does,
     desk: Does,
 }
 
 impl Play {
     fn new(tcp: bool, desk: Does) -> Self {
-        Self { tcp, codecs: [Codec::Pcmu; 3], release: "stay", while_consulting: "bot", desk }
+        Self {
+            tcp,
+            codecs: [Codec::Pcmu; 3],
+            release: "stay",
+            while_consulting: "bot",
+            bot: Does::Answer(MS(200)),
+            desk,
+        }
     }
 
     /// Calls; on return the bot has the caller.
     fn begin(self) -> Cast {
-        let Self { tcp, codecs, release, while_consulting, desk } = self;
+        let Self { tcp, codecs, release, while_consulting, bot: does, desk } = self;
         let (bot_port, desk_port) = (free_port(), free_port());
         let suffix = if tcp { ";transport=tcp" } else { "" };
         let more = format!(
@@ -59,8 +67,7 @@ ping_every_s = 0
         let gateway = Gateway::start(release, &more);
         let (caller, bot) = (Talker::new(CALLER, codecs[0]), Talker::new(BOT, codecs[1]));
         let human = Talker::new(DESK, codecs[2]);
-        let answers = Does::Answer(MS(200));
-        let bot_sipp = Sipp::callee(Callee { port: bot_port, does: answers, tcp, codec: codecs[1] }, &bot);
+        let bot_sipp = Sipp::callee(Callee { port: bot_port, does, tcp, codec: codecs[1] }, &bot);
         let desk_sipp = Sipp::callee(Callee { port: desk_port, does: desk, tcp, codec: codecs[2] }, &human);
         let trunk = Trunk { dials: "7001", refer: 603, tcp, codec: codecs[0] };
         let trunk_sipp = Sipp::trunk(trunk, gateway.sip, &caller);
@@ -197,6 +204,75 @@ fn a_refused_refer_leaves_the_two_people_talking() {
     cast.trunk_sipp.hang_up();
     cast.trunk_sipp.succeeds(SOON);
     cast.desk_sipp.succeeds(SOON);
+}
+
+/// The bot's SIPp insists on 202, NOTIFY 100, NOTIFY 180, and a last NOTIFY 200 before it hangs up.
+fn a_refer_from_the_bot_becomes_a_warm_handoff(tcp: bool) {
+    let play = Play { bot: Does::Refer(MS(1500)), ..Play::new(tcp, Does::Answer(MS(500))) };
+    let mut cast = play.begin();
+    cast.desk.connect(SOON);
+    cast.gateway.call_is("accepting", SOON);
+    cast.caller.hears(&[BOT], 5, SOON);
+    cast.desk.press('1');
+    cast.caller.hears(&[DESK], 10, SOON);
+    cast.desk.hears(&[CALLER], 10, SOON);
+    cast.bot_sipp.succeeds(SOON);
+    cast.caller.hears(&[DESK], 10, SOON);
+    cast.caller.heard_one_unbroken_stream();
+    let call = cast.gateway.call("joined", SOON, |call| call["state"] == "joined");
+    assert_eq!(call["decision"]["trigger"], "bot", "{call:#}");
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    cast.desk_sipp.succeeds(SOON);
+}
+
+#[test]
+fn over_udp_a_refer_from_the_bot_becomes_a_warm_handoff() {
+    if !skipped("sipp") {
+        a_refer_from_the_bot_becomes_a_warm_handoff(false);
+    }
+}
+
+#[test]
+fn over_tcp_a_refer_from_the_bot_becomes_a_warm_handoff() {
+    if !skipped("sipp") {
+        a_refer_from_the_bot_becomes_a_warm_handoff(true);
+    }
+}
+
+/// INVITE with Replaces after the join: the old telephone gets BYE, the caller one stream without a break.
+fn another_telephone_takes_the_call_over(tcp: bool) {
+    let mut cast = Play::new(tcp, Does::Answer(MS(500))).begin();
+    cast.caller.press('0');
+    cast.desk.connect(SOON);
+    cast.gateway.call_is("accepting", SOON);
+    cast.desk.press('1');
+    cast.caller.hears(&[DESK], 10, SOON);
+    let colleague = Talker::new(COLLEAGUE, Codec::Pcmu);
+    let other = Sipp::replacing(&cast.desk_sipp, cast.gateway.sip, Codec::Pcmu, &colleague);
+    colleague.connect(SOON);
+    cast.desk_sipp.succeeds(SOON);
+    cast.caller.hears(&[COLLEAGUE], 10, SOON);
+    colleague.hears(&[CALLER], 10, SOON);
+    cast.gateway.call_is("joined", SOON);
+    cast.caller.heard_one_unbroken_stream();
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    other.succeeds(SOON);
+}
+
+#[test]
+fn over_udp_another_telephone_takes_the_call_over() {
+    if !skipped("sipp") {
+        another_telephone_takes_the_call_over(false);
+    }
+}
+
+#[test]
+fn over_tcp_another_telephone_takes_the_call_over() {
+    if !skipped("sipp") {
+        another_telephone_takes_the_call_over(true);
+    }
 }
 
 const STRANGERS: &str = "warmline_sip_unknown_source_total";
