@@ -319,7 +319,11 @@ impl<'a> Inquest<'a> {
             let hung_up = self.did(hung_up).find(|when| when >= at);
             let hung_up =
                 hung_up.or_else(|| self.did(|did| *did == Did::HungUp(caller.party)).next().filter(|w| w < at));
-            let ends = ends.into_iter().chain([hung_up]);
+            // A human who passes the caller on may be relieved from then on.
+            let passes_on = |what: &Do| matches!(what, Do::Refer(who, _) if *who == desk.party);
+            let script = self.storm.script.iter().filter(|(_, what)| passes_on(what));
+            let passed_on = script.map(|(millis, _)| Instant::from_millis(*millis)).filter(|when| when >= at).min();
+            let ends = ends.into_iter().chain([hung_up, passed_on]);
             let end = ends.flatten().min().unwrap_or(self.world.now());
             let (from, to) = (*at + Duration::from_millis(700), end);
             for (listener, speaker, who) in

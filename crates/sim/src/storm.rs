@@ -8,7 +8,7 @@ use call_core::profile::{self, Profile};
 use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting};
 use call_model::{Codec, Direction, FactKind, IdSource};
 use core::time::Duration;
-use phone::{Answer, Arrival, OnRefer};
+use phone::{AfterRefer, Answer, Arrival, OnRefer};
 use sip_proto::Transport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -201,7 +201,15 @@ impl Storm {
             5 => ("decline", Do::Page(Click::Decline)),
             6 => ("accept early", Do::Page(Click::Accept)),
             7 => ("bot dies", Do::BotGone { finished: dice.chance(3) }),
-            8 => ("refer", Do::Refer(party, dice.pick(&["sip:elsewhere@192.0.2.1", "sip:7002@10.0.0.1"]).into())),
+            8 => {
+                let whom = ["sip:elsewhere@192.0.2.1", "sip:7002@10.0.0.1", "sip:ada@10.0.0.1", "sip:bob@10.0.0.1"];
+                if dice.chance(2) {
+                    let wait = Duration::from_micros(dice.pick(&[0, 20, 1_000, 500_000]));
+                    let after = dice.pick(&[AfterRefer::HangUpOnceAccepted(wait), AfterRefer::HangUpOnSuccess]);
+                    self.at(0, Do::AfterRefer(party, after));
+                }
+                ("refer", Do::Refer(party, dice.pick(&whom).into()))
+            }
             9 => ("crash", Do::Stop { party, loud: true }),
             10 => ("stop", Do::Stop { party, loud: false }),
             11 | 12 => {

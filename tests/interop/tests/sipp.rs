@@ -206,7 +206,7 @@ fn a_refused_refer_leaves_the_two_people_talking() {
     cast.desk_sipp.succeeds(SOON);
 }
 
-/// The bot's SIPp insists on 202, NOTIFY 100, NOTIFY 180, and a last NOTIFY 200 before it hangs up.
+/// The bot's SIPp insists on 202, NOTIFY 100, NOTIFY 180, a last NOTIFY 200, and only then a BYE.
 fn a_refer_from_the_bot_becomes_a_warm_handoff(tcp: bool) {
     let play = Play { bot: Does::Refer(MS(1500)), ..Play::new(tcp, Does::Answer(MS(500))) };
     let mut cast = play.begin();
