@@ -39,6 +39,9 @@ pub struct SwitchboardConfig {
     pub call_limit: usize,
     /// `User-Agent` and `Server`.
     pub user_agent: String,
+    /// The deliberate bug that is awake.
+    #[cfg(feature = "mutations")]
+    pub mutation: Option<crate::mutation::Mutation>,
 }
 
 /// Local SIP addresses per transport. Absent: that transport is not used for outgoing requests.

@@ -121,6 +121,10 @@ impl Call {
         let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
         // Whom a human has talked to already needs no gate.
         let known = self.handoff.as_ref().is_some_and(|handoff| handoff.in_place_of.is_some());
+        if mutated!(world.config, BotDroppedEarly) {
+            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
+        }
+        let auto = auto || mutated!(world.config, AnswerIsAccept);
         if auto || known || self.handoff.as_ref().is_some_and(|handoff| handoff.accepted_on_page) {
             self.accept(leg, world);
         }
@@ -172,8 +176,23 @@ impl Call {
             HandoffOutcome::Declined => (EndCause::new(Party::Desk, EndReason::Refused), reason(603, "Declined")),
             _ => (EndCause::new(Party::Gateway, EndReason::Fault), reason(500, "Failed")),
         };
+        #[cfg(feature = "mutations")]
+        if mutated!(world.config, TwoHumans) && outcome == HandoffOutcome::NotAccepted {
+            self.keep_listening(leg);
+            return self.on_desk_lost(outcome, sip, why, world);
+        }
         self.hang_up(leg, &text, cause);
         self.on_desk_lost(outcome, sip, why, world);
+    }
+
+    /// A deliberate bug.
+    #[cfg(feature = "mutations")]
+    fn keep_listening(&mut self, id: LegId) {
+        let from = call_model::Selector::Leg(self.caller_id());
+        if let Some(leg) = self.leg_mut(id) {
+            leg.feed = Some(call_model::Selector::Silence);
+        }
+        self.send_media(call_model::MediaCommand::Feed { leg: id, from });
     }
 
     /// This desk did not work out: the next one.

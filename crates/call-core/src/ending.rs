@@ -3,7 +3,7 @@
 use crate::call::{Call, World, reason};
 use crate::leg::LegState;
 use crate::transfer::Phase;
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, TraceKind};
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, Role, TraceKind};
 use core::time::Duration;
 
 /// A desk that answered a caller who has gone hears so at most this long.
@@ -47,6 +47,12 @@ impl Call {
         let text = farewell_header(cause);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for leg in legs {
+            let role = self.leg(leg).map(|leg| leg.role);
+            if mutated!(world.config, NoCancel) && role == Some(Role::Desk) && self.phase.is_consulting()
+                || mutated!(world.config, BotForgotten) && role == Some(Role::Bot)
+            {
+                continue;
+            }
             if Some(leg) == farewell {
                 self.farewell = Some((leg, world.now + FAREWELL));
             } else {

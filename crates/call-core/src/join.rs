@@ -186,7 +186,7 @@ impl Call {
         self.leave_desk("the conversation is over", world);
         self.handoff = None;
         self.trio = None;
-        if self.is_direct() {
+        if self.is_direct() || mutated!(world.config, DeskByeEndsCall) {
             return self.end(cause, world);
         }
         self.enter(Phase::Recovering(Recovery::Bot { or_else: cause }), world.now);

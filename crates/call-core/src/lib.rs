@@ -4,6 +4,21 @@
 //! with `handle_*`, drain `poll_output`, then sleep until `poll_timeout`. A call speaks legs, never SIP methods; only
 //! `switchboard` maps SIP dialogs to legs. RTP never passes here: see [`call_model::MediaCommand`].
 
+/// Whether a deliberate bug is awake; never, unless the feature `mutations` is on.
+#[cfg(feature = "mutations")]
+macro_rules! mutated {
+    ($config:expr, $which:ident) => {
+        $config.mutation == Some($crate::mutation::Mutation::$which)
+    };
+}
+/// Whether a deliberate bug is awake: never.
+#[cfg(not(feature = "mutations"))]
+macro_rules! mutated {
+    ($config:expr, $which:ident) => {
+        false
+    };
+}
+
 mod bot;
 mod call;
 mod choreography;
@@ -18,6 +33,8 @@ mod join;
 mod known;
 mod leg;
 mod metadata;
+#[cfg(feature = "mutations")]
+pub mod mutation;
 mod peers;
 mod pop;
 mod popping;

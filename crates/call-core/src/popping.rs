@@ -52,7 +52,7 @@ impl Call {
         let Some((desk, _)) = handoff.desk.clone() else { return };
         world.seats.give_back(&desk, id, world.now);
         // After a release the conversation goes on without us, and what the human reads stays before them.
-        if popped && self.phase != Phase::Released {
+        if popped && self.phase != Phase::Released && !mutated!(world.config, PopKept) {
             self.pop(PopUpdate::Retracted { desk, handoff: id, why });
             self.trace_pop("retracted");
         }

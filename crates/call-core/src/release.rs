@@ -50,6 +50,7 @@ impl Call {
             return self.on_late_outcome(progress, world);
         }
         match progress {
+            ReferProgress::Accepted(_) if mutated!(world.config, ByeAfterAccepted) => self.released(world),
             ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
             ReferProgress::Refused(status) => {
                 self.trace_release("REFER refused", Some(status));
@@ -69,6 +70,9 @@ impl Call {
             }
             ReferProgress::Notify { status: Some(status @ 300..), .. } => {
                 self.trace_release("NOTIFY", Some(status));
+                if mutated!(world.config, FailureIsSuccess) {
+                    return self.release_confirmed(world);
+                }
                 self.release_failed(Some(status), world);
             }
             ReferProgress::Notify { status, last: true } => {
@@ -101,6 +105,9 @@ impl Call {
         let Phase::Releasing { leg, step } = self.phase else { return };
         match step {
             ReleaseStep::Confirmed { .. } => {}
+            ReleaseStep::Asked { .. } if mutated!(world.config, RefusalHangsUp) => {
+                self.end(EndCause::new(Party::Gateway, EndReason::Fault), world);
+            }
             ReleaseStep::Asked { .. } => {
                 self.use_method(Method::Stay);
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);

@@ -198,6 +198,12 @@ impl<'a> Inquest<'a> {
             for desk in self.desks_of(caller) {
                 self.human_told(desk, gone, patience);
             }
+            for bot in self.dialogs_of(caller).filter(|dialog| dialog.party == BOT) {
+                let due = bot.answered.map(|ok| ok.max(gone) + FAREWELL + patience);
+                if due.is_some_and(|due| bot.over().is_none_or(|over| over > due)) {
+                    self.wrong(gone, "the bot was not told that the caller had gone");
+                }
+            }
         }
         for desk in self.witness.dialogs.iter().filter(|dialog| dialog.ours) {
             let late = desk.cancelled.zip(desk.answered).filter(|(cancel, ok)| ok > cancel).map(|(_, ok)| ok);

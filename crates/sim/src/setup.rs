@@ -134,6 +134,9 @@ pub struct Setup {
     pub on_refusal: OnBotRefusal,
     /// How long things may take.
     pub timers: Timers,
+    /// A deliberate bug.
+    #[cfg(feature = "mutations")]
+    pub mutation: Option<call_core::mutation::Mutation>,
 }
 
 impl Default for Setup {
@@ -164,6 +167,8 @@ impl Default for Setup {
             on_close: OnBotClose::HangUp,
             on_refusal: OnBotRefusal::Refuse,
             timers: Timers::default(),
+            #[cfg(feature = "mutations")]
+            mutation: None,
         }
     }
 }
@@ -279,6 +284,8 @@ impl Setup {
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
             user_agent: "Warmline".into(),
+            #[cfg(feature = "mutations")]
+            mutation: self.mutation,
         }
     }
 }

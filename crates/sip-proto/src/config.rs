@@ -26,6 +26,9 @@ pub struct EndpointConfig {
     pub max_dialogs: usize,
     /// The value of `Retry-After` in such a 503, in seconds. 5.
     pub retry_after: u32,
+    /// A deliberate bug: answers that come too late are not hung up.
+    #[cfg(feature = "mutations")]
+    pub honours_late_ok: bool,
 }
 
 impl Default for EndpointConfig {
@@ -41,6 +44,8 @@ impl Default for EndpointConfig {
             max_transactions: 50_000,
             max_dialogs: 20_000,
             retry_after: 5,
+            #[cfg(feature = "mutations")]
+            honours_late_ok: false,
         }
     }
 }

@@ -50,7 +50,9 @@ fn check() -> Result<()> {
 
 fn hermetic() -> Result<()> {
     heading("hermetic tests");
-    cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &[])
+    cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &[])?;
+    heading("deliberate bugs");
+    cargo(&["test", "--release", "--package", "soak", "--features", "mutations"], &[])
 }
 
 /// What follows `load` on the command line is passed on.

@@ -67,6 +67,29 @@ fn no_pure_crate_reaches_for_clock_thread_socket_file_or_hash_order() {
     assert!(read > PURE.len(), "only {read} source files were found");
 }
 
+/// The bugs that the soak is to find are in no build but the soak's own.
+#[test]
+fn deliberate_bugs_are_in_nothing_that_is_built_by_default() {
+    for pure in ["call-core", "sip-proto"] {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--workspace", "--edges", "features", "--prefix", "none", "--invert", pure])
+            .current_dir(root())
+            .output()
+            .expect("cargo tree runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+        assert!(tree.contains(&format!("{pure} feature \"default\"")), "cargo tree shows features: {tree}");
+        assert!(!tree.contains("mutations"), "{pure} is built with deliberate bugs: {tree}");
+    }
+    for folder in ["crates", "tests"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("the folder is there").flatten() {
+            let text = std::fs::read_to_string(entry.path().join("Cargo.toml")).unwrap_or_default();
+            let asks = text.lines().any(|line| line.contains("features") && line.contains("mutations"));
+            assert!(!asks, "{} asks for deliberate bugs", entry.path().display());
+        }
+    }
+}
+
 #[test]
 fn every_path_that_architecture_names_exists() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "measures calls per second of real time")]
 
+#[cfg(feature = "mutations")]
+pub mod mutations;
 mod report;
 
 pub use report::{Broken, Report};

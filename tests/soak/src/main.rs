@@ -36,6 +36,7 @@ fn main() -> Result<ExitCode> {
             "--threads" => options.threads = Some(number()? as usize),
             "--json" => options.json = true,
             "--ladder" => options.ladder = true,
+            "--mutations" => return mutations(),
             "--help" | "-h" => {
                 say(HELP);
                 return Ok(ExitCode::SUCCESS);
@@ -72,6 +73,26 @@ fn main() -> Result<ExitCode> {
     let report = soak::run(&seeds, options.threads.unwrap_or(cores), |_| {}, progress);
     say(&if options.json { report.json().to_string() } else { report.text() });
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(feature = "mutations")]
+fn mutations() -> Result<ExitCode> {
+    let mut missed = 0;
+    for mutation in call_core::mutation::Mutation::ALL {
+        match soak::mutations::hunt(mutation, 2_000) {
+            Some(caught) => say(&format!("{mutation:?}: seed {}: {}", caught.seed, caught.by.join("; "))),
+            None => {
+                missed += 1;
+                say(&format!("{mutation:?}: NOT FOUND"));
+            }
+        }
+    }
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(not(feature = "mutations"))]
+fn mutations() -> Result<ExitCode> {
+    bail!("this build has no deliberate bugs; build it with `--features mutations`, as `cargo xtask soak` does")
 }
 
 fn say(text: &str) {

@@ -174,6 +174,8 @@ impl Switchboard {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
             refer_result_timeout: config.timers.refer_result_timeout,
+            #[cfg(feature = "mutations")]
+            honours_late_ok: mutated!(config, LateOkHonoured),
             ..EndpointConfig::default()
         };
         Self {
@@ -513,6 +515,9 @@ impl Switchboard {
     }
 
     fn free_port(&mut self, leg: LegId, now: Instant) {
+        if mutated!(self.config, PortKept) && leg.index > 1 {
+            return;
+        }
         if let Some(port) = self.links.get_mut(&leg).and_then(|link| link.port.take()) {
             self.ports.give_back(port, now);
         }

@@ -186,6 +186,10 @@ impl Endpoint {
         self.settle(id, response);
         self.acknowledge(id, cseq, None);
         self.emit(DialogEvent::Late { dialog: id });
+        #[cfg(feature = "mutations")]
+        if self.config.honours_late_ok {
+            return;
+        }
         self.hang_up_quietly(id, now);
     }
 
