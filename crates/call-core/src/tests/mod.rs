@@ -4,5 +4,6 @@ mod bench;
 mod bots;
 mod consult;
 mod endings;
+mod matrix;
 mod proving;
 mod releasing;
