@@ -33,3 +33,9 @@ pub use call_model::TraceKind;
 pub use script::{Click, Do, PageHabit};
 pub use storm::{Dice, Storm};
 pub use world::World;
+
+/// Takes octets for a storm, plays it and judges it: the whole call as a function that a fuzzer can call.
+pub fn whole_call(octets: &[u8]) -> Findings {
+    let storm = Storm::new(0, &mut Dice::Octets(octets));
+    Findings::of(&storm, &storm.play())
+}
