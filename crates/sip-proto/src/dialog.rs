@@ -158,7 +158,9 @@ pub(crate) enum ReferState {
     Asked,
     /// Accepted, or NOTIFY came before the response did.
     Subscribed,
-    /// The result is known, or we stopped waiting.
+    /// We stopped waiting; the result may still come.
+    GivenUp,
+    /// The result is known.
     Done,
 }
 

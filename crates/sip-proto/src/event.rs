@@ -264,6 +264,8 @@ pub enum DialogEvent {
         code: u16,
         /// Option tags of `Unsupported` (420).
         unsupported: Vec<String>,
+        /// `Retry-After`, in seconds.
+        retry_after: Option<u32>,
     },
     /// NOTIFY came for our REFER; it is answered. May follow `Ended`, when BYE overtook it. Final when `status` is 200 or more, or `terminated`.
     ReferNotify {
@@ -275,7 +277,7 @@ pub enum DialogEvent {
         /// The subscription is over.
         terminated: bool,
     },
-    /// Our REFER was accepted, then silence. Final.
+    /// Our REFER was accepted, then silence. Final, unless a `ReferNotify` with a final status comes after all.
     ReferTimeout {
         /// The dialog.
         dialog: DialogId,

@@ -293,7 +293,7 @@ fn after_a_lost_connection_the_dialog_goes_on_over_one_to_the_contact() {
     let flow = world.flow(A, from);
     world.take(A);
     world.on(A, |endpoint, now| endpoint.handle_flow_failed(flow, now));
-    assert_eq!(world.take(A), [E::ReferRefused { dialog, code: 503, unsupported: vec![] }]);
+    assert_eq!(world.take(A), [E::ReferRefused { dialog, code: 503, unsupported: vec![], retry_after: None }]);
     world.on(A, |endpoint, now| endpoint.bye(dialog, None, now));
     assert_eq!(world.outside.last().unwrap().0, address(PEER));
 }
@@ -360,7 +360,7 @@ fn a_refused_refer_is_reported_with_its_code_and_the_dialog_stands() {
         let (mut peer, dialog) = answered_by_hand(&mut world, &[]);
         refer(&mut world, dialog);
         answer(&mut world, code, &extra);
-        assert_eq!(world.take(A), [E::ReferRefused { dialog, code, unsupported }]);
+        assert_eq!(world.take(A), [E::ReferRefused { dialog, code, unsupported, retry_after: None }]);
         let info = peer.request("INFO", &[], "");
         world.inject(PEER, A, &info);
         assert_eq!(last(&world).code(), Some(200));
@@ -373,7 +373,7 @@ fn silence_after_refer_is_408_and_silence_after_202_is_timer_n() {
     let (_, dialog) = answered_by_hand(&mut world, &[]);
     refer(&mut world, dialog);
     world.run_for(Duration::from_secs(33));
-    assert_eq!(world.take(A), [E::ReferRefused { dialog, code: 408, unsupported: vec![] }]);
+    assert_eq!(world.take(A), [E::ReferRefused { dialog, code: 408, unsupported: vec![], retry_after: None }]);
     let cseq = refer(&mut world, dialog);
     assert!(cseq > 1, "a second REFER has a number of its own");
     answer(&mut world, 200, &[]);
@@ -400,6 +400,26 @@ fn a_refer_stuck_at_ringing_times_out_and_is_unsubscribed() {
     answer(&mut world, 481, &[]);
     assert_eq!(notify(&mut world, &mut peer, "refer", "terminated", ""), 200);
     assert!(world.take(A).is_empty(), "the dialog stands, and nothing is reported twice");
+}
+
+#[test]
+fn a_refer_we_gave_up_ourselves_is_unsubscribed_and_only_its_outcome_is_still_reported() {
+    let mut world = World::new(25, PERFECT);
+    let (mut peer, dialog) = answered_by_hand(&mut world, &[]);
+    let cseq = refer(&mut world, dialog);
+    answer(&mut world, 202, &[]);
+    notify(&mut world, &mut peer, "refer", "active", "SIP/2.0 100 Trying");
+    world.take(A);
+    world.on(A, |endpoint, now| endpoint.give_up_refer(dialog, now));
+    let subscribe = last(&world);
+    assert_eq!(subscribe.method(), Some(&Method::Subscribe));
+    assert_eq!(subscribe.headers.get("Event"), Some(format!("refer;id={cseq}").as_str()));
+    answer(&mut world, 200, &[]);
+    assert_eq!(notify(&mut world, &mut peer, "refer", "active", "SIP/2.0 180 Ringing"), 200);
+    world.run_for(Duration::from_secs(60));
+    assert!(world.take(A).is_empty(), "nobody waits any more");
+    assert_eq!(notify(&mut world, &mut peer, "refer", "terminated", "SIP/2.0 200 OK"), 200);
+    assert_eq!(world.take(A), [E::ReferNotify { dialog, status: Some(200), terminated: true }]);
 }
 
 #[test]

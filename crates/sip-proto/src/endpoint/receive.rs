@@ -1,5 +1,6 @@
 //! From a message to the transaction and dialog it belongs to.
 
+use super::uac::retry_after;
 use super::{DialogKey, Endpoint, Purpose};
 use crate::event::{DialogEvent, DialogId, Output, SeenNote};
 use crate::flow::Flow;
@@ -98,7 +99,8 @@ impl Endpoint {
             _ if code < 200 => {}
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
             Purpose::Refer(dialog, cseq) => {
-                self.on_refer_done((dialog, cseq), code, response.tokens("Unsupported"), now)
+                let (unsupported, retry_after) = (response.tokens("Unsupported"), retry_after(response));
+                self.on_refer_done((dialog, cseq), code, unsupported, retry_after, now);
             }
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
@@ -118,7 +120,7 @@ impl Endpoint {
             Purpose::Invite(dialog) => self.on_invite_unanswered(dialog, code, now),
             Purpose::Reinvite(dialog) => self.on_reinvite_refused(dialog, code, now),
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
-            Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), now),
+            Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), None, now),
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
             Purpose::Ping(ping) => {

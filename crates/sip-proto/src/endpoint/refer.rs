@@ -19,7 +19,12 @@ impl Endpoint {
     /// the same dialog is no longer reported on.
     pub fn refer(&mut self, dialog: DialogId, refer_to: &str, referred_by: &str, now: Instant) {
         if !self.dialogs.get(&dialog).is_some_and(|entry| entry.is_open()) {
-            return self.emit(DialogEvent::ReferRefused { dialog, code: 481, unsupported: Vec::new() });
+            return self.emit(DialogEvent::ReferRefused {
+                dialog,
+                code: 481,
+                unsupported: Vec::new(),
+                retry_after: None,
+            });
         }
         self.send_refer(dialog, refer_to.to_owned(), referred_by.to_owned(), 0, now);
     }
@@ -45,6 +50,7 @@ impl Endpoint {
         (id, cseq): (DialogId, u32),
         code: u16,
         unsupported: Vec<String>,
+        retry_after: Option<u32>,
         now: Instant,
     ) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
@@ -52,6 +58,9 @@ impl Endpoint {
         // An earlier attempt's answer is no longer of interest.
         let Some(refer) = dialog.refer.as_mut().filter(|refer| refer.cseq == cseq) else { return };
         if (200..300).contains(&code) {
+            if refer.state == ReferState::GivenUp && !core::mem::replace(&mut refer.accepted, true) && !over {
+                return self.unsubscribe(id, now);
+            }
             if !refer.accepted && !over {
                 refer.accepted = true;
                 refer.state = ReferState::Subscribed;
@@ -69,7 +78,7 @@ impl Endpoint {
         }
         refer.state = ReferState::Done;
         if !over {
-            self.emit(DialogEvent::ReferRefused { dialog: id, code, unsupported });
+            self.emit(DialogEvent::ReferRefused { dialog: id, code, unsupported, retry_after });
         }
     }
 
@@ -98,11 +107,14 @@ impl Endpoint {
         let before = refer.state;
         let accepted = core::mem::replace(&mut refer.accepted, true);
         let last = terminated || status.is_some_and(|status| status >= 200);
-        if before != ReferState::Done {
-            refer.state = if last { ReferState::Done } else { ReferState::Subscribed };
-        }
+        refer.state = match before {
+            _ if last => ReferState::Done,
+            ReferState::GivenUp | ReferState::Done => before,
+            ReferState::Asked | ReferState::Subscribed => ReferState::Subscribed,
+        };
         self.reply(tx, 200, "", now, |_| ());
-        if before == ReferState::Done {
+        let too_late = before == ReferState::GivenUp && status.is_none_or(|status| status < 200);
+        if before == ReferState::Done || too_late {
             return;
         }
         if !accepted {
@@ -135,16 +147,38 @@ impl Endpoint {
     fn stop_waiting(&mut self, id: DialogId, stage: ReferStage, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| dialog.is_open()) else { return };
         let Some(refer) = dialog.refer.as_mut().filter(|refer| refer.state == ReferState::Subscribed) else { return };
-        refer.state = ReferState::Done;
-        let cseq = refer.cseq;
+        refer.state = ReferState::GivenUp;
         self.emit(DialogEvent::ReferTimeout { dialog: id, stage });
         if stage == ReferStage::NoResult {
-            // A courtesy: we no longer listen. Many trunks answer 481, which says nothing about the call.
-            self.send_within(id, Method::Subscribe, Purpose::Courtesy(id), now, |subscribe| {
-                subscribe.headers.push("Event", format!("refer;id={cseq}"));
-                subscribe.headers.push("Expires", "0");
-            });
+            self.unsubscribe(id, now);
         }
+    }
+
+    /// Stops waiting for the outcome of our REFER, and says so to the peer. Nothing more is reported of it, unless a
+    /// NOTIFY with a final status comes all the same.
+    pub fn give_up_refer(&mut self, dialog: DialogId, now: Instant) {
+        for name in [TimerName::AwaitFirstNotify, TimerName::AwaitReferResult, TimerName::ReferAgain] {
+            self.timers.stop(dialog, name);
+        }
+        let Some(entry) = self.dialogs.get_mut(&dialog).filter(|entry| entry.is_open()) else { return };
+        let Some(refer) = entry.refer.as_mut() else { return };
+        if matches!(refer.state, ReferState::Asked | ReferState::Subscribed) {
+            let known = refer.accepted;
+            refer.state = ReferState::GivenUp;
+            if known {
+                self.unsubscribe(dialog, now);
+            }
+        }
+    }
+
+    /// A courtesy: we no longer listen. Many trunks answer 481, which says nothing about the call.
+    fn unsubscribe(&mut self, id: DialogId, now: Instant) {
+        let refer = self.dialogs.get(&id).and_then(|dialog| dialog.refer.as_ref());
+        let Some(cseq) = refer.map(|refer| refer.cseq) else { return };
+        self.send_within(id, Method::Subscribe, Purpose::Courtesy(id), now, |subscribe| {
+            subscribe.headers.push("Event", format!("refer;id={cseq}"));
+            subscribe.headers.push("Expires", "0");
+        });
     }
 
     /// The peer's REFER.

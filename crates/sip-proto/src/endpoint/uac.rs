@@ -311,7 +311,7 @@ impl Endpoint {
 }
 
 /// `Retry-After` in seconds, without its comment and parameters.
-fn retry_after(response: &Message) -> Option<u32> {
+pub(super) fn retry_after(response: &Message) -> Option<u32> {
     let value = response.headers.get("Retry-After")?;
     let digits = value.trim().split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
