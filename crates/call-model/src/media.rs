@@ -161,6 +161,11 @@ pub enum MediaCommand {
         /// On or off.
         on: bool,
     },
+    /// A [`MediaEvent::Quality`] of the leg is wanted now: when was it last heard?
+    Measure {
+        /// The leg.
+        leg: LegId,
+    },
     /// The leg is over. Its final [`MediaEvent::Quality`] follows.
     Close {
         /// The leg.
@@ -177,6 +182,7 @@ impl MediaCommand {
             | Self::Remote { leg, .. }
             | Self::Feed { leg, .. }
             | Self::Tap { leg, .. }
+            | Self::Measure { leg }
             | Self::Close { leg } => *leg,
         }
     }

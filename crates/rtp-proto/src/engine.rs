@@ -67,6 +67,12 @@ impl MediaEngine {
             }
             MediaCommand::Remote { leg, media } => self.set_remote(*leg, *media, now),
             MediaCommand::Feed { leg, from } => self.set_feed(*leg, *from, now),
+            MediaCommand::Measure { leg } => {
+                if let Some(leg) = self.by_id.get(leg).and_then(|index| self.at(*index)) {
+                    let event = MediaEvent::Quality { leg: leg.id, stats: leg.stats(), last: false };
+                    self.outputs.push_back(Output::Event(event));
+                }
+            }
             MediaCommand::Tap { leg, on } => {
                 if let Some((rtp, _)) = self.leg_mut(*leg).and_then(|(_, leg)| leg.rtp_mut()) {
                     rtp.tapped = *on && rtp.caller;
