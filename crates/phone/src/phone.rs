@@ -72,6 +72,19 @@ pub enum OnRefer {
     Report(u16),
     /// Accept with 202, then hang up without a NOTIFY.
     HangUp,
+    /// Refuse the first so many with this status, then do it.
+    RefuseFirst(u16, u8),
+    /// Say nothing at all.
+    Ignore,
+    /// Accept with 202, NOTIFY 100, then say nothing more.
+    Stall,
+    /// Do it; once the target has answered, NOTIFY 200 and BYE each follow after a time of their own, or never.
+    Slowly {
+        /// NOTIFY 200.
+        notify: Option<Duration>,
+        /// BYE in the dialog that the REFER came in.
+        bye: Option<Duration>,
+    },
 }
 
 /// What to do with its own line after sending REFER.
@@ -158,6 +171,8 @@ enum Plan {
     Answer,
     Refuse(u16),
     HangUp,
+    Report(u16),
+    Leave,
 }
 
 /// A telephone with one line and one audio stream.
@@ -426,7 +441,8 @@ impl Phone {
     }
 
     fn carry_out(&mut self, dialog: DialogId, plan: Plan, now: Instant) {
-        if Some(dialog) != self.current {
+        // Some are about a dialog that another has taken the place of.
+        if Some(dialog) != self.current && !matches!(plan, Plan::Report(_) | Plan::Leave) {
             return;
         }
         match plan {
@@ -446,7 +462,8 @@ impl Phone {
                 self.endpoint.reject(dialog, code, "", &[], now);
                 self.clear();
             }
-            Plan::HangUp => self.endpoint.bye(dialog, None, now),
+            Plan::HangUp | Plan::Leave => self.endpoint.bye(dialog, None, now),
+            Plan::Report(code) => self.notify(dialog, code, now),
         }
     }
 
@@ -470,7 +487,12 @@ impl Phone {
     fn on_answered(&mut self, dialog: DialogId, media: RemoteMedia, now: Instant) {
         match self.referral {
             Some((old, new)) if new == dialog => {
-                self.notify(old, 200, now);
+                if let OnRefer::Slowly { notify, bye } = self.config.on_refer {
+                    notify.into_iter().for_each(|after| self.plan(now + after, old, Plan::Report(200)));
+                    bye.into_iter().for_each(|after| self.plan(now + after, old, Plan::Leave));
+                } else {
+                    self.notify(old, 200, now);
+                }
                 self.referral = None;
                 self.current = Some(dialog);
             }
@@ -498,21 +520,38 @@ impl Phone {
     fn on_refer(&mut self, dialog: DialogId, request: RequestId, refer_to: String, now: Instant) {
         self.tell(PhoneEvent::Referred(refer_to.clone()));
         let target = NameAddr::parse(&refer_to).ok().map(|address| address.uri);
-        let (OnRefer::Follow | OnRefer::Forget | OnRefer::Report(_) | OnRefer::HangUp, Some(target)) =
-            (self.config.on_refer, target)
-        else {
-            let code = if let OnRefer::Refuse(code) = self.config.on_refer { code } else { 400 };
-            return self.endpoint.respond(request, code, "", &[], None, now);
+        let refused = match &mut self.config.on_refer {
+            OnRefer::Ignore => return,
+            OnRefer::Refuse(code) => Some(*code),
+            OnRefer::RefuseFirst(code, times @ 1..) => {
+                *times -= 1;
+                Some(*code)
+            }
+            _ if target.is_none() => Some(400),
+            _ => None,
         };
+        if let Some(code) = refused {
+            let headers =
+                [("Retry-After".to_owned(), "20".to_owned()), ("Unsupported".to_owned(), "replaces".to_owned())];
+            let headers = match code {
+                503 => &headers[..1],
+                420 => &headers[1..],
+                _ => &[],
+            };
+            return self.endpoint.respond(request, code, "", headers, None, now);
+        }
         self.endpoint.respond(request, 202, "", &[], None, now);
-        match self.config.on_refer {
-            OnRefer::Follow => self.follow(dialog, &target, now),
-            OnRefer::Report(code) => {
+        match (self.config.on_refer, target) {
+            (OnRefer::Follow | OnRefer::RefuseFirst(..) | OnRefer::Slowly { .. }, Some(target)) => {
+                self.follow(dialog, &target, now);
+            }
+            (OnRefer::Report(code), _) => {
                 self.notify(dialog, 100, now);
                 self.notify(dialog, code, now);
             }
-            OnRefer::HangUp => self.plan(now, dialog, Plan::HangUp),
-            OnRefer::Forget | OnRefer::Refuse(_) => {}
+            (OnRefer::Stall, _) => self.notify(dialog, 100, now),
+            (OnRefer::HangUp, _) => self.plan(now, dialog, Plan::HangUp),
+            _ => {}
         }
     }
 
