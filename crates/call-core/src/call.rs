@@ -3,12 +3,13 @@
 //! A call speaks legs. What a leg hears is computed from the state in one place ([`Call::settle`]), so that a caller
 //! is never fed by two sources or by none.
 
+use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
 use crate::digits::LoneDigits;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
-use crate::release::ReleaseStep;
+use crate::release::{Loose, Unproven};
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
@@ -43,14 +44,13 @@ pub(crate) struct About {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) control_token: Secret,
     pub(crate) release: Release,
-    /// The trunk advertised REFER and Replaces.
-    pub(crate) can_refer: bool,
 }
 
 /// What a call may use that is not its own.
 pub(crate) struct World<'a> {
     pub(crate) config: &'a SwitchboardConfig,
     pub(crate) seats: &'a mut Seats,
+    pub(crate) capabilities: &'a mut Capabilities,
     pub(crate) ids: &'a mut IdSource,
     pub(crate) wall: WallAnchor,
     pub(crate) now: Instant,
@@ -95,8 +95,6 @@ pub(crate) struct Call {
     /// When a caller who waits with music hears that somebody is still being sought.
     pub(crate) company_at: Option<Instant>,
     probed: Option<Instant>,
-    /// The desk whose leg ended while a REFER was out that has had no outcome yet.
-    pub(crate) unproven: Option<LegId>,
     /// REFERs whose senders wait for the outcome of this handoff.
     pub(crate) referrals: Vec<ReferralId>,
     /// A human who passes the caller on and has yet to be relieved.
@@ -108,6 +106,12 @@ pub(crate) struct Call {
     /// Why the bot is there after the join, if it is.
     pub(crate) trio: Option<Trio>,
     pub(crate) announcement: Announcement,
+    /// The desk whose leg ended while a REFER was out that has had no outcome yet.
+    pub(crate) unproven: Option<Unproven>,
+    /// A REFER that was accepted and given up.
+    pub(crate) loose: Option<Loose>,
+    /// The `Reason` of the latest BYE.
+    pub(crate) last_reason: Option<String>,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -144,6 +148,8 @@ impl Call {
             bot_left: false,
             trio: None,
             announcement: Announcement::default(),
+            loose: None,
+            last_reason: None,
             over: false,
             outputs: VecDeque::new(),
         }
@@ -168,12 +174,16 @@ impl Call {
     pub(crate) fn handle_leg(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
         if let LegEvent::Refer(progress) = event {
             // NOTIFY may come after the BYE of its own dialog, when the leg is gone.
-            self.on_refer(progress, world);
+            self.on_refer(id, progress, world);
             return self.settle();
         }
         if let LegEvent::Referral(referral) = event {
             self.on_referral(id, *referral, world);
             return self.settle();
+        }
+        if let LegEvent::Reason(reason) = event {
+            self.last_reason = Some(reason);
+            return;
         }
         let event = match event {
             LegEvent::Replaced { media, by, sip_call_id } => {
@@ -207,6 +217,10 @@ impl Call {
             }
         }
         if !ending && self.ending.is_none() {
+            if matches!(event, LegEvent::MediaChanged { .. }) {
+                self.on_hold_in_release(id, world);
+                self.on_media_proof(world);
+            }
             match role {
                 Role::Caller => self.on_caller(event, world),
                 Role::Bot => self.on_bot(id, event, world),
@@ -226,7 +240,7 @@ impl Call {
             MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
-            MediaEvent::Quality { leg, stats, .. } => {
+            MediaEvent::Quality { leg, stats, last } => {
                 let role = self.leg(leg).map_or(Role::Caller, |leg| leg.role);
                 if let Some(leg) = self.leg_mut(leg)
                     && stats.last_received.is_some_and(|last| world.now.since(last) < Duration::from_secs(1))
@@ -235,6 +249,9 @@ impl Call {
                 }
                 if self.leg(leg).is_some() {
                     self.trace(TraceKind::Quality { leg, role, stats });
+                }
+                if role == Role::Caller && !last {
+                    self.on_measured(stats.last_received, world);
                 }
             }
             MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
@@ -388,7 +405,8 @@ impl Call {
             | LegEvent::Late
             | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
-            | LegEvent::Referral(_) => {}
+            | LegEvent::Referral(_)
+            | LegEvent::Reason(_) => {}
         }
     }
 
@@ -434,6 +452,9 @@ impl Call {
         leg.silent = false;
         if first {
             self.trace(TraceKind::Flowing { leg: id, role });
+        }
+        if role == Role::Caller {
+            self.on_measured(Some(world.now), world);
         }
         self.on_media_proof(world);
     }
@@ -711,14 +732,4 @@ pub(crate) const fn party(role: Role) -> Party {
 /// The value of a `Reason` header (RFC 3326).
 pub(crate) fn reason(cause: u16, text: &str) -> String {
     format!("SIP;cause={cause};text=\"{text}\"")
-}
-
-impl ReleaseStep {
-    /// When this step is given up, or done.
-    pub(crate) const fn deadline(&self) -> Instant {
-        match self {
-            Self::Asked { until } | Self::CallerLeft { until } | Self::DeskLeft { until } => *until,
-            Self::Confirmed { at, .. } => *at,
-        }
-    }
 }

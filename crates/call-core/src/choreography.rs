@@ -65,7 +65,7 @@ impl Call {
             Some(_) => self.tell_bot(BotUpdate::CoPilot { desk }),
             None => self.tell_bot(BotUpdate::HandoffAccepted),
         }
-        let decided = self.handoff.as_ref().is_some_and(|h| matches!(h.proof, Proof::Given | Proof::Missing));
+        let decided = self.handoff.as_ref().is_some_and(|h| matches!(h.proof, Proof::Given | Proof::Missing { .. }));
         if decided {
             self.let_bot_go();
         }

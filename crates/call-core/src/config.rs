@@ -3,6 +3,7 @@
 
 use crate::profile::Profile;
 use call_model::Codec;
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use escalation::Rules;
@@ -75,16 +76,56 @@ pub struct Trunk {
     pub addresses: Vec<Network>,
     /// Whether we take ourselves out of the path after a handoff.
     pub release: Release,
+    /// What it can do, where the operator knows better than it says.
+    pub abilities: Abilities,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
     /// Codecs we accept from it, in our order of preference.
     pub codecs: Vec<Codec>,
 }
 
+/// What the operator says of a peer's abilities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Abilities {
+    /// Whether it follows REFER (RFC 3515).
+    pub refer: Manual,
+    /// Whether it takes INVITE with Replaces (RFC 3891), and may be told to send one.
+    pub replaces: Manual,
+}
+
+/// One ability, as set by the operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Manual {
+    /// Not set: what the peer says and does counts.
+    #[default]
+    Learn,
+    /// It can, whatever it says.
+    Yes,
+    /// It cannot.
+    No,
+}
+
+impl Manual {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Learn => "learn",
+            Self::Yes => "yes",
+            Self::No => "no",
+        }
+    }
+}
+
+impl fmt::Display for Manual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Whether we leave the path after the join (REFER with Replaces, RFC 5589).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Release {
-    /// When the trunk advertises REFER and Replaces.
+    /// When the trunk is known to follow REFER with Replaces: it says so, or has done it.
     #[default]
     Auto,
     /// Never.
@@ -179,6 +220,8 @@ pub struct Desk {
     pub multipart: bool,
     /// What its product accepts.
     pub profile: Arc<Profile>,
+    /// What it can do, where the operator knows better than it says.
+    pub abilities: Abilities,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
 }

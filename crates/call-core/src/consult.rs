@@ -89,7 +89,11 @@ impl Call {
                 self.on_desk_lost(HandoffOutcome::NotAccepted, None, "hung up before accepting", world);
             }
             (Phase::Joined { leg, .. }, LegEvent::Ended { .. } | LegEvent::Refused { .. }) if leg == id => {
-                self.on_human_gone(world);
+                if self.reopen_release(world) {
+                    self.on_desk_left_in_release(world);
+                } else {
+                    self.on_human_gone(world);
+                }
             }
             (Phase::Releasing { leg, .. }, LegEvent::Ended { .. } | LegEvent::Refused { .. }) if leg == id => {
                 self.on_desk_left_in_release(world);

@@ -14,7 +14,7 @@ const FORGET: Duration = Duration::from_secs(45);
 impl Call {
     /// The caller hung up, or its dialog broke.
     pub(crate) fn on_caller_gone(&mut self, by_remote: bool, status: Option<u16>, world: &mut World<'_>) {
-        if by_remote && matches!(self.phase, Phase::Releasing { .. }) {
+        if by_remote && (matches!(self.phase, Phase::Releasing { .. }) || self.reopen_release(world)) {
             return self.on_caller_left_in_release(world);
         }
         let cause = match status {
@@ -38,6 +38,7 @@ impl Call {
         let (outcome, stage) = self.outcome_at_end(cause);
         self.finish_handoff(outcome, stage, None);
         self.report_referrals(if cause.by == Party::Caller { 487 } else { 503 });
+        self.watch_the_end(cause, world);
         self.leave_desk(if cause.by == Party::Caller { "the caller hung up" } else { "the call is over" }, world);
         self.end_retransfer("the call is over", world);
         self.bot = None;

@@ -2,10 +2,9 @@
 
 use crate::call::{Call, World};
 use crate::choreography::Announcement;
-use crate::config::Release;
 use crate::leg::Leg;
 use crate::referral::outcome_status;
-use crate::transfer::{Phase, Recovery};
+use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
     BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt, TraceKind,
 };
@@ -19,15 +18,15 @@ pub(crate) enum Proof {
     Awaited { caller: bool, desk: bool, until: Instant },
     /// RTP and speech came from both.
     Given,
-    /// It did not come in time.
-    Missing,
+    /// It did not come in time; who was heard all the same.
+    Missing { caller: bool, desk: bool },
 }
 
 /// The join, and what follows it.
 impl Call {
     /// Caller and human hear each other from here on: a swap of sources, no SIP.
     pub(crate) fn join(&mut self, leg: LegId, world: &mut World<'_>) {
-        let release = self.may_release();
+        let release = !self.ways_out(leg, world).is_empty();
         let release_at = release.then(|| world.now + world.config.timers.release_after);
         self.enter(Phase::Joined { leg, release_at, release }, world.now);
         self.prompt = None;
@@ -43,6 +42,7 @@ impl Call {
             self.pop(PopUpdate::Joined { desk, handoff });
             self.trace_pop("joined");
         }
+        self.start_watchdog(world);
         let until = world.now + world.config.timers.proof_timeout;
         self.set_proof(Proof::Awaited { caller: false, desk: false, until });
         self.on_media_proof(world);
@@ -52,18 +52,6 @@ impl Call {
     pub(crate) fn connect_directly(&mut self, world: &mut World<'_>) {
         if let Phase::Alerting { leg, .. } = self.phase {
             self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
-        }
-    }
-
-    pub(crate) fn may_release(&self) -> bool {
-        !self.is_needed_always() && self.trunk_may_release()
-    }
-
-    fn trunk_may_release(&self) -> bool {
-        match self.about.release {
-            Release::Stay => false,
-            Release::Refer => true,
-            Release::Auto => self.about.can_refer,
         }
     }
 
@@ -84,15 +72,16 @@ impl Call {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
             }
         }
-        let proven = self.proof() == Some(Proof::Given);
-        if release && release_at.is_none() && proven && !self.is_needed_now() {
+        if release && release_at.is_none() && self.proof() == Some(Proof::Given) {
             self.start_release(leg, world);
         }
     }
 
     /// Nobody can say whether they hear each other. They stay together, we stay with them, and the bot waits no longer.
     fn on_no_proof(&mut self, leg: LegId) {
-        self.set_proof(Proof::Missing);
+        if let Some(Proof::Awaited { caller, desk, .. }) = self.proof() {
+            self.set_proof(Proof::Missing { caller, desk });
+        }
         self.phase = Phase::Joined { leg, release_at: None, release: false };
         self.let_bot_go();
         self.finish_handoff(HandoffOutcome::Unproven, HandoffStage::Join, None);
@@ -179,22 +168,26 @@ impl Call {
         self.tell_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() });
     }
 
-    /// The human hung up and the caller did not.
-    pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) {
+    /// The human hung up and the caller did not. Gives the handoff that is over.
+    pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) -> Option<Handoff> {
         let cause = EndCause::new(Party::Desk, EndReason::HungUp);
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
+        self.watch_the_end(cause, world);
         self.leave_desk("the conversation is over", world);
-        self.handoff = None;
+        let handoff = self.handoff.take();
         self.trio = None;
         if self.is_direct() || mutated!(world.config, DeskByeEndsCall) {
-            return self.end(cause, world);
+            self.end(cause, world);
+            return None;
         }
         self.enter(Phase::Recovering(Recovery::Bot { or_else: cause }), world.now);
         if self.bot_is_up() {
-            return self.back_to_bot("human_gone", HUMAN_GONE, world);
+            self.back_to_bot("human_gone", HUMAN_GONE, world);
+        } else {
+            self.settle();
+            self.dial_bot(world);
         }
-        self.settle();
-        self.dial_bot(world);
+        handoff
     }
 
     /// Nobody is left: tell the caller, then hang up.

@@ -46,6 +46,8 @@ pub(crate) enum LegEvent {
     },
     /// It did not answer when asked whether it is still there.
     Unanswered,
+    /// The party hangs up, and this is the `Reason` it gives (RFC 3326). `Ended` follows.
+    Reason(String),
     /// Progress of our REFER on this leg.
     Refer(ReferProgress),
     /// The peer sent REFER.
@@ -107,7 +109,14 @@ pub(crate) enum ReferProgress {
     /// The peer will try: says nothing about the outcome.
     Accepted(u16),
     /// The peer will not. Final.
-    Refused(u16),
+    Refused {
+        /// With this status.
+        status: u16,
+        /// It says that Replaces is what it does not support (420).
+        no_replaces: bool,
+        /// `Retry-After`, in seconds.
+        retry_after: Option<u32>,
+    },
     /// It could not even be sent: we do not know enough about the other leg. Final.
     Unsendable,
     /// NOTIFY: the status line in it, and whether it was the last one.
@@ -117,8 +126,11 @@ pub(crate) enum ReferProgress {
         /// No more will come.
         last: bool,
     },
-    /// Accepted, then silence. Final.
-    Silence,
+    /// Accepted, then silence. Final, unless a NOTIFY with an outcome comes all the same.
+    Silence {
+        /// At least some NOTIFY came.
+        notified: bool,
+    },
 }
 
 /// From a call to one of its legs.
@@ -148,8 +160,10 @@ pub(crate) enum LegCommand {
         /// That other leg.
         consult: LegId,
         /// The handoff's facts, to be carried along.
-        facts: HandoffFacts,
+        facts: Option<HandoffFacts>,
     },
+    /// Do not wait for the outcome of that any longer.
+    GiveUpRefer,
     /// Find out whether the peer is still there; if not, `Ended` follows.
     Probe,
 }

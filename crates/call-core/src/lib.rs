@@ -21,6 +21,7 @@ macro_rules! mutated {
 
 mod bot;
 mod call;
+mod capability;
 mod choreography;
 pub mod config;
 mod consult;
@@ -48,14 +49,16 @@ mod retransfer;
 mod seats;
 mod switchboard;
 mod transfer;
+mod watchdog;
 mod whisper;
 
 #[cfg(test)]
 mod tests;
 
+pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
-    AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Network, OnBotClose, OnBotRefusal, Pattern,
-    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, Network, OnBotClose,
+    OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;

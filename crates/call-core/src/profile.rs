@@ -145,17 +145,7 @@ pub enum ReferToScheme {
     Tel,
 }
 
-/// Whether somebody can do something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Ability {
-    /// It can, whatever it says.
-    Yes,
-    /// It cannot, whatever it says.
-    No,
-    /// What it says and what came of it decide.
-    #[default]
-    Learn,
-}
+pub use crate::config::Manual as Ability;
 
 impl Default for Profile {
     fn default() -> Self {

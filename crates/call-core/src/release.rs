@@ -1,13 +1,19 @@
-//! Taking ourselves out of the path of two people who already talk: REFER with Replaces on the caller's leg, naming
-//! the consult leg (RFC 5589 §7). Whatever goes wrong, they stay joined; nothing here ever hangs up the caller before
-//! the trunk has said 200, and then waits a second for the trunk to do it.
+//! Taking ourselves out of the path of two people who already talk. REFER with Replaces on the caller's leg names the
+//! consult leg, so that the trunk calls the desk (RFC 5589 §7); or REFER on the desk's leg names the caller's, so that
+//! the contact centre calls the trunk (§7.2). A way that is refused gives place to the next one, and after the last
+//! they stay joined. Nothing here ever hangs up the caller before somebody has said 200, or has hung up.
 //!
 //! The rows are those of the standards' failure table (§2.1).
 
 use crate::call::{Call, World, reason};
-use crate::leg::{LegCommand, ReferProgress};
-use crate::transfer::{Phase, Recovery};
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party, TraceKind};
+use crate::capability::{Ability, Peer, PeerKind};
+use crate::config::Release;
+use crate::leg::{Leg, LegCommand, ReferProgress};
+use crate::transfer::{Handoff, Phase, Recovery};
+use call_model::{
+    Direction, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, MediaCommand, Method, Party,
+    PopUpdate, Role, TraceKind,
+};
 use core::time::Duration;
 
 /// How far the release is.
@@ -15,54 +21,166 @@ use core::time::Duration;
 pub(crate) enum ReleaseStep {
     /// REFER is out. The SIP side has its own deadlines; `until` is the net below them.
     Asked { until: Instant },
-    /// NOTIFY 200 came. At `at`: the caller leg may be hung up if the desk's is gone; with `last`, whatever the desk did.
+    /// NOTIFY 200 came. At `at`: we may go if the replaced leg is gone; with `last`, whatever it did.
     Confirmed { at: Instant, last: bool },
-    /// The caller's leg was hung up by the trunk before the NOTIFY: success, or the caller hung up.
+    /// The caller's leg was hung up before the NOTIFY: success, or the caller hung up.
     CallerLeft { until: Instant },
     /// The desk's leg was hung up before the NOTIFY: success, or the human hung up.
-    DeskLeft { until: Instant },
+    DeskLeft {
+        until: Instant,
+        /// Its BYE said that it was replaced.
+        replaced: bool,
+        audio: Audio,
+    },
 }
 
-/// How long proof may lag behind a BYE, and the trunk's own BYE behind its NOTIFY.
+impl ReleaseStep {
+    /// When this step is given up, or done.
+    pub(crate) const fn deadline(&self) -> Instant {
+        match self {
+            Self::Asked { until } | Self::CallerLeft { until } | Self::DeskLeft { until, .. } => *until,
+            Self::Confirmed { at, .. } => *at,
+        }
+    }
+}
+
+/// What the caller's audio says about a desk that left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Audio {
+    /// Not asked yet: proof has a second to come.
+    Unasked,
+    /// The media path was asked.
+    Asked,
+    /// It has stopped coming here: it goes somewhere else, and the proof is only late.
+    Stopped,
+}
+
+/// A REFER that was accepted and given up: what it asked for may happen yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Loose {
+    desk: LegId,
+    by: Method,
+}
+
+/// A desk that hung up while a REFER had no outcome, and was taken for a human who hung up.
+#[derive(Debug)]
+pub(crate) struct Unproven {
+    desk: LegId,
+    by: Method,
+    handoff: Handoff,
+}
+
+/// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
 const PROOF: Duration = Duration::from_secs(1);
-/// A desk that matched the Replaces has hung up by then.
-const DESK_BYE: Duration = Duration::from_secs(4);
+/// How long the media path may take to say when it last heard somebody.
+const MEASURE: Duration = Duration::from_millis(100);
+/// Whoever was not heard for so long sends nothing here.
+const STOPPED: Duration = Duration::from_millis(500);
+/// Who matched the Replaces has hung up by then.
+const REPLACED_BYE: Duration = Duration::from_secs(4);
 /// Above every deadline of the SIP side but timer N and the result time: 32 s + 32 s and some.
 const NET: Duration = Duration::from_secs(70);
+/// A 503 without Retry-After counts for so long.
+const REST: Duration = Duration::from_secs(30);
 
+/// Choosing a way.
 impl Call {
-    /// Sends REFER.
-    pub(crate) fn start_release(&mut self, leg: LegId, world: &mut World<'_>) {
-        let Some(facts) = self.handoff.as_ref().map(|handoff| self.facts_of(handoff)) else { return };
-        self.use_method(Method::ReferTrunk);
-        let until = world.now + world.config.timers.refer_result_timeout + NET;
-        self.enter(Phase::Releasing { leg, step: ReleaseStep::Asked { until } }, world.now);
-        self.trace_release("REFER sent", None);
-        self.command(self.caller_id(), LegCommand::Refer { consult: leg, facts });
+    /// Whether something on this call needs us in the path just now: then we do not leave.
+    pub(crate) fn needs_us(&self) -> bool {
+        // Music for whoever is on hold comes from here.
+        let holds = |leg: &Leg| leg.is_up() && leg.role != Role::Bot && leg.direction != Direction::SendRecv;
+        self.is_needed_now() || self.legs.iter().any(holds)
     }
 
-    /// What the trunk makes of it.
-    pub(crate) fn on_refer(&mut self, progress: ReferProgress, world: &mut World<'_>) {
+    /// The ways out of the path that the trunk's policy and what is known of trunk and desk allow, best first.
+    pub(crate) fn ways_out(&self, desk: LegId, world: &World<'_>) -> Vec<Method> {
+        let Some(name) = self.leg(desk).map(|leg| leg.name.as_str()) else { return Vec::new() };
+        if self.handoff.is_none() || self.about.release == Release::Stay || self.is_needed_always() {
+            return Vec::new();
+        }
+        let (known, now) = (&*world.capabilities, world.now);
+        let (trunk, desk) = ((PeerKind::Trunk, self.about.trunk.as_str()), (PeerKind::Desk, name));
+        let always = self.about.release == Release::Refer;
+        let by_trunk = always
+            || (known.has(trunk, Ability::Refer, now)
+                && known.has(trunk, Ability::Replaces, now)
+                && known.may(desk, Ability::Replaces, now)
+                && !known.rests(trunk, now));
+        let takes_replaces =
+            if always { known.may(trunk, Ability::Replaces, now) } else { known.has(trunk, Ability::Replaces, now) };
+        let by_desk = known.surely(desk, Ability::Refer, now) && takes_replaces && !known.rests(trunk, now);
+        let ways = [(Method::ReferTrunk, by_trunk), (Method::ReferDesk, by_desk)];
+        ways.into_iter().filter(|(_, possible)| *possible).map(|(way, _)| way).collect()
+    }
+
+    /// Sends the first REFER, unless we are needed just now.
+    pub(crate) fn start_release(&mut self, desk: LegId, world: &mut World<'_>) {
+        if self.needs_us() {
+            return;
+        }
+        if !self.take_next_way(desk, &[], world) {
+            self.settle_joined(desk, None, HandoffStage::Join, world);
+        }
+    }
+
+    /// Asks by the best way that was not tried; false when there is none.
+    fn take_next_way(&mut self, desk: LegId, tried: &[Method], world: &mut World<'_>) -> bool {
+        let ways = self.ways_out(desk, world);
+        let Some(by) = ways.into_iter().find(|way| !tried.contains(way)) else { return false };
+        let until = world.now + world.config.timers.refer_result_timeout + NET;
+        self.use_method(by);
+        self.enter(Phase::Releasing { leg: desk, by, step: ReleaseStep::Asked { until } }, world.now);
+        self.send_refer(desk, by);
+        true
+    }
+
+    fn send_refer(&mut self, desk: LegId, by: Method) {
+        let caller = self.caller_id();
+        if by == Method::ReferDesk {
+            self.trace_release("REFER sent to the desk", None);
+            return self.command(desk, LegCommand::Refer { consult: caller, facts: None });
+        }
+        let facts = self.handoff.as_ref().map(|handoff| self.facts_of(handoff));
+        self.trace_release("REFER sent", None);
+        self.command(caller, LegCommand::Refer { consult: desk, facts });
+    }
+
+    /// Who got the REFER, and whose dialog it names.
+    const fn sides(&self, desk: LegId, by: Method) -> (LegId, LegId) {
+        match by {
+            Method::ReferDesk => (desk, self.caller_id()),
+            _ => (self.caller_id(), desk),
+        }
+    }
+}
+
+/// What the peer makes of it.
+impl Call {
+    pub(crate) fn on_refer(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
         if self.ending.is_some() {
             return;
         }
-        if !matches!(self.phase, Phase::Releasing { .. }) {
-            return self.on_late_outcome(progress, world);
+        let Phase::Releasing { leg, by, .. } = self.phase else { return self.on_late_outcome(from, progress, world) };
+        if from != self.sides(leg, by).0 {
+            // Of a way that was given up.
+            return;
         }
+        self.learn_from(leg, by, progress, world);
         match progress {
             ReferProgress::Accepted(_) if mutated!(world.config, ByeAfterAccepted) => self.released(world),
             ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
-            ReferProgress::Refused(status) => {
+            ReferProgress::Refused { status, .. } => {
                 self.trace_release("REFER refused", Some(status));
                 if matches!(status, 408 | 481) {
-                    // The trunk may have lost the whole dialog: an OPTIONS in it finds out.
-                    self.command(self.caller_id(), LegCommand::Probe);
+                    // The peer may have lost the whole dialog: an OPTIONS in it finds out.
+                    self.command(from, LegCommand::Probe);
                 }
-                self.release_failed(Some(status), world);
+                // Overload and a dialog in doubt are no reason to try something else.
+                self.release_failed(Some(status), !matches!(status, 408 | 481 | 503), world);
             }
             ReferProgress::Unsendable => {
-                self.trace_release("REFER impossible: the desk's dialog cannot be named", None);
-                self.release_failed(None, world);
+                self.trace_release("REFER impossible: the other dialog cannot be named", None);
+                self.release_failed(None, true, world);
             }
             ReferProgress::Notify { status: Some(status @ 200..=299), .. } => {
                 self.trace_release("NOTIFY", Some(status));
@@ -73,45 +191,79 @@ impl Call {
                 if mutated!(world.config, FailureIsSuccess) {
                     return self.release_confirmed(world);
                 }
-                self.release_failed(Some(status), world);
+                self.release_failed(Some(status), true, world);
             }
             ReferProgress::Notify { status, last: true } => {
                 // The outcome is the last status line seen; 1xx or none is no outcome (RFC 3515 §2.4.5).
                 self.trace_release("NOTIFY ends without an outcome", status);
-                self.release_failed(status, world);
+                self.release_failed(status, false, world);
             }
             ReferProgress::Notify { status, last: false } => self.trace_release("NOTIFY", status),
-            ReferProgress::Silence => {
+            ReferProgress::Silence { .. } => {
                 self.trace_release("REFER accepted, then silence", None);
-                self.release_failed(None, world);
+                self.give_up_waiting(leg, by, world);
             }
         }
+    }
+
+    /// What this says about the peers, for later calls.
+    fn learn_from(&mut self, desk: LegId, by: Method, progress: ReferProgress, world: &mut World<'_>) {
+        let Some((referee, replaced)) = self.peers_of(desk, by) else { return };
+        let (referee, replaced) = ((referee.0, referee.1.as_str()), (replaced.0, replaced.1.as_str()));
+        let (known, now) = (&mut *world.capabilities, world.now);
+        match progress {
+            ReferProgress::Refused { status: 503, retry_after, .. } => {
+                let rest = retry_after.map_or(REST, |seconds| Duration::from_secs(seconds.into()));
+                known.on_overload(referee, rest, now);
+            }
+            ReferProgress::Refused { status, no_replaces, .. } => known.on_refused(referee, status, no_replaces, now),
+            ReferProgress::Notify { status: Some(481), .. } => known.on_replaces_broken(replaced, now),
+            ReferProgress::Notify { .. } => known.on_notify(referee),
+            ReferProgress::Silence { notified: false } => known.on_silence(referee, now),
+            ReferProgress::Silence { .. } | ReferProgress::Accepted(_) | ReferProgress::Unsendable => {}
+        }
+    }
+
+    /// Who got the REFER, and who gets the INVITE with Replaces, by name.
+    fn peers_of(&self, desk: LegId, by: Method) -> Option<((PeerKind, String), (PeerKind, String))> {
+        let name = match self.leg(desk) {
+            Some(leg) => leg.name.clone(),
+            None => self.handoff.as_ref()?.desk.as_ref()?.0.0.clone(),
+        };
+        let (trunk, desk) = ((PeerKind::Trunk, self.about.trunk.clone()), (PeerKind::Desk, name));
+        Some(if by == Method::ReferDesk { (desk, trunk) } else { (trunk, desk) })
     }
 
     fn release_confirmed(&mut self, world: &mut World<'_>) {
-        let Phase::Releasing { leg, step } = self.phase else { return };
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
         match step {
             ReleaseStep::Confirmed { .. } => {}
-            ReleaseStep::CallerLeft { .. } => self.released(world),
-            ReleaseStep::Asked { .. } | ReleaseStep::DeskLeft { .. } => {
+            ReleaseStep::CallerLeft { .. } if by != Method::ReferDesk => self.released(world),
+            ReleaseStep::Asked { .. } | ReleaseStep::DeskLeft { .. } | ReleaseStep::CallerLeft { .. } => {
                 let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
-                self.phase = Phase::Releasing { leg, step };
+                self.phase = Phase::Releasing { leg, by, step };
             }
         }
     }
 
-    /// Everybody stays where they are; if one has gone meanwhile, it was a hang-up after all.
-    fn release_failed(&mut self, status: Option<u16>, world: &mut World<'_>) {
-        let Phase::Releasing { leg, step } = self.phase else { return };
+    /// The next way, or everybody stays where they are; if one has gone meanwhile, it was a hang-up after all.
+    fn release_failed(&mut self, status: Option<u16>, another: bool, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
         match step {
             ReleaseStep::Confirmed { .. } => {}
             ReleaseStep::Asked { .. } if mutated!(world.config, RefusalHangsUp) => {
                 self.end(EndCause::new(Party::Gateway, EndReason::Fault), world);
             }
             ReleaseStep::Asked { .. } => {
-                self.use_method(Method::Stay);
-                self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);
-                self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
+                // The ways are tried in order, so those before this one are behind us.
+                let tried: &[Method] = if by == Method::ReferTrunk {
+                    &[Method::ReferTrunk]
+                } else {
+                    &[Method::ReferTrunk, Method::ReferDesk]
+                };
+                if !(another && !self.needs_us() && self.take_next_way(leg, tried, world)) {
+                    self.settle_joined(leg, status, HandoffStage::Release, world);
+                }
             }
             ReleaseStep::DeskLeft { .. } => {
                 self.use_method(Method::Stay);
@@ -125,104 +277,232 @@ impl Call {
         }
     }
 
-    /// The outcome of a REFER that we had given up, the human being gone. With a BYE from the desk before it, 200 means
-    /// that the desk was replaced after all: caller and human talk, and whoever came back is talking to nobody.
-    fn on_late_outcome(&mut self, progress: ReferProgress, world: &mut World<'_>) {
-        let ReferProgress::Notify { status: Some(status @ 200..), .. } = progress else { return };
-        let Some(leg) = self.unproven.take().filter(|_| status < 300) else { return };
-        if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
-            self.trace_release("NOTIFY, late", Some(status));
-            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
-            let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
-            self.enter(Phase::Releasing { leg, step }, world.now);
+    /// They stay joined, and we with them.
+    fn settle_joined(&mut self, desk: LegId, status: Option<u16>, stage: HandoffStage, world: &World<'_>) {
+        self.use_method(Method::Stay);
+        self.finish_handoff(HandoffOutcome::Joined, stage, status);
+        self.enter(Phase::Joined { leg: desk, release_at: None, release: false }, world.now);
+    }
+
+    /// The REFER was accepted, so it may yet be done: nobody waits for it, but what it would look like is remembered.
+    fn give_up_waiting(&mut self, desk: LegId, by: Method, world: &mut World<'_>) {
+        if matches!(self.phase, Phase::Releasing { step: ReleaseStep::Asked { .. }, .. }) {
+            self.loose = Some(Loose { desk, by });
+        }
+        self.release_failed(None, false, world);
+    }
+
+    /// The desk holds the call while a REFER is out: the caller needs our music, so we stay.
+    pub(crate) fn on_hold_in_release(&mut self, id: LegId, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, step: ReleaseStep::Asked { .. } } = self.phase else { return };
+        let held = self.leg(id).is_some_and(|desk| desk.direction != Direction::SendRecv);
+        if id == leg && held {
+            self.trace_release("the desk holds the call: we stay", None);
+            let (referee, _) = self.sides(leg, by);
+            self.command(referee, LegCommand::GiveUpRefer);
+            self.give_up_waiting(leg, by, world);
         }
     }
 
+    /// Somebody leaves, or the outcome comes, after all: the release that was given up is looked at again.
+    pub(crate) fn reopen_release(&mut self, world: &World<'_>) -> bool {
+        let Phase::Joined { leg, .. } = self.phase else { return false };
+        let Some(Loose { desk, by }) = self.loose.take().filter(|loose| loose.desk == leg) else { return false };
+        self.use_method(by);
+        self.enter(Phase::Releasing { leg: desk, by, step: ReleaseStep::Asked { until: world.now + NET } }, world.now);
+        true
+    }
+
+    /// The outcome of a REFER that we had given up. While both are still here, 200 is 200. With a BYE from the desk
+    /// before it, it means that the desk was replaced after all: caller and human talk, and whoever came back is
+    /// talking to nobody.
+    fn on_late_outcome(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
+        let ReferProgress::Notify { status: Some(status @ 200..), .. } = progress else { return };
+        if matches!(self.phase, Phase::Joined { .. }) {
+            if status >= 300 {
+                self.loose = None;
+            } else if self.loose.is_some_and(|loose| self.sides(loose.desk, loose.by).0 == from)
+                && self.reopen_release(world)
+            {
+                self.on_refer(from, progress, world);
+            }
+            return;
+        }
+        let Some(Unproven { desk, by, handoff }) = self.unproven.take().filter(|_| status < 300) else { return };
+        if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
+            self.trace_release("NOTIFY, late", Some(status));
+            self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
+            self.handoff = Some(handoff);
+            self.show_pop_again();
+            let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
+            self.enter(Phase::Releasing { leg: desk, by, step }, world.now);
+        }
+    }
+
+    /// The human still has the caller: what was taken off the page comes back.
+    fn show_pop_again(&mut self) {
+        let Some(package) = self.next_package() else { return };
+        let Some((desk, sip_call_id)) = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone()) else { return };
+        let handoff = package.id;
+        self.pop(PopUpdate::Offered { desk: desk.clone(), sip_call_id, package: Box::new(package) });
+        self.pop(PopUpdate::Joined { desk: desk.clone(), handoff });
+        self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
+        self.trace_pop("offered");
+    }
+}
+
+/// Who leaves, and when it is enough.
+impl Call {
     /// BYE from the desk: it was replaced, or the human hung up.
     pub(crate) fn on_desk_left_in_release(&mut self, world: &mut World<'_>) {
-        let Phase::Releasing { leg, step } = self.phase else { return };
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
         match step {
             ReleaseStep::Asked { .. } => {
+                let replaced = self.last_reason.take().is_some_and(|reason| says_replaced(&reason));
                 self.trace_release("BYE from the desk before NOTIFY", None);
-                let step = ReleaseStep::DeskLeft { until: world.now + PROOF };
-                self.phase = Phase::Releasing { leg, step };
+                let step = ReleaseStep::DeskLeft { until: world.now + PROOF, replaced, audio: Audio::Unasked };
+                self.phase = Phase::Releasing { leg, by, step };
             }
             ReleaseStep::CallerLeft { .. } | ReleaseStep::Confirmed { last: true, .. } => self.released(world),
             ReleaseStep::Confirmed { .. } if self.leg(self.caller_id()).is_none() => self.released(world),
+            ReleaseStep::Confirmed { .. } if by == Method::ReferDesk => self.wait_for_the_replaced(world),
             ReleaseStep::Confirmed { .. } | ReleaseStep::DeskLeft { .. } => {}
         }
     }
 
     /// BYE from the trunk: it has done what we asked, or the caller hung up.
     pub(crate) fn on_caller_left_in_release(&mut self, world: &mut World<'_>) {
-        let Phase::Releasing { leg, step } = self.phase else { return };
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
         match step {
             ReleaseStep::Asked { .. } => {
                 self.trace_release("BYE from the trunk before NOTIFY", None);
                 let step = ReleaseStep::CallerLeft { until: world.now + PROOF };
-                self.phase = Phase::Releasing { leg, step };
+                self.phase = Phase::Releasing { leg, by, step };
             }
             ReleaseStep::DeskLeft { .. } => self.released(world),
             ReleaseStep::Confirmed { .. } if self.leg(leg).is_none() => self.released(world),
-            ReleaseStep::Confirmed { .. } => {
-                let step = ReleaseStep::Confirmed { at: world.now + DESK_BYE, last: true };
-                self.phase = Phase::Releasing { leg, step };
-            }
-            ReleaseStep::CallerLeft { .. } => {}
+            ReleaseStep::Confirmed { .. } if by != Method::ReferDesk => self.wait_for_the_replaced(world),
+            ReleaseStep::Confirmed { .. } | ReleaseStep::CallerLeft { .. } => {}
+        }
+    }
+
+    /// Who got the REFER has said 200 and gone; the other has a few seconds to follow.
+    fn wait_for_the_replaced(&mut self, world: &World<'_>) {
+        if let Phase::Releasing { leg, by, .. } = self.phase {
+            let step = ReleaseStep::Confirmed { at: world.now + REPLACED_BYE, last: true };
+            self.phase = Phase::Releasing { leg, by, step };
         }
     }
 
     pub(crate) fn on_release_timeout(&mut self, world: &mut World<'_>) {
-        let Phase::Releasing { leg, step } = self.phase else { return };
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
         match step {
             ReleaseStep::Asked { .. } => {
                 self.trace_release("no outcome", None);
-                self.release_failed(None, world);
+                self.give_up_waiting(leg, by, world);
             }
-            ReleaseStep::CallerLeft { .. } => self.release_failed(None, world),
-            ReleaseStep::DeskLeft { .. } => {
-                self.unproven = Some(leg);
-                self.release_failed(None, world);
+            ReleaseStep::CallerLeft { .. } => self.release_failed(None, false, world),
+            ReleaseStep::DeskLeft { replaced, audio: Audio::Unasked, .. } => {
+                let step = ReleaseStep::DeskLeft { until: world.now + MEASURE, replaced, audio: Audio::Asked };
+                self.phase = Phase::Releasing { leg, by, step };
+                self.send_media(MediaCommand::Measure { leg: self.caller_id() });
             }
-            ReleaseStep::Confirmed { .. } if self.leg(leg).is_none() => self.released(world),
-            ReleaseStep::Confirmed { last: false, .. } => {
-                let step = ReleaseStep::Confirmed { at: world.now + DESK_BYE, last: true };
-                self.phase = Phase::Releasing { leg, step };
-            }
-            ReleaseStep::Confirmed { last: true, .. } => self.on_desk_did_not_leave(leg, world),
+            ReleaseStep::DeskLeft { .. } => self.human_hung_up(world),
+            ReleaseStep::Confirmed { .. } if self.leg(self.sides(leg, by).1).is_none() => self.released(world),
+            ReleaseStep::Confirmed { last: false, .. } => self.wait_for_the_replaced(world),
+            ReleaseStep::Confirmed { last: true, .. } => self.on_replaced_did_not_leave(leg, by, world),
         }
     }
 
-    /// NOTIFY said 200, and the desk still has its leg with us: it does not implement the BYE of RFC 3891 §3, or the
-    /// trunk's word is worth nothing. The caller's audio tells which.
-    fn on_desk_did_not_leave(&mut self, leg: LegId, world: &mut World<'_>) {
-        let caller = self.leg(self.caller_id());
-        if caller.is_some_and(|caller| !caller.silent) {
-            self.trace_release("NOTIFY 200, yet the caller's audio still comes here: we stay", None);
-            self.note(Party::Desk, "did not hang up the replaced leg".to_owned());
-            self.use_method(Method::Stay);
-            self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, Some(200));
-            return self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
+    /// The desk has left without proof; this is when the caller was last heard. Audio that still comes here: the human
+    /// hung up. Audio that has stopped: it goes to the desk, if the desk said so; else there is no hurry, and nobody to
+    /// talk to.
+    pub(crate) fn on_measured(&mut self, last_heard: Option<Instant>, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, step: ReleaseStep::DeskLeft { replaced, audio, .. } } = self.phase else {
+            return;
+        };
+        let stopped = last_heard.is_none_or(|last| world.now.since(last) >= STOPPED);
+        match audio {
+            Audio::Unasked => {}
+            Audio::Asked if stopped && replaced => {
+                self.trace_release("the desk was replaced, and the caller's audio has gone: success", None);
+                self.released(world);
+            }
+            Audio::Asked if stopped => {
+                self.trace_release("the caller's audio has gone too: waiting for proof", None);
+                let until = world.now + world.config.timers.refer_result_timeout;
+                let step = ReleaseStep::DeskLeft { until, replaced, audio: Audio::Stopped };
+                self.phase = Phase::Releasing { leg, by, step };
+            }
+            Audio::Stopped if stopped => {}
+            Audio::Asked | Audio::Stopped => self.human_hung_up(world),
         }
-        self.released(world);
+    }
+
+    /// The caller was alone all the while.
+    fn human_hung_up(&mut self, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, .. } = self.phase else { return };
+        self.use_method(Method::Stay);
+        self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
+        let handoff = self.on_human_gone(world);
+        self.unproven = handoff.map(|handoff| Unproven { desk: leg, by, handoff });
+    }
+
+    /// NOTIFY said 200, and the replaced leg is still here: its peer does not implement the BYE of RFC 3891 §3, or the
+    /// word of the other is worth nothing. The caller's audio tells which.
+    fn on_replaced_did_not_leave(&mut self, leg: LegId, by: Method, world: &mut World<'_>) {
+        let heard = self.leg(self.caller_id()).is_some_and(|caller| !caller.silent);
+        if !heard {
+            return self.released(world);
+        }
+        self.trace_release("NOTIFY 200, yet the caller's audio still comes here: we stay", None);
+        if self.leg(leg).is_none() {
+            return self.human_hung_up(world);
+        }
+        let (who, what) = match by {
+            Method::ReferDesk => (Party::Trunk, "did not hang up the replaced leg"),
+            _ => (Party::Desk, "did not hang up the replaced leg"),
+        };
+        self.note(who, what.to_owned());
+        self.settle_joined(leg, Some(200), HandoffStage::Release, world);
     }
 
     /// They talk without us: hang up what is left.
     fn released(&mut self, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, .. } = self.phase else { return };
+        if let Some((referee, replaced)) = self.peers_of(leg, by) {
+            let proven = |world: &mut World<'_>, peer: &(PeerKind, String), ability| {
+                let peer: Peer<'_> = (peer.0, &peer.1);
+                world.capabilities.on_proven(peer, ability, "a release that went well", world.now);
+            };
+            proven(world, &referee, Ability::Refer);
+            proven(world, &replaced, Ability::Replaces);
+            // Who calls with Replaces knows it, too.
+            proven(world, &referee, Ability::Replaces);
+        }
         self.trace_release("released", None);
         self.enter(Phase::Released, world.now);
         let cause = EndCause::new(Party::Gateway, EndReason::Released);
+        if by == Method::ReferDesk {
+            self.hang_up(leg, &reason(200, "Transferred"), cause);
+        }
         self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);
         self.end(cause, world);
     }
 
-    fn use_method(&mut self, method: Method) {
+    pub(crate) fn use_method(&mut self, method: Method) {
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.method = method;
         }
     }
 
-    fn trace_release(&mut self, what: &str, status: Option<u16>) {
+    pub(crate) fn trace_release(&mut self, what: &str, status: Option<u16>) {
         self.trace(TraceKind::Release { what: what.to_owned(), status });
     }
+}
+
+/// A BYE whose `Reason` (RFC 3326) says that another dialog took this one's place.
+fn says_replaced(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("replaced")
 }

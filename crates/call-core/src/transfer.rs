@@ -26,7 +26,7 @@ pub(crate) enum Phase {
     /// Caller and human hear each other. `release_at`: when to look whether we may leave.
     Joined { leg: LegId, release_at: Option<Instant>, release: bool },
     /// Joined, and a REFER is out.
-    Releasing { leg: LegId, step: ReleaseStep },
+    Releasing { leg: LegId, by: Method, step: ReleaseStep },
     /// Caller and human talk without us.
     Released,
     /// The human, or the bot, has gone and the caller has not.
@@ -95,6 +95,8 @@ pub(crate) struct Handoff {
     pub(crate) plain: bool,
     /// How the latest attempt failed.
     pub(crate) last: Option<(HandoffOutcome, HandoffStage, Option<u16>)>,
+    /// When the two were joined, while their conversation is watched.
+    pub(crate) joined_at: Option<Instant>,
     /// Whether media has proved that they hear each other.
     pub(crate) proof: Proof,
     /// How caller and human are, or will be, together.
@@ -145,6 +147,7 @@ impl Call {
             join_by: None,
             plain: false,
             last: None,
+            joined_at: None,
             proof: Proof::NotYet,
             method: Method::Stay,
             in_place_of: None,

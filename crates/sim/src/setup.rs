@@ -3,8 +3,8 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release, Route, RouteTo,
-    SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release,
+    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
@@ -92,6 +92,10 @@ pub struct Setup {
     pub transport: Transport,
     /// The trunk's policy.
     pub release: Release,
+    /// What the operator says of the trunk's abilities.
+    pub trunk_abilities: Abilities,
+    /// What the operator says of the desks' abilities.
+    pub desk_abilities: Abilities,
     /// What the caller hears while a desk rings.
     pub while_consulting: WhileConsulting,
     /// Who stays after the join.
@@ -118,6 +122,8 @@ pub struct Setup {
     pub desk: [Arrival; 2],
     /// What the trunk does with a REFER.
     pub on_refer: OnRefer,
+    /// What the desks do with a REFER.
+    pub desk_on_refer: OnRefer,
     /// RTP is carried. Without, only SIP is simulated: everybody's audio is taken to flow, and callers are not judged.
     pub audio: bool,
     /// The telephones tell what they hear; without, a run takes half the time.
@@ -146,6 +152,8 @@ impl Default for Setup {
             seed: 1,
             transport: Transport::Udp,
             release: Release::Stay,
+            trunk_abilities: Abilities::default(),
+            desk_abilities: Abilities::default(),
             while_consulting: WhileConsulting::Bot,
             choreography: Choreography::default(),
             accept: AcceptGate::KeyOrPage,
@@ -159,6 +167,7 @@ impl Default for Setup {
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
             on_refer: OnRefer::Refuse(603),
+            desk_on_refer: OnRefer::Refuse(603),
             audio: true,
             ears: true,
             dozes: false,
@@ -191,7 +200,11 @@ impl Setup {
             source: self.source_of(party),
             tones: self.tones(),
             arrival: arrivals[party],
-            on_refer: if matches!(party, TRUNK | CALLER2) { self.on_refer } else { OnRefer::Refuse(603) },
+            on_refer: match party {
+                TRUNK | CALLER2 => self.on_refer,
+                DESK | DESK2 => self.desk_on_refer,
+                _ => OnRefer::Refuse(603),
+            },
         };
         (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
     }
@@ -227,6 +240,7 @@ impl Setup {
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
             profile: Arc::clone(&self.profile),
+            abilities: self.desk_abilities,
             allowed_media: host(DESK + index),
         };
         let reach = if self.stream_bot {
@@ -251,6 +265,7 @@ impl Setup {
                 name: "trunk".into(),
                 addresses: [host(TRUNK), host(CALLER2), callers].concat(),
                 release: self.release,
+                abilities: self.trunk_abilities,
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 codecs: both.clone(),

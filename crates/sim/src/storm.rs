@@ -5,7 +5,7 @@ use crate::script::{Click, Do, PageHabit};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, Setup, TRUNK};
 use crate::world::World;
 use call_core::profile::{self, Profile};
-use call_core::{AcceptGate, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting};
+use call_core::{Abilities, AcceptGate, Manual, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting};
 use call_model::{Codec, Direction, FactKind, IdSource};
 use core::time::Duration;
 use phone::{AfterRefer, Answer, Arrival, OnRefer};
@@ -139,8 +139,10 @@ impl Storm {
         let (refusing, mute) =
             (parties.iter().filter(|p| refuses(p)).count(), parties.iter().filter(|p| silent(p)).count());
         let reorders = self.setup.transport == Transport::Udp && sip_link.jitter > Duration::from_millis(5);
-        let bad_refer =
-            matches!(on_refer, OnRefer::Refuse(_) | OnRefer::Report(300..) | OnRefer::Forget | OnRefer::HangUp);
+        let bad_refer = !matches!(
+            on_refer,
+            OnRefer::Follow | OnRefer::RefuseFirst(..) | OnRefer::Slowly { .. } | OnRefer::Report(200)
+        );
         for (kind, count) in [
             ("status code", refusing as u64),
             ("no answer", mute as u64),
@@ -255,8 +257,6 @@ fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
     let transport = dice.pick(&[Transport::Udp, Transport::Udp, Transport::Tcp]);
     let bot = arrival(dice, 16, 500);
     let desk = [arrival(dice, 5, 2_500), arrival(dice, 5, 2_500)];
-    let refuse = dice.pick(&[400, 403, 405, 420, 429, 481, 491, 500, 501, 503, 603]);
-    let report = dice.pick(&[200, 403, 404, 480, 481, 486, 503, 603]);
     let codec = |dice: &mut Dice<'_>| dice.pick(&[Codec::Pcmu, Codec::Pcma]);
     let timers = Timers {
         ring_timeout: dice.millis(2_000, 7_000),
@@ -277,13 +277,10 @@ fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
         codecs: [codec(dice), codec(dice), codec(dice)],
         bot,
         desk,
-        on_refer: match dice.below(6) {
-            0 => OnRefer::Refuse(refuse),
-            1 => OnRefer::Forget,
-            2 => OnRefer::Report(report),
-            3 => OnRefer::HangUp,
-            _ => OnRefer::Follow,
-        },
+        trunk_abilities: abilities(dice),
+        desk_abilities: abilities(dice),
+        on_refer: on_refer(dice),
+        desk_on_refer: on_refer(dice),
         ears: false,
         dozes: !dice.chance(32),
         sip_link: link(dice, 4, 250),
@@ -294,6 +291,32 @@ fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
         timers,
         profile: product(seed),
         ..Setup::default()
+    }
+}
+
+/// What the operator says, true or not.
+fn abilities(dice: &mut Dice<'_>) -> Abilities {
+    let words = [Manual::Learn, Manual::Learn, Manual::Yes, Manual::No];
+    Abilities { refer: dice.pick(&words), replaces: dice.pick(&words) }
+}
+
+/// Half of them do it, one way or another.
+fn on_refer(dice: &mut Dice<'_>) -> OnRefer {
+    let refuse = dice.pick(&[400, 403, 405, 420, 429, 481, 491, 500, 501, 503, 603]);
+    let report = dice.pick(&[200, 403, 404, 480, 481, 486, 503, 603]);
+    let spacing = |dice: &mut Dice<'_>| {
+        let micros = dice.pick(&[0, 20, 1_000, 500_000, 5_000_000]);
+        (!dice.chance(6)).then(|| Duration::from_micros(micros))
+    };
+    match dice.below(12) {
+        0 | 1 => OnRefer::Refuse(refuse),
+        2 => OnRefer::Forget,
+        3 => OnRefer::Report(report),
+        4 => OnRefer::HangUp,
+        5 => dice.pick(&[OnRefer::Stall, OnRefer::Ignore]),
+        6 => OnRefer::RefuseFirst(refuse, 1),
+        7..=8 => OnRefer::Slowly { notify: spacing(dice), bye: spacing(dice) },
+        _ => OnRefer::Follow,
     }
 }
 

@@ -58,7 +58,8 @@ impl Switchboard {
                 self.unlink(leg, now);
             }
             LegCommand::HangUp { reason } => self.endpoint.bye(dialog, Some(&reason), now),
-            LegCommand::Refer { consult, facts } => self.refer(leg, consult, &facts, now),
+            LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
+            LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
             LegCommand::Probe => self.endpoint.request(dialog, Method::Options, &[], None, now),
         }
     }
@@ -203,7 +204,7 @@ impl Switchboard {
     }
 
     /// REFER with Replaces: the peer of `leg` shall call the peer of `consult`, who takes it for us (RFC 5589 §7).
-    fn refer(&mut self, leg: LegId, consult: LegId, facts: &HandoffFacts, now: Instant) {
+    fn refer(&mut self, leg: LegId, consult: LegId, facts: Option<&HandoffFacts>, now: Instant) {
         let dialog_of = |leg: &LegId| self.links.get(leg).and_then(|link| link.dialog);
         let named = dialog_of(&consult).and_then(|consult| {
             let replaces = self.endpoint.replaces_value(consult)?;
@@ -213,20 +214,39 @@ impl Switchboard {
             self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
             return;
         };
+        let refer_to = match facts {
+            Some(facts) => match self.refer_to_as_the_desk_wants(leg, consult, refer_to, facts, now) {
+                Some(refer_to) => refer_to,
+                None => return self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable))),
+            },
+            None => refer_to,
+        };
+        let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
+        let referred_by = format!("sip:handoff@{}", host_text(host));
+        self.endpoint.refer(dialog, refer_to.as_str(), &referred_by, now);
+    }
+
+    /// With the facts, in the form that the desk's product takes; none when it takes none that names a dialog.
+    fn refer_to_as_the_desk_wants(
+        &mut self,
+        leg: LegId,
+        consult: LegId,
+        refer_to: Uri,
+        facts: &HandoffFacts,
+        now: Instant,
+    ) -> Option<Uri> {
         let profile = self.links.get(&consult).and_then(|link| link.profile.clone()).unwrap_or_default();
+        let note = |text| TraceKind::Note { about: Party::Gateway, text };
         if profile.refer_to_scheme == ReferToScheme::Tel {
             let text = format!("profile {}: a tel: URI cannot carry Replaces", profile.name);
-            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
-            self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
-            return;
+            self.trace(Some(leg.call), note(text), now);
+            return None;
         }
         let (refer_to, left_out) = metadata::refer_to(&profile, refer_to, facts);
         if !left_out.is_empty() {
             let text = format!("Refer-To: profile {} has no room for {}", profile.name, left_out.join(", "));
-            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
+            self.trace(Some(leg.call), note(text), now);
         }
-        let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
-        let referred_by = format!("sip:handoff@{}", host_text(host));
-        self.endpoint.refer(dialog, refer_to.as_str(), &referred_by, now);
+        Some(refer_to)
     }
 }

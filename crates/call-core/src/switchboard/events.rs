@@ -1,10 +1,11 @@
 //! What the SIP endpoint says, as events of legs and lines of the trace.
 
 use super::{Output, Switchboard};
+use crate::capability::PeerKind;
 use crate::leg::{LegEvent, ReferProgress};
 use call_model::{Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
 use core::time::Duration;
-use sip_proto::{DialogEvent, DialogId, EndedBecause, SeenNote, SentNote};
+use sip_proto::{DialogEvent, DialogId, EndedBecause, ReferStage, SeenNote, SentNote};
 use sip_wire::Method;
 
 /// A SIP message that passed, for the trace.
@@ -40,6 +41,7 @@ impl Switchboard {
             }
             DialogEvent::Ringing { dialog, .. } => self.on_leg(dialog, LegEvent::Ringing, now),
             DialogEvent::Answered { dialog, media } => {
+                self.learn_from_answer(dialog, now);
                 self.on_leg(dialog, LegEvent::Answered { media: Some(media) }, now);
             }
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
@@ -51,7 +53,10 @@ impl Switchboard {
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),
             DialogEvent::Cancelled { dialog, .. } => self.on_last(dialog, LegEvent::Cancelled, now),
-            DialogEvent::Ended { dialog, by_remote, because, .. } => {
+            DialogEvent::Ended { dialog, by_remote, because, reason } => {
+                if let Some(reason) = reason {
+                    self.on_leg(dialog, LegEvent::Reason(reason), now);
+                }
                 let status = match because {
                     EndedBecause::Bye => None,
                     EndedBecause::NoAck => Some(408),
@@ -71,13 +76,34 @@ impl Switchboard {
                 self.on_unsubscribed(dialog, subscription, code, now);
             }
             DialogEvent::ReferAccepted { dialog, code } => self.on_refer(dialog, ReferProgress::Accepted(code), now),
-            DialogEvent::ReferRefused { dialog, code, .. } => self.on_refer(dialog, ReferProgress::Refused(code), now),
+            DialogEvent::ReferRefused { dialog, code: status, unsupported, retry_after } => {
+                let no_replaces = unsupported.iter().any(|tag| tag.eq_ignore_ascii_case("replaces"));
+                self.on_refer(dialog, ReferProgress::Refused { status, no_replaces, retry_after }, now);
+            }
             DialogEvent::ReferNotify { dialog, status, terminated } => {
                 self.on_refer(dialog, ReferProgress::Notify { status, last: terminated }, now);
             }
-            DialogEvent::ReferTimeout { dialog, .. } => self.on_refer(dialog, ReferProgress::Silence, now),
+            DialogEvent::ReferTimeout { dialog, stage } => {
+                let notified = stage == ReferStage::NoResult;
+                self.on_refer(dialog, ReferProgress::Silence { notified }, now);
+            }
             DialogEvent::Info { dialog, content_type, body } => self.on_info(dialog, &content_type, &body, now),
-            DialogEvent::Pong { ping, code, .. } => self.on_pong(ping, code.is_some(), now),
+            DialogEvent::Pong { ping, code, allow, supported } => {
+                let has = |list: &[String], word: &str| list.iter().any(|one| one.eq_ignore_ascii_case(word));
+                let said = code.map(|_| (has(&allow, "REFER"), has(&supported, "replaces")));
+                self.on_pong(ping, said, now);
+            }
+        }
+    }
+
+    /// A desk says what it can do.
+    fn learn_from_answer(&mut self, dialog: DialogId, now: Instant) {
+        let Some((leg, Role::Desk)) = self.leg_of(dialog) else { return };
+        let name = self.calls.get(&leg.call).and_then(|entry| entry.call.leg(leg)).map(|leg| leg.name.clone());
+        let refer = self.endpoint.remote_allows(dialog, &Method::Refer);
+        let replaces = self.endpoint.remote_supports(dialog, "replaces");
+        if let Some(name) = name {
+            self.capabilities.on_advertised((PeerKind::Desk, &name), refer, replaces, "answer", now);
         }
     }
 

@@ -2,6 +2,7 @@
 //! needs it. Said, not acted upon: a telephone that does not answer OPTIONS may still answer a call.
 
 use super::{Switchboard, TimerName};
+use crate::capability::PeerKind;
 use crate::config::{BotReach, SwitchboardConfig};
 use call_model::{Instant, Party, TraceKind};
 use core::net::SocketAddr;
@@ -77,10 +78,15 @@ impl Switchboard {
     }
 
     /// Any final answer is a sign of life, even 405.
-    pub(super) fn on_pong(&mut self, ping: PingId, alive: bool, now: Instant) {
+    pub(super) fn on_pong(&mut self, ping: PingId, said: Option<(bool, bool)>, now: Instant) {
+        let alive = said.is_some();
         let Some(peer) = self.health.asked.remove(&ping).and_then(|index| self.health.peers.get_mut(index)) else {
             return;
         };
+        if let (Party::Desk, Some((refer, replaces))) = (peer.about, said) {
+            let desk = (PeerKind::Desk, peer.name.as_str());
+            self.capabilities.on_advertised(desk, refer, replaces, "answer to OPTIONS", now);
+        }
         peer.against = if alive == peer.up { 0 } else { peer.against + 1 };
         if peer.against < if peer.up { LOSSES } else { WINS } {
             return;

@@ -2,6 +2,7 @@
 
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
+use crate::capability::PeerKind;
 use crate::config::{Route, Trunk};
 use crate::invite::ANONYMOUS;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
@@ -111,7 +112,8 @@ impl Switchboard {
     ) -> About {
         let identity = identity(request);
         let supported = |tag: &str| request.supported().iter().any(|have| have.eq_ignore_ascii_case(tag));
-        let refused = self.no_refer.get(&trunk.name).is_some_and(|until| *until > now);
+        let known = (PeerKind::Trunk, trunk.name.as_str());
+        self.capabilities.on_advertised(known, allows_refer(request), supported("replaces"), "INVITE", now);
         About {
             id: self.ids.call_id(),
             session_id: session_id(request).unwrap_or_else(|| self.ids.hex(32)),
@@ -125,7 +127,6 @@ impl Switchboard {
             codecs,
             control_token: Secret::new(self.ids.hex(32)),
             release: trunk.release,
-            can_refer: !refused && allows_refer(request) && supported("replaces"),
         }
     }
 }

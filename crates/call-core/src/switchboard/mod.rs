@@ -9,6 +9,7 @@ mod replacing;
 mod requests;
 
 use crate::call::{Call, CallOutput, World};
+use crate::capability::{Capabilities, CapabilityView};
 use crate::config::SwitchboardConfig;
 use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
@@ -129,8 +130,7 @@ pub struct Switchboard {
     referrals: BTreeMap<ReferralId, referrals::Referred>,
     /// Handoffs that were asked for under a name, oldest first.
     requests: VecDeque<(CallId, HandoffRequest, HandoffId)>,
-    /// Trunks that refused REFER by policy, and until when they are not asked again.
-    no_refer: BTreeMap<String, Instant>,
+    capabilities: Capabilities,
     ports: PortPool,
     seats: Seats,
     draining: bool,
@@ -165,8 +165,6 @@ struct Link {
 
 /// How long what is heard of a finished dialog is still shown with its leg.
 const REMEMBER: Duration = Duration::from_secs(40);
-/// How long a trunk that refused REFER by policy is not asked again (standards §2).
-const NO_REFER: Duration = Duration::from_secs(24 * 3600);
 
 impl Switchboard {
     /// A switchboard without calls.
@@ -192,7 +190,7 @@ impl Switchboard {
             handoffs: BTreeMap::new(),
             referrals: BTreeMap::new(),
             requests: VecDeque::new(),
-            no_refer: BTreeMap::new(),
+            capabilities: Capabilities::new(&config),
             ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
             seats: Seats::new(&config),
             draining: false,
@@ -356,6 +354,11 @@ impl Switchboard {
         })
     }
 
+    /// What is known of every trunk's and desk's abilities, and how we know.
+    pub fn capabilities(&self, now: Instant) -> Vec<CapabilityView> {
+        self.capabilities.views(now)
+    }
+
     /// Calls that are up; cheaper than counting [`Self::calls`].
     pub fn call_count(&self) -> usize {
         self.calls.len()
@@ -429,7 +432,14 @@ impl Switchboard {
     ) -> Option<R> {
         let mut entry = self.calls.remove(&id)?;
         let config = Arc::clone(&self.config);
-        let mut world = World { config: &config, seats: &mut self.seats, ids: &mut self.ids, wall: self.wall, now };
+        let mut world = World {
+            config: &config,
+            seats: &mut self.seats,
+            capabilities: &mut self.capabilities,
+            ids: &mut self.ids,
+            wall: self.wall,
+            now,
+        };
         let call = &mut entry.call;
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| act(call, &mut world))).ok();
         if result.is_none() {
@@ -467,14 +477,7 @@ impl Switchboard {
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
             CallOutput::Referral { id, answer } => self.answer_referral(id, answer, now),
             CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
-            CallOutput::Trace(kind) => {
-                if let TraceKind::Release { what, status: Some(403 | 405 | 420 | 501 | 603) } = &kind
-                    && what == "REFER refused"
-                {
-                    self.no_refer.insert(call.about.trunk.clone(), now + NO_REFER);
-                }
-                self.trace(Some(call.about.id), kind, now);
-            }
+            CallOutput::Trace(kind) => self.trace(Some(call.about.id), kind, now),
         }
     }
 

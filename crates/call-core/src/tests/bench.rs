@@ -1,11 +1,12 @@
 //! A call on a bench: legs instead of SIP, a clock that is turned by hand, and a log in words.
 
 use crate::call::{About, Call, CallOutput, World};
+use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses,
-    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo,
+    SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, Direction, FactKind, HandoffId, IdSource,
@@ -22,6 +23,7 @@ pub(super) struct Bench {
     pub(super) config: SwitchboardConfig,
     pub(super) call: Call,
     seats: Seats,
+    pub(super) capabilities: Capabilities,
     ids: IdSource,
     pub(super) now: Instant,
     log: Vec<String>,
@@ -32,7 +34,7 @@ pub(super) struct Bench {
     feedback: VecDeque<(LegId, LegEvent)>,
 }
 
-pub(super) fn config() -> SwitchboardConfig {
+pub(crate) fn config() -> SwitchboardConfig {
     let ip = "127.0.0.1".parse().expect("an address");
     let at = |port| core::net::SocketAddr::new(ip, port);
     let desk = |name: &str, port| Desk {
@@ -49,6 +51,7 @@ pub(super) fn config() -> SwitchboardConfig {
         replaces_from: Vec::new(),
         multipart: false,
         profile: std::sync::Arc::default(),
+        abilities: Abilities::default(),
         allowed_media: Vec::new(),
     };
     let bot = |name: &str, reach| Bot {
@@ -66,6 +69,7 @@ pub(super) fn config() -> SwitchboardConfig {
         name: "trunk".to_owned(),
         addresses: vec![(ip, 32)],
         release: Release::Auto,
+        abilities: Abilities::default(),
         allowed_media: Vec::new(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
     };
@@ -123,11 +127,11 @@ impl Bench {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             control_token: Secret::new("token"),
             release,
-            can_refer,
         };
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
             seats: Seats::new(&config),
+            capabilities: Capabilities::new(&config),
             call: Call::new(about, engine),
             config,
             ids: IdSource::from_u64(1),
@@ -138,6 +142,9 @@ impl Bench {
             confirm: true,
             feedback: VecDeque::new(),
         };
+        if can_refer {
+            bench.capabilities.on_advertised((PeerKind::Trunk, "trunk"), true, true, "INVITE", Instant::ZERO);
+        }
         bench.act(Call::begin);
         bench
     }
@@ -289,6 +296,7 @@ impl Bench {
         let mut world = World {
             config: &self.config,
             seats: &mut self.seats,
+            capabilities: &mut self.capabilities,
             ids: &mut self.ids,
             wall: WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 },
             now: self.now,
@@ -325,6 +333,7 @@ impl Bench {
                         format!("hang up {name}: {text}")
                     }
                     LegCommand::Refer { consult, .. } => format!("refer {name} to {}", self.name(consult)),
+                    LegCommand::GiveUpRefer => format!("give up refer on {name}"),
                     LegCommand::Probe => format!("probe {name}"),
                 }
             }
@@ -360,6 +369,9 @@ impl Bench {
                 },
                 TraceKind::HandoffEnded { outcome, stage, sip, .. } => {
                     format!("handoff {outcome} at {stage}{}", sip.map_or(String::new(), |sip| format!(" ({sip})")))
+                }
+                TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
+                    format!("early drop at {desk} by {by} after {} s: {cause}", after.as_secs())
                 }
                 TraceKind::LegEnded { role, cause, .. } => format!("{role} leg ended: {cause}"),
                 TraceKind::Ended { cause } => format!("call ended: {cause}"),

@@ -173,6 +173,7 @@ fn when_the_human_hangs_up_the_bot_comes_back() {
     call.hangs_up(2);
     call.expect(&[
         "desk leg ended: desk hung_up",
+        "early drop at anna by desk after 0 s: hung up",
         "pop retracted anna: the conversation is over",
         "Joined -> Recovering",
         "caller hears Music",

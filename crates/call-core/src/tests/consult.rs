@@ -51,6 +51,7 @@ fn handed_over_and_accepted_by_key() {
     call.hangs_up(0);
     call.expect(&[
         "caller leg ended: caller hung_up",
+        "early drop at anna by caller after 0 s: hung up",
         "pop retracted anna: the caller hung up",
         "hang up anna: Caller hung up",
         "desk leg ended: caller hung_up",

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
-    AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Output, Pattern, Release, Route, RouteTo, SipAddresses,
-    Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Output, Pattern, Release, Route, RouteTo,
+    SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, IdSource, Instant, LocalMedia, MediaCommand,
@@ -537,6 +537,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         replaces_from: Vec::new(),
         multipart: plan.multipart,
         profile: Arc::default(),
+        abilities: Abilities::default(),
         allowed_media: Vec::new(),
     };
     SwitchboardConfig {
@@ -544,6 +545,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             name: "trunk".to_owned(),
             addresses: vec![(CALLER.ip(), 32)],
             release: plan.release,
+            abilities: Abilities::default(),
             allowed_media: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
         }],

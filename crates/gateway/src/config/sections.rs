@@ -5,8 +5,8 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
 use call_core::{
-    AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, OnBotClose, OnBotRefusal, Profile, Release,
-    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, OnBotClose, OnBotRefusal,
+    Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -201,10 +201,32 @@ fn trunk(mut section: Section) -> Option<Trunk> {
         "refer" => Ok(Release::Refer),
         _ => Err(format!("`{text}` is not known: auto, stay or refer")),
     });
+    let abilities = abilities(&mut section);
+    let release = release.unwrap_or_default();
+    if release == Release::Refer && (abilities.refer == Manual::No || abilities.replaces == Manual::No) {
+        section.complain(
+            "release",
+            "is \"refer\" for a trunk that cannot, as refer or replaces says: one of them is wrong",
+        );
+    }
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     section.finish();
-    Some(Trunk { name: name?, addresses: addresses?, release: release.unwrap_or_default(), allowed_media, codecs })
+    Some(Trunk { name: name?, addresses: addresses?, release, abilities, allowed_media, codecs })
+}
+
+/// What the operator knows of a peer, where it is not to be learned.
+fn abilities(section: &mut Section) -> Abilities {
+    let mut one = |key| {
+        let word = section.text(key, |text| match text {
+            "learn" => Ok(Manual::Learn),
+            "yes" => Ok(Manual::Yes),
+            "no" => Ok(Manual::No),
+            _ => Err(format!("`{text}` is not known: learn, yes or no")),
+        });
+        word.unwrap_or_default()
+    };
+    Abilities { refer: one("refer"), replaces: one("replaces") }
 }
 
 fn bot(mut section: Section) -> Option<Bot> {
@@ -273,6 +295,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         let what = format!("the profile {} says that it refuses a second part: take it out", profile.name);
         section.complain("multipart", what);
     }
+    let abilities = abilities(&mut section);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     section.finish();
     let (name, target) = (name?, target?);
@@ -291,6 +314,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         replaces_from,
         multipart,
         profile: Arc::new(profile),
+        abilities,
         allowed_media,
     };
     Some((desk, login))
@@ -545,9 +569,9 @@ fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
     let mut out = Vec::new();
     for trunk in board.trunks.iter().filter(|trunk| trunk.release != Release::Stay) {
         out.push(format!(
-            "trunk {}: after a handoff Warmline leaves the path by REFER when the trunk takes it. From then on there is \
-             no early-drop watchdog, no hand-back and no recovery to the bot for that call, and no quality figures. \
-             release = \"stay\" keeps them",
+            "trunk {}: after a proven handoff Warmline leaves the path by REFER where trunk or contact centre is known to \
+             take it. From then on that call has no early-drop watchdog, no hand-back, no re-transfer, no recovery to \
+             the bot when the human's line drops, no hold music and no quality figures. release = \"stay\" keeps them",
             trunk.name
         ));
     }

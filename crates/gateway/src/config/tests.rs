@@ -86,6 +86,7 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         name = "a b"
         addresses = ["carrier.example"]
         release = "maybe"
+        refer = "perhaps"
         [[bots]]
         name = "b"
         [[desks]]
@@ -110,6 +111,7 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         "trunks[0].name",
         "trunks[0].addresses[0]",
         "trunks[0].release",
+        "trunks[0].refer",
         "bots[0].sip",
         "desks[0].sip",
         "routes[0].dialled",
@@ -117,6 +119,16 @@ fn every_complaint_is_listed_at_once_with_its_path() {
     ] {
         assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{path} missing in {complaints:#?}");
     }
+}
+
+#[test]
+fn a_trunk_that_must_refer_and_cannot_is_a_contradiction() {
+    let text = SMALL.replace("[[trunks]]", "[[trunks]]\nrelease = \"refer\"\nreplaces = \"no\"");
+    let complaints = checked(&text).expect_err("which is it?");
+    assert!(complaints.iter().any(|complaint| complaint.starts_with("trunks[0].release")), "{complaints:?}");
+    let text = SMALL.replace("[[trunks]]", "[[trunks]]\nrefer = \"yes\"");
+    let settings = checked(&text).expect("a known ability");
+    assert_eq!(settings.switchboard.trunks[0].abilities.refer, call_core::Manual::Yes);
 }
 
 #[test]
