@@ -76,6 +76,8 @@ const PROOF: Duration = Duration::from_secs(1);
 const MEASURE: Duration = Duration::from_millis(100);
 /// Whoever was not heard for so long sends nothing here.
 const STOPPED: Duration = Duration::from_millis(500);
+/// While the caller's audio goes elsewhere, or nowhere, proof has so much longer; then somebody is fetched after all.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Who matched the Replaces has hung up by then.
 const REPLACED_BYE: Duration = Duration::from_secs(4);
 /// Above every deadline of the SIP side but timer N and the result time: 32 s + 32 s and some.
@@ -345,8 +347,7 @@ impl Call {
         let Some((desk, sip_call_id)) = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone()) else { return };
         let handoff = package.id;
         self.pop(PopUpdate::Offered { desk: desk.clone(), sip_call_id, package: Box::new(package) });
-        self.pop(PopUpdate::Joined { desk: desk.clone(), handoff });
-        self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
+        self.pop(PopUpdate::Joined { desk, handoff });
         self.trace_pop("offered");
     }
 }
@@ -430,7 +431,7 @@ impl Call {
             }
             Audio::Asked if stopped => {
                 self.trace_release("the caller's audio has gone too: waiting for proof", None);
-                let until = world.now + world.config.timers.refer_result_timeout;
+                let until = world.now + PATIENCE;
                 let step = ReleaseStep::DeskLeft { until, replaced, audio: Audio::Stopped };
                 self.phase = Phase::Releasing { leg, by, step };
             }
@@ -481,6 +482,13 @@ impl Call {
             proven(world, &referee, Ability::Replaces);
         }
         self.trace_release("released", None);
+        // The outcome was told when nobody waited for this any more; the page learns it all the same.
+        if let Some(handoff) = self.handoff.as_ref().filter(|handoff| handoff.finished)
+            && let Some((desk, _)) = handoff.desk.clone()
+        {
+            let handoff = handoff.id;
+            self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
+        }
         self.enter(Phase::Released, world.now);
         let cause = EndCause::new(Party::Gateway, EndReason::Released);
         if by == Method::ReferDesk {

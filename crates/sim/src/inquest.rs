@@ -158,7 +158,9 @@ impl<'a> Inquest<'a> {
         let dead = caller.broken.is_some_and(|broken| broken <= at)
             || caller.unanswered.is_some_and(|since| at.since(since) >= UNANSWERED)
             || unacknowledged;
-        let replaced = caller.notified.iter().any(|(when, status)| *when <= at && matches!(status, 200..=299));
+        let said =
+            |party: &Dialog| party.notified.iter().any(|(when, status)| *when <= at && matches!(status, 200..=299));
+        let replaced = said(caller) || self.desks_of(caller).any(said);
         if dead || replaced || self.did(|did| *did == Did::Ended).any(|when| when <= at) {
             return true;
         }
@@ -259,7 +261,7 @@ impl<'a> Inquest<'a> {
                 self.wrong(pop.at, "a pop was left on the page");
                 continue;
             };
-            let referred = pop.caller.is_some_and(|caller| caller.referred.is_some());
+            let referred = [pop.caller, pop.desk].into_iter().flatten().any(|party| party.referred.is_some());
             let patience = if referred { PROOF } else { AT_ONCE };
             let gone = pop.caller.and_then(|caller| caller.over().or(caller.left()));
             let given_up = pop.desk.and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());

@@ -93,7 +93,7 @@ pub struct Dialog {
     pub bye_out: Option<Instant>,
     /// First REFER the gateway sent.
     pub referred: Option<Instant>,
-    /// What NOTIFY said.
+    /// What NOTIFY said; and 200 for a BYE that says "Replaced".
     pub notified: Vec<(Instant, u16)>,
     /// A request of the gateway that has had no answer, since then.
     pub unanswered: Option<Instant>,
@@ -236,7 +236,10 @@ impl Dialog {
             }
             ("ACK", _) => _ = self.acknowledged.get_or_insert(now),
             ("CANCEL", _) => _ = self.cancelled.get_or_insert(now),
-            ("BYE", true) => _ = self.bye_in.get_or_insert(now),
+            ("BYE", true) => {
+                self.bye_in.get_or_insert(now);
+                self.notified.extend(seen.replaced.then_some((now, 200)));
+            }
             ("BYE", false) => _ = self.bye_out.get_or_insert(now),
             ("NOTIFY", true) => self.notified.extend(seen.notified.map(|status| (now, status))),
             ("REFER", false) => {
@@ -275,6 +278,8 @@ struct Seen<'a> {
     call_id: &'a str,
     of: Option<&'a str>,
     notified: Option<u16>,
+    /// It says that another dialog has taken the place of this one (RFC 3326).
+    replaced: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -285,10 +290,12 @@ impl<'a> Seen<'a> {
         let first = lines.next()?;
         let status = first.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let (mut call_id, mut method, mut of, mut branch) = (None, first.split(' ').next()?, None, "");
+        let mut replaced = false;
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { continue };
             match name {
                 "Call-ID" => call_id = Some(value.trim()),
+                "Reason" => replaced = value.contains("Replaced"),
                 "X-Call-ID" => of = Some(value.trim()),
                 "CSeq" => method = value.trim().split(' ').nth(1)?,
                 "Via" if branch.is_empty() => {
@@ -301,7 +308,7 @@ impl<'a> Seen<'a> {
         let notified = (method == "NOTIFY" && status.is_none())
             .then(|| body.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok())
             .flatten();
-        Some(Self { method, branch, status, call_id: call_id?, of, notified })
+        Some(Self { method, branch, status, call_id: call_id?, of, notified, replaced })
     }
 }
 
