@@ -211,6 +211,8 @@ pub struct Desk {
     pub skills: Vec<String>,
     /// Handoffs it takes at once.
     pub capacity: u16,
+    /// Rung only while its page is open.
+    pub require_page: bool,
     /// Lower is tried first.
     pub priority: u16,
     /// Where an INVITE with `Replaces` (RFC 3891) may come from that takes over a dialog of this desk's. Empty: only from

@@ -31,7 +31,11 @@ impl Seats {
         let rooms = config.desks.iter().map(|desk| (DeskId(desk.name.clone()), room(desk))).collect();
         let desks =
             sorted.iter().map(|desk| routing::Desk { id: DeskId(desk.name.clone()), skills: desk.skills.clone() });
-        Self { desks: Desks::new(desks), rooms }
+        let mut desks = Desks::new(desks);
+        for desk in config.desks.iter().filter(|desk| desk.require_page) {
+            desks.set_presence(&DeskId(desk.name.clone()), Presence::Away, Instant::ZERO);
+        }
+        Self { desks, rooms }
     }
 
     /// The best desk with room, taken in the handoff's name.

@@ -87,3 +87,21 @@ fn a_named_desk_that_fails_is_not_replaced_by_another_and_the_bot_has_the_caller
     let again = town.switchboard.request_handoff(call, None, request, town.now).expect("begins again");
     assert_ne!(first, again);
 }
+
+#[test]
+fn a_desk_that_must_have_its_page_open_is_rung_only_then() {
+    let mut town = Town::new(TownPlan { release: Release::Stay, require_page: true, ..TownPlan::default() });
+    town.call("1000");
+    let call = town.switchboard.calls().last().expect("a call").id;
+    town.switchboard.request_handoff(call, None, to("anna"), town.now).expect("begins");
+    town.wait(Duration::from_secs(1));
+    assert_eq!(town.outcomes(), [HandoffOutcome::NoTarget]);
+    assert!(town.notes().iter().any(|note| note.contains("anna has no page open")), "{:?}", town.notes());
+    let (anna, now) = (DeskId("anna".into()), town.now);
+    assert!(town.switchboard.handle_page(&anna, true, now));
+    town.wait(Duration::from_secs(7));
+    town.switchboard.request_handoff(call, None, to("anna"), town.now).expect("begins");
+    town.wait(Duration::from_secs(2));
+    assert_eq!(town.count_received(DESK, &Method::Invite), 1);
+    assert!(!town.switchboard.handle_page(&DeskId("nobody".into()), true, town.now));
+}

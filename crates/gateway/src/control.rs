@@ -41,6 +41,11 @@ impl Control for GatewayControl {
         self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
     }
 
+    fn desk_page(&self, desk: &DeskId, open: bool) {
+        // Without room the desk's presence stays what it was until the page comes or goes again.
+        self.inbox.try_send(Input::Page { desk: desk.clone(), open });
+    }
+
     fn parse_control(&self, body: &[u8]) -> Result<Vec<FactKind>, String> {
         let text = std::str::from_utf8(body).map_err(|error| format!("body: not UTF-8 ({error})"))?;
         bot_proto::control::parse(text).map_err(|error| error.to_string())

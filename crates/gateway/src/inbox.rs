@@ -33,6 +33,8 @@ pub(crate) enum Input {
     },
     /// Whether a bot's token is that of its call.
     Token { call: CallId, token: Secret, reply: oneshot::Sender<Result<(), HandoffRefused>> },
+    /// The first page of a desk was opened, or its last one is closed.
+    Page { desk: DeskId, open: bool },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
     /// No new calls from now on; tell when nothing is left.

@@ -163,6 +163,9 @@ impl SwitchboardLoop {
             Input::Token { call, token, reply } => {
                 let _ = reply.send(board.check_token(call, Some(token.expose())));
             }
+            Input::Page { desk, open } => guarded("a desk's page", || {
+                board.handle_page(&desk, open, now);
+            }),
             Input::Desk { desk, action, reply } => {
                 let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
                 guarded("a desk's action", || {

@@ -39,6 +39,8 @@ impl Control for Pretend {
         reply
     }
 
+    fn desk_page(&self, _: &DeskId, _: bool) {}
+
     fn parse_control(&self, _: &[u8]) -> Result<Vec<FactKind>, String> {
         Err("there is no call here".into())
     }

@@ -11,6 +11,9 @@ pub trait Control: Send + Sync + 'static {
     /// A human did something on the page of `desk`. The API has checked the desk's token.
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
 
+    /// The first page of the desk was opened, or its last one is closed. Not waited for.
+    fn desk_page(&self, desk: &DeskId, open: bool);
+
     /// Turns the body of `POST /v1/calls/{call}/control` into facts: `bot_proto::control::parse`.
     ///
     /// # Errors

@@ -62,6 +62,8 @@ struct State {
     desks: BTreeMap<DeskId, (Board, watch::Sender<u64>)>,
     book: Book,
     handoffs: Handoffs,
+    /// Open event streams of each desk, and whether it counts as present.
+    pages: BTreeMap<DeskId, (usize, bool)>,
     trace: VecDeque<Traced>,
     /// The number the next trace event gets; the first is 1.
     next_trace: u64,
@@ -95,6 +97,7 @@ impl Hub {
             desks: BTreeMap::new(),
             book: Book::new(config.ended_calls),
             handoffs: Handoffs::default(),
+            pages: BTreeMap::new(),
             trace: VecDeque::new(),
             next_trace: 1,
             tally: Tally::default(),
@@ -219,6 +222,32 @@ impl Hub {
     pub(crate) fn handoff(&self, id: HandoffId) -> Option<(CallId, HandoffStatusShape)> {
         let wall = self.wall();
         self.state().handoffs.get(id).map(|story| (story.call, story.shape(id, &wall)))
+    }
+
+    /// A page of the desk opened its stream; `tell` if that makes it present, while nothing else can change it.
+    pub(crate) fn page_opened(&self, desk: &DeskId, tell: impl FnOnce()) {
+        let mut state = self.state();
+        let (open, present) = state.pages.entry(desk.clone()).or_default();
+        *open += 1;
+        if !core::mem::replace(present, true) {
+            tell();
+        }
+    }
+
+    /// A page of the desk closed its stream.
+    pub(crate) fn page_closed(&self, desk: &DeskId) {
+        if let Some((open, _)) = self.state().pages.get_mut(desk) {
+            *open = open.saturating_sub(1);
+        }
+    }
+
+    /// `tell` if the desk has no page and still counts as present, which then ends.
+    pub(crate) fn if_no_page(&self, desk: &DeskId, tell: impl FnOnce()) {
+        if let Some((0, present)) = self.state().pages.get_mut(desk)
+            && core::mem::take(present)
+        {
+            tell();
+        }
     }
 
     pub(crate) fn watch_trace(&self) -> watch::Receiver<u64> {

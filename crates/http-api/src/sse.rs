@@ -1,6 +1,7 @@
 //! Server-sent events (WHATWG HTML §9.2). Each stream is a position in a ring of the hub.
 
 use crate::board::{DeskEvent, Read};
+use crate::control::Control;
 use crate::hub::{Hub, TraceRead};
 use crate::metrics::Metric;
 use crate::trace_shape::trace_json;
@@ -10,6 +11,7 @@ use call_model::{CallId, DeskId};
 use futures_util::stream::{self, Stream};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -44,6 +46,36 @@ impl Drop for Counted {
     }
 }
 
+/// A page that reconnects after so long was never away.
+const RECONNECT: Duration = Duration::from_secs(3);
+
+/// A page that is open for as long as this lives.
+pub(crate) struct Present {
+    hub: Hub,
+    control: Arc<dyn Control>,
+    desk: DeskId,
+}
+
+impl Present {
+    pub(crate) fn new(hub: &Hub, control: &Arc<dyn Control>, desk: &DeskId) -> Self {
+        hub.page_opened(desk, || control.desk_page(desk, true));
+        Self { hub: hub.clone(), control: Arc::clone(control), desk: desk.clone() }
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.hub.page_closed(&self.desk);
+        let (hub, control, desk) = (self.hub.clone(), Arc::clone(&self.control), self.desk.clone());
+        // Without a runtime the process is ending, and presence with it.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            tokio::time::sleep(RECONNECT).await;
+            hub.if_no_page(&desk, || control.desk_page(&desk, false));
+        });
+    }
+}
+
 /// `Last-Event-ID`: our boot and the number of the event. Nothing when it is not one of this run's.
 pub(crate) fn position(hub: &Hub, headers: &HeaderMap) -> Option<u64> {
     let id = headers.get("last-event-id")?.to_str().ok()?;
@@ -59,6 +91,7 @@ struct DeskReader {
     changed: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     _counted: Counted,
+    _present: Present,
 }
 
 /// The events of one desk, strictly after `position`; a snapshot first when there is no usable position.
@@ -66,11 +99,12 @@ pub(crate) fn desk_stream(
     hub: &Hub,
     desk: DeskId,
     position: Option<u64>,
-    counted: Counted,
+    (counted, present): (Counted, Present),
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let (changed, closing) = (hub.watch_desk(&desk), hub.closing());
     let hub = hub.clone();
-    let reader = DeskReader { hub, desk, position, ready: VecDeque::new(), changed, closing, _counted: counted };
+    let ready = VecDeque::new();
+    let reader = DeskReader { hub, desk, position, ready, changed, closing, _counted: counted, _present: present };
     sse(stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         let id = format!("{}-{}", reader.hub.boot(), event.seq);

@@ -378,3 +378,19 @@ async fn sign_in_tells_the_name_to_show() {
     assert_eq!(world.get("/v1/desks/anna", TOKEN).await.json()["display"], "Desk of anna");
     assert_eq!(world.get("/v1/desks/anna", "ben-token").await.status, 401);
 }
+
+#[tokio::test]
+async fn a_desk_is_present_while_a_page_of_it_is_open() {
+    let world = world().await;
+    let mut told = world.control.pages.subscribe();
+    let open = world.events("/v1/desks/anna/events", "anna-token", None).await;
+    told.wait_for(|pages| *pages == [("anna".to_owned(), true)]).await.unwrap();
+    // A second page, and the end of the first: nobody came, nobody went.
+    let second = world.events("/v1/desks/anna/events", "anna-token", None).await;
+    drop(open);
+    drop(second);
+    let patience = std::time::Duration::from_secs(60);
+    let gone = told.wait_for(|pages| pages.last() == Some(&("anna".to_owned(), false)));
+    tokio::time::timeout(patience, gone).await.expect("told in time").unwrap();
+    assert_eq!(*world.control.pages.borrow(), [("anna".to_owned(), true), ("anna".to_owned(), false)]);
+}

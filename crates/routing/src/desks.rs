@@ -25,7 +25,7 @@ pub enum Presence {
     Unknown,
     /// A page is open and ready.
     Available,
-    /// The human said not now. Never rung.
+    /// Nobody is there: no page is open at a desk that must have one. Never rung.
     Away,
 }
 
@@ -220,7 +220,7 @@ impl Seat {
             parts.push(format!("takes {}", skill.unwrap_or(wanted.trigger.as_str())));
         }
         parts.push(match (self.presence, self.since) {
-            (Presence::Available, Some(since)) => format!("present for {} s", now.since(since).as_secs()),
+            (Presence::Available, Some(since)) => format!("page open for {} s", now.since(since).as_secs()),
             _ => "presence not known".to_owned(),
         });
         if let Some(freed) = self.freed {
@@ -237,7 +237,7 @@ impl Seat {
         let why = match self.taken {
             _ if exclude.contains(&self.desk.id) => "was tried".to_owned(),
             Some(_) => "has a caller".to_owned(),
-            None if self.presence == Presence::Away => "is away".to_owned(),
+            None if self.presence == Presence::Away => "has no page open".to_owned(),
             None if wanted.desk.as_ref().is_some_and(|desk| *desk != self.desk.id) => "was not asked for".to_owned(),
             None if !self.fits(wanted) => format!("does not take {}", wanted.skill.as_deref().unwrap_or_default()),
             None => "is free".to_owned(),
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
         desks.set_presence(&id("ben"), Presence::Away, NOW);
         assert_eq!(desks.choose(&ben, &[], NOW), None);
-        assert_eq!(desks.why_none(&ben, &[]), "anna was not asked for, ben is away");
+        assert_eq!(desks.why_none(&ben, &[]), "anna was not asked for, ben has no page open");
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
         let mut desks = desks(["anna", "ben"]);
         desks.set_presence(&id("ben"), Presence::Available, Instant::from_millis(18_000));
         let choice = desks.choose(&asked(), &[], NOW);
-        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", "present for 42 s, first of 2 free"));
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", "page open for 42 s, first of 2 free"));
     }
 
     #[test]
@@ -313,7 +313,7 @@ mod tests {
         );
         let tried = [id("anna"), id("cleo")];
         assert_eq!(desks.choose(&asked(), &tried, NOW), None);
-        assert_eq!(desks.why_none(&asked(), &tried), "anna was tried, ben is away, cleo was tried");
+        assert_eq!(desks.why_none(&asked(), &tried), "anna was tried, ben has no page open, cleo was tried");
     }
 
     #[test]

@@ -236,6 +236,7 @@ impl Setup {
             codecs: both.clone(),
             skills: vec![],
             capacity: 1,
+            require_page: false,
             priority: index as u16,
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,

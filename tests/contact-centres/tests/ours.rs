@@ -22,6 +22,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         codecs: vec![Codec::Pcmu],
         skills: vec![],
         capacity: 1,
+        require_page: false,
         priority: 0,
         replaces_from: vec![],
         multipart: true,

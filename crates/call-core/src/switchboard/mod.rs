@@ -286,7 +286,19 @@ impl Switchboard {
         result.unwrap_or(Err(DeskRefused::NotYours))
     }
 
-    /// A human came to a desk (its page is open), went, or is no longer known of. False: no such desk.
+    /// The desk's page was opened, or the last one was closed. A desk without a page may still have a human at its
+    /// telephone, unless the operator says otherwise. False: no such desk.
+    pub fn handle_page(&mut self, desk: &DeskId, open: bool, now: Instant) -> bool {
+        let required = self.config.desk(&desk.0).is_some_and(|desk| desk.require_page);
+        let presence = match (open, required) {
+            (true, _) => Presence::Available,
+            (false, true) => Presence::Away,
+            (false, false) => Presence::Unknown,
+        };
+        self.handle_presence(desk, presence, now)
+    }
+
+    /// A human came to a desk, went, or is no longer known of. False: no such desk.
     pub fn handle_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
         self.seats.set_presence(desk, presence, now)
     }

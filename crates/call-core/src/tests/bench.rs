@@ -47,6 +47,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         skills: Vec::new(),
         capacity: 1,
+        require_page: false,
         priority: 10,
         replaces_from: Vec::new(),
         multipart: false,

@@ -64,7 +64,7 @@ fn get_upset(s: &mut Story) {
 }
 
 fn consult(s: &mut Story) {
-    let because = "present for 42 s, first of 2 free".to_owned();
+    let because = "page open for 42 s, first of 2 free".to_owned();
     s.add(17_000, TraceKind::Routed { handoff: HANDOFF, desk: desk(), because });
     s.pop(17_000, "offered");
     s.state(17_000, TransferState::WithBot, TransferState::Consulting);

@@ -289,6 +289,10 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
     let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
+    let require_page = section.flag("require_page", false);
+    if require_page && page_token.is_none() {
+        section.complain("require_page", "needs page_token, or the desk would never be rung".to_owned());
+    }
     let replaces_from = section.list("replaces_from", network).unwrap_or_default();
     let multipart = section.flag("multipart", false);
     if multipart && !profile.multipart {
@@ -311,6 +315,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         skills,
         capacity: as_u16(capacity),
         priority: as_u16(priority),
+        require_page,
         replaces_from,
         multipart,
         profile: Arc::new(profile),

@@ -40,7 +40,8 @@ async fn events(State(api): State<Api>, Path(desk): Path<String>, headers: Heade
     let desk = guard::desk(&api, &desk, &headers)?;
     let counted = sse::Counted::new(&api.hub, Metric::DeskStreams).ok_or_else(ApiError::busy)?;
     let position = sse::position(&api.hub, &headers);
-    Ok(sse::desk_stream(&api.hub, desk, position, counted).into_response())
+    let present = sse::Present::new(&api.hub, &api.control, &desk);
+    Ok(sse::desk_stream(&api.hub, desk, position, (counted, present)).into_response())
 }
 
 /// `POST .../ack`: the page shows the pop.

@@ -23,6 +23,7 @@ pub(crate) const CALL_TOKEN: &str = "the-call's-own";
 pub(crate) struct Recorder {
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
+    pub(crate) pages: tokio::sync::watch::Sender<Vec<(String, bool)>>,
     pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
@@ -38,6 +39,10 @@ impl Control for Recorder {
             let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         }
         reply
+    }
+
+    fn desk_page(&self, desk: &DeskId, open: bool) {
+        self.pages.send_modify(|pages| pages.push((desk.0.clone(), open)));
     }
 
     fn parse_control(&self, body: &[u8]) -> Result<Vec<FactKind>, String> {
