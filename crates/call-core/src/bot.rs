@@ -9,11 +9,38 @@ use crate::join::HUMAN_GONE;
 use crate::leg::{Dial, LegCommand, LegEvent, LegState};
 use crate::transfer::{Phase, Recovery};
 use call_model::{
-    Because, BotCommand, Decision, EndCause, EndReason, FactKind, Layer, LegId, MediaCommand, Party, Prompt, Role,
-    Trigger, Urgency,
+    Because, BotCommand, BotEvent, Decision, EndCause, EndReason, FactKind, Layer, LegId, MediaCommand, Party, Prompt,
+    Role, Trigger, Urgency,
 };
 
 impl Call {
+    /// Something happened to a bot that is reached by WebSocket.
+    pub(crate) fn handle_bot(&mut self, id: LegId, event: BotEvent, world: &mut World<'_>) {
+        let Some(leg) = self.leg(id).filter(|leg| leg.role == Role::Bot && leg.stream) else { return };
+        let ending = leg.state == LegState::Ending;
+        match event {
+            BotEvent::Fact(kind) => return self.observe(kind, world),
+            BotEvent::Up if !ending => {
+                if let Some(leg) = self.leg_mut(id) {
+                    leg.state = LegState::Up;
+                }
+                self.note(Party::Bot, "its stream is up".to_owned());
+                self.on_bot(id, LegEvent::Answered { media: None }, world);
+            }
+            BotEvent::Up => {}
+            BotEvent::Finished | BotEvent::Down { .. } if ending => {}
+            BotEvent::Finished => {
+                self.remove_leg(id, EndCause::new(Party::Bot, EndReason::Finished));
+                self.bot_gone(id, true, "the bot closed the stream", world);
+            }
+            BotEvent::Down { why } => {
+                self.remove_leg(id, EndCause::new(Party::Bot, EndReason::Unreachable));
+                self.bot_gone(id, false, &why, world);
+            }
+        }
+        self.settle();
+    }
+
     /// Dials the bot of the route.
     pub(crate) fn dial_bot(&mut self, world: &mut World<'_>) {
         let Some(bot) = self.bot_config(world) else {

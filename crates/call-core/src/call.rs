@@ -13,8 +13,8 @@ use crate::release::{Loose, Unproven};
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
-    BotCommand, BotEvent, BotUpdate, CallId, Codec, Decision, EndCause, Fact, FactKind, IdSource, Instant, LegId,
-    MediaCommand, MediaEvent, Party, PopUpdate, Prompt, Redacted, Role, Secret, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, Fact, FactKind, IdSource, Instant, LegId, MediaCommand,
+    MediaEvent, Party, PopUpdate, Prompt, Redacted, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -84,12 +84,14 @@ pub(crate) struct Call {
     pub(crate) digits: LoneDigits,
     /// What is being played to the caller, and when to stop waiting for its end.
     pub(crate) prompt: Option<(Prompt, Instant)>,
+    /// The human hung up and another one is being fetched: should none be found, the bot is dialled again, else this.
+    pub(crate) after_human: Option<EndCause>,
     /// A decision taken while there was nobody to hand over yet.
     pub(crate) waiting: Option<Decision>,
     pub(crate) tapped: bool,
     pub(crate) ending: Option<EndCause>,
     /// A desk that hears why nobody is there, until then.
-    pub(crate) farewell: Option<(LegId, Instant)>,
+    pub(crate) farewell: Vec<(LegId, Instant)>,
     /// Legs that have not confirmed their end by then are forgotten.
     pub(crate) forget_at: Option<Instant>,
     /// When a caller who waits with music hears that somebody is still being sought.
@@ -135,9 +137,10 @@ impl Call {
             digits: LoneDigits::default(),
             prompt: None,
             waiting: None,
+            after_human: None,
             tapped: false,
             ending: None,
-            farewell: None,
+            farewell: Vec::new(),
             forget_at: None,
             company_at: None,
             probed: None,
@@ -202,6 +205,7 @@ impl Call {
                     self.take_media(id, *media);
                 }
             }
+            LegEvent::Answered { media: Some(media) } if leg.take_late => self.on_late_answer(id, *media, world),
             LegEvent::MediaChanged { media } if leg.state != LegState::Ending => self.take_media(id, *media),
             _ => {}
         }
@@ -259,33 +263,6 @@ impl Call {
         self.settle();
     }
 
-    /// Something happened to a bot that is reached by WebSocket.
-    pub(crate) fn handle_bot(&mut self, id: LegId, event: BotEvent, world: &mut World<'_>) {
-        let Some(leg) = self.leg(id).filter(|leg| leg.role == Role::Bot && leg.stream) else { return };
-        let ending = leg.state == LegState::Ending;
-        match event {
-            BotEvent::Fact(kind) => return self.observe(kind, world),
-            BotEvent::Up if !ending => {
-                if let Some(leg) = self.leg_mut(id) {
-                    leg.state = LegState::Up;
-                }
-                self.note(Party::Bot, "its stream is up".to_owned());
-                self.on_bot(id, LegEvent::Answered { media: None }, world);
-            }
-            BotEvent::Up => {}
-            BotEvent::Finished | BotEvent::Down { .. } if ending => {}
-            BotEvent::Finished => {
-                self.remove_leg(id, EndCause::new(Party::Bot, call_model::EndReason::Finished));
-                self.bot_gone(id, true, "the bot closed the stream", world);
-            }
-            BotEvent::Down { why } => {
-                self.remove_leg(id, EndCause::new(Party::Bot, call_model::EndReason::Unreachable));
-                self.bot_gone(id, false, &why, world);
-            }
-        }
-        self.settle();
-    }
-
     /// Something was observed.
     pub(crate) fn observe(&mut self, kind: FactKind, world: &mut World<'_>) {
         if self.ending.is_some() {
@@ -337,12 +314,13 @@ impl Call {
         if due(self.phase_deadline()) {
             self.on_phase_timeout(world);
         }
+        if due(self.beside_deadline()) {
+            self.on_beside_timeout(world);
+        }
         if due(self.pop_deadline(world.config)) {
             self.amend_pop(world);
         }
-        if due(self.farewell.map(|(_, until)| until)) {
-            self.end_farewell();
-        }
+        self.end_farewells(now);
         if due(self.forget_at) {
             self.forget_legs();
         }
@@ -363,7 +341,8 @@ impl Call {
             self.whisper_deadline(),
             self.phase_deadline(),
             self.pop_deadline(config),
-            self.farewell.map(|(_, until)| until),
+            self.beside_deadline(),
+            self.farewell.iter().map(|(_, until)| *until).min(),
             self.forget_at,
         ]
         .into_iter()
@@ -401,6 +380,7 @@ impl Call {
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
             LegEvent::Unanswered => self.on_caller_unanswered(world),
             LegEvent::Ringing
+            | LegEvent::Queued
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
             | LegEvent::Replaced { .. }
@@ -485,8 +465,8 @@ impl Call {
             self.after_prompt(world);
         }
         self.on_whispered(leg, prompt, world.now);
-        if prompt == Prompt::CallerGone && self.farewell.is_some_and(|(desk, _)| desk == leg) {
-            self.end_farewell();
+        if prompt == Prompt::CallerGone {
+            self.end_farewell(leg);
         }
     }
 
@@ -582,7 +562,7 @@ impl Call {
         self.command(self.caller_id(), LegCommand::Answer { codecs });
     }
 
-    fn take_media(&mut self, id: LegId, media: call_model::RemoteMedia) {
+    pub(crate) fn take_media(&mut self, id: LegId, media: call_model::RemoteMedia) {
         if let Some(leg) = self.leg_mut(id) {
             leg.codec = Some(media.codec);
             leg.direction = media.direction;
@@ -593,7 +573,7 @@ impl Call {
     /// Hangs up a leg; its audio stops now, its end is confirmed later.
     pub(crate) fn hang_up(&mut self, id: LegId, reason: &str, cause: EndCause) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let (state, stream) = (leg.state, leg.stream);
+        let (state, stream, take_late) = (leg.state, leg.stream, leg.take_late);
         leg.cause.get_or_insert(cause);
         leg.state = LegState::Ending;
         match state {
@@ -608,6 +588,10 @@ impl Call {
             LegState::Arriving => {
                 self.command(id, LegCommand::Refuse { status: crate::ending::refusal_status(cause) });
                 self.remove_leg(id, cause);
+            }
+            LegState::Dialling if take_late => {
+                self.command(id, LegCommand::TakeLateAnswer);
+                self.command(id, LegCommand::HangUp { reason: reason.to_owned() });
             }
             LegState::Dialling | LegState::Up => {
                 leg.closed = true;
@@ -681,7 +665,9 @@ impl Call {
         }
         match &self.phase {
             Phase::Offering { until, .. } => Some(*until),
-            Phase::Alerting { give_up_at, .. } => Some(*give_up_at),
+            Phase::Alerting { give_up_at, progress_by, .. } => {
+                Some(progress_by.unwrap_or(*give_up_at).min(*give_up_at))
+            }
             Phase::Accepting { give_up_at, .. } => Some(self.join_by().unwrap_or(*give_up_at)),
             Phase::Joined { release_at, .. } => {
                 [*release_at, self.proof_deadline(), self.trio_deadline()].into_iter().flatten().min()
@@ -694,7 +680,8 @@ impl Call {
     fn on_phase_timeout(&mut self, world: &mut World<'_>) {
         match self.phase {
             Phase::Offering { leg, .. } => self.on_pop_unacknowledged(leg, world),
-            Phase::Alerting { leg, .. } => self.on_ring_timeout(leg, world),
+            Phase::Alerting { leg, give_up_at, .. } if give_up_at <= world.now => self.on_ring_timeout(leg, world),
+            Phase::Alerting { .. } => self.on_no_progress(world),
             Phase::Accepting { leg, .. } => self.on_accept_timeout(leg, world),
             Phase::Joined { .. } => self.on_joined_timeout(world),
             Phase::Releasing { .. } => self.on_release_timeout(world),

@@ -126,6 +126,7 @@ impl Call {
         let until = world.now + world.config.timers.announcement_max;
         let Some(handoff) = self.handoff.as_mut().filter(|handoff| handoff.join_by.is_none()) else { return };
         handoff.join_by = Some(until);
+        self.only_this_desk(world);
         self.note(Party::Gateway, "the join waits for the announcement".to_owned());
         if let Some(desk) = self.leg_mut(leg) {
             desk.whisper = None;

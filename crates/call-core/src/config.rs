@@ -228,6 +228,13 @@ pub struct Desk {
     pub allowed_media: Vec<Network>,
 }
 
+impl Desk {
+    /// Whether several callers may wait behind it: then 183 means that this one does.
+    pub fn is_queue(&self) -> bool {
+        self.accept == AcceptGate::Auto || self.capacity > 1
+    }
+}
+
 /// The proof that a human, not a voicemail, answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AcceptGate {
@@ -251,6 +258,8 @@ pub struct Route {
     pub while_consulting: WhileConsulting,
     /// Who stays, and who may give the caller back.
     pub choreography: Choreography,
+    /// Who has the caller when the human hangs up and the caller does not.
+    pub on_human_gone: OnHumanGone,
 }
 
 /// Who stays after the join, and who may give the caller back.
@@ -325,11 +334,26 @@ pub enum WhileConsulting {
     Music,
 }
 
+/// Who has the caller when the human hangs up and the caller does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnHumanGone {
+    /// The bot again.
+    #[default]
+    Bot,
+    /// The next desk; the bot when there is none.
+    NextDesk,
+}
+
 /// How long things may take. The defaults are those of the design.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timers {
     /// A desk rings at most so long. Default 25 s.
     pub ring_timeout: Duration,
+    /// A desk from which nothing but 100 has come after this is joined by the next one. Default 4 s.
+    pub no_progress: Duration,
+    /// A desk that has put the caller into a queue (182; 183 from a desk that is a queue) has so long from then on.
+    /// Default 120 s.
+    pub queue_timeout: Duration,
     /// A desk that answered has so long to prove that it is human. Default 10 s.
     pub accept_timeout: Duration,
     /// The consult INVITE waits so long for the desk page to show the pop. Default 20 ms.
@@ -361,6 +385,8 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             ring_timeout: Duration::from_secs(25),
+            no_progress: Duration::from_secs(4),
+            queue_timeout: Duration::from_secs(120),
             accept_timeout: Duration::from_secs(10),
             pop_wait: Duration::from_millis(20),
             proof_timeout: Duration::from_secs(10),

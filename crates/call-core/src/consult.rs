@@ -4,7 +4,7 @@ use crate::call::{Call, World, reason};
 use crate::config::{AcceptGate, Desk};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, Role};
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, PopUpdate, Role};
 
 /// The desk leg until the join.
 impl Call {
@@ -14,11 +14,14 @@ impl Call {
         let Some(desk) = world.config.desk(&name) else {
             return self.give_up_desk(leg, HandoffOutcome::Failed, None, "not configured", world);
         };
-        self.enter(Phase::Alerting { leg, give_up_at: world.now + world.config.timers.ring_timeout }, world.now);
-        self.dial_desk(leg, desk);
+        let timers = &world.config.timers;
+        let progress_by = Some(world.now + timers.no_progress);
+        let give_up_at = world.now + timers.ring_timeout;
+        self.enter(Phase::Alerting { leg, give_up_at, progress_by }, world.now);
+        self.dial_desk(leg, desk, false);
     }
 
-    pub(crate) fn dial_desk(&mut self, leg: LegId, desk: &Desk) {
+    pub(crate) fn dial_desk(&mut self, leg: LegId, desk: &Desk, again: bool) {
         let consult = self.handoff.as_ref().and_then(|handoff| {
             let (_, sip_call_id) = handoff.desk.clone()?;
             Some(Consult {
@@ -26,6 +29,7 @@ impl Call {
                 facts: self.facts_of(handoff),
                 plain: handoff.plain,
                 in_place_of: handoff.in_place_of.clone(),
+                again,
             })
         });
         let codecs = self.codecs_for(&desk.codecs);
@@ -47,13 +51,13 @@ impl Call {
         else {
             return self.end(EndCause::new(Party::Gateway, EndReason::NoRoute), world);
         };
-        self.enter(Phase::Alerting { leg, give_up_at: world.now + world.config.timers.ring_timeout }, world.now);
-        self.dial_desk(leg, desk);
+        let give_up_at = world.now + world.config.timers.ring_timeout;
+        self.enter(Phase::Alerting { leg, give_up_at, progress_by: None }, world.now);
+        self.dial_desk(leg, desk, false);
     }
 
     /// The refusal may be about the form of the rich INVITE rather than about the call: once more, plainly
-    /// (standards §2.2), unless the desk's profile made it plain already. The screen pop stays valid, as the `Call-ID`
-    /// does.
+    /// (standards §2.2), unless the desk's profile made it plain already.
     pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent, world: &World<'_>) -> bool {
         let LegEvent::Refused { status: 415 | 420 | 488 } = event else { return false };
         let alerting = matches!(self.phase, Phase::Alerting { leg, .. } if leg == id);
@@ -68,13 +72,20 @@ impl Call {
             return;
         }
         if self.wants_plain_retry(id, &event, world) {
-            return self.retry_plainly(id, world);
+            let same_dialog = matches!(event, LegEvent::Refused { status: 415 | 420 });
+            return self.retry_plainly(id, same_dialog, world);
         }
-        match (self.phase.clone(), event) {
-            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id && self.is_direct() => {
+        if self.on_desk_beside(id, &event, world) {
+            return;
+        }
+        match (self.phase.clone(), event.clone()) {
+            (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id && self.is_direct() => {
                 self.command(self.caller_id(), LegCommand::Ring);
             }
-            (Phase::Alerting { leg, .. }, LegEvent::Ringing) if leg == id => self.report_referrals(180),
+            (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id => {
+                self.report_referrals(180);
+                self.on_progress(event == LegEvent::Queued, world);
+            }
             (Phase::Alerting { leg, .. }, LegEvent::Answered { .. }) if leg == id => self.on_desk_answered(id, world),
             (Phase::Alerting { leg, .. }, LegEvent::Refused { status }) if leg == id => {
                 self.on_desk_refused(status, world);
@@ -102,15 +113,49 @@ impl Call {
         }
     }
 
-    pub(crate) fn retry_plainly(&mut self, id: LegId, world: &mut World<'_>) {
+    /// The phone rings, or the caller stands in a queue: that may take longer, and is nothing the caller is to hear.
+    fn on_progress(&mut self, queued: bool, world: &World<'_>) {
+        let Phase::Alerting { give_up_at, progress_by, .. } = &mut self.phase else { return };
+        *progress_by = None;
+        if queued {
+            let timeout = world.config.timers.queue_timeout;
+            *give_up_at = (*give_up_at).max(world.now + timeout);
+            self.note(Party::Desk, format!("queued; it has {} s from now", timeout.as_secs()));
+        }
+    }
+
+    /// Once more, plainly. After 415 and 420 that is the next request under the same `Call-ID` (RFC 3261 §8.1.3.5);
+    /// after 488 it is another one, of which the screen pop is told.
+    fn retry_plainly(&mut self, id: LegId, same_dialog: bool, world: &mut World<'_>) {
         let Some(name) = self.leg(id).map(|leg| leg.name.clone()) else { return };
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.plain = true;
         }
         self.note(Party::Desk, "refused the rich INVITE; once more with plain headers".to_owned());
-        if let Some(desk) = world.config.desk(&name) {
-            self.dial_desk(id, desk);
+        if !same_dialog {
+            self.rename_desk_leg(world);
         }
+        if let Some(desk) = world.config.desk(&name) {
+            self.dial_desk(id, desk, same_dialog);
+        }
+    }
+
+    fn rename_desk_leg(&mut self, world: &mut World<'_>) {
+        let sip_call_id = self.fresh_call_id(world);
+        let Some(handoff) = self.handoff.as_mut() else { return };
+        let (id, popped) = (handoff.id, handoff.pop.is_some());
+        let Some((desk, old)) = handoff.desk.as_mut() else { return };
+        old.clone_from(&sip_call_id);
+        let desk = desk.clone();
+        if popped {
+            self.pop(PopUpdate::Redialled { desk, handoff: id, sip_call_id });
+            self.trace_pop("redialled");
+        }
+    }
+
+    /// Where a desk's leg shall be found, made before its INVITE leaves.
+    pub(crate) fn fresh_call_id(&self, world: &mut World<'_>) -> String {
+        format!("{}@{}", world.ids.hex(24), world.config.media_ip)
     }
 
     pub(crate) fn on_desk_answered(&mut self, leg: LegId, world: &mut World<'_>) {
@@ -121,6 +166,7 @@ impl Call {
         let give_up_at = world.now + world.config.timers.accept_timeout;
         self.enter(Phase::Accepting { leg, give_up_at }, world.now);
         self.start_whisper(leg, world);
+        self.clear_desk(world);
         let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
         let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
         // Whom a human has talked to already needs no gate.
@@ -142,10 +188,28 @@ impl Call {
         let (outcome, why) = match status {
             486 | 600 => (HandoffOutcome::Busy, "the phone was busy"),
             603 => (HandoffOutcome::Declined, "declined on the phone"),
+            300..=399 => (HandoffOutcome::Failed, "it wanted the caller to be sent elsewhere, which is not done"),
             408 | 480 | 487 => (HandoffOutcome::NoAnswer, "nobody answered"),
             _ => (HandoffOutcome::Failed, "the phone could not be reached"),
         };
+        if matches!(status, 408 | 503) {
+            self.charge_desk(world);
+        }
         self.on_desk_lost(outcome, Some(status), why, world);
+    }
+
+    /// Its phone system did not answer at all.
+    fn charge_desk(&mut self, world: &mut World<'_>) {
+        let desk = self.handoff.as_ref().and_then(|handoff| Some(handoff.desk.clone()?.0));
+        if let Some(text) = desk.and_then(|desk| world.seats.charge(&desk, world.now)) {
+            self.note(Party::Desk, text);
+        }
+    }
+
+    fn clear_desk(&self, world: &mut World<'_>) {
+        if let Some((desk, _)) = self.handoff.as_ref().and_then(|handoff| handoff.desk.as_ref()) {
+            world.seats.clear(desk);
+        }
     }
 
     pub(crate) fn on_ring_timeout(&mut self, leg: LegId, world: &mut World<'_>) {
@@ -172,14 +236,7 @@ impl Call {
         why: &'static str,
         world: &mut World<'_>,
     ) {
-        let (cause, text) = match outcome {
-            HandoffOutcome::NoAnswer => (EndCause::new(Party::Desk, EndReason::TimedOut), reason(408, "No answer")),
-            HandoffOutcome::NotAccepted => {
-                (EndCause::new(Party::Desk, EndReason::TimedOut), reason(480, "Not accepted"))
-            }
-            HandoffOutcome::Declined => (EndCause::new(Party::Desk, EndReason::Refused), reason(603, "Declined")),
-            _ => (EndCause::new(Party::Gateway, EndReason::Fault), reason(500, "Failed")),
-        };
+        let (cause, text) = given_up(outcome);
         #[cfg(feature = "mutations")]
         if mutated!(world.config, TwoHumans) && outcome == HandoffOutcome::NotAccepted {
             self.keep_listening(leg);
@@ -215,11 +272,17 @@ impl Call {
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.last = Some((outcome, stage, sip));
         }
-        self.try_next_desk(world);
+        // A human who may be picking up comes before one who has not been asked.
+        if !self.resume_another(true, world.now) {
+            self.try_next_desk(world);
+        }
     }
 
     /// A key on the desk's phone.
     pub(crate) fn on_desk_key(&mut self, id: LegId, digit: char, world: &mut World<'_>) {
+        if digit == '1' {
+            self.key_beside(id, world);
+        }
         match self.phase {
             Phase::Accepting { leg, .. } if leg == id && digit == '1' && self.join_by().is_none() => {
                 self.note(Party::Desk, "pressed 1".to_owned());
@@ -229,5 +292,15 @@ impl Call {
             Phase::Accepting { leg, .. } if leg == id => self.note(Party::Desk, format!("pressed {digit}")),
             _ => {}
         }
+    }
+}
+
+/// What ends the leg of a desk that did not take the caller, and what its phone is told.
+pub(crate) fn given_up(outcome: HandoffOutcome) -> (EndCause, String) {
+    match outcome {
+        HandoffOutcome::NoAnswer => (EndCause::new(Party::Desk, EndReason::TimedOut), reason(408, "No answer")),
+        HandoffOutcome::NotAccepted => (EndCause::new(Party::Desk, EndReason::TimedOut), reason(480, "Not accepted")),
+        HandoffOutcome::Declined => (EndCause::new(Party::Desk, EndReason::Refused), reason(603, "Declined")),
+        _ => (EndCause::new(Party::Gateway, EndReason::Fault), reason(500, "Failed")),
     }
 }

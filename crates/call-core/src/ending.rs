@@ -3,7 +3,9 @@
 use crate::call::{Call, World, reason};
 use crate::leg::LegState;
 use crate::transfer::Phase;
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, Role, TraceKind};
+use call_model::{
+    EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, RemoteMedia, Role, TraceKind,
+};
 use core::time::Duration;
 
 /// A desk that answered a caller who has gone hears so at most this long.
@@ -31,22 +33,29 @@ impl Call {
             return;
         }
         self.ending = Some(cause);
-        let farewell = match self.phase {
-            Phase::Accepting { leg, .. } if cause.by == Party::Caller => Some(leg),
-            _ => None,
-        };
+        let by_caller = cause.by == Party::Caller;
+        let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
+        let farewell: Vec<LegId> = legs.iter().copied().filter(|leg| by_caller && self.is_accepting(*leg)).collect();
+        for leg in &legs {
+            let take_late = by_caller && self.is_alerting(*leg);
+            if let Some(leg) = self.leg_mut(*leg) {
+                leg.take_late = take_late;
+            }
+        }
+        let text = farewell_header(cause);
+        self.farewell = farewell.into_iter().map(|leg| (leg, world.now + FAREWELL)).collect();
         let (outcome, stage) = self.outcome_at_end(cause);
         self.finish_handoff(outcome, stage, None);
-        self.report_referrals(if cause.by == Party::Caller { 487 } else { 503 });
+        self.report_referrals(if by_caller { 487 } else { 503 });
         self.watch_the_end(cause, world);
-        self.leave_desk(if cause.by == Party::Caller { "the caller hung up" } else { "the call is over" }, world);
+        let why = if by_caller { "the caller hung up" } else { "the call is over" };
+        self.leave_others(why, &text, cause, world);
+        self.leave_desk(why, world);
         self.end_retransfer("the call is over", world);
         self.bot = None;
         self.bot_deadline = None;
         self.prompt = None;
         self.waiting = None;
-        let text = farewell_header(cause);
-        let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for leg in legs {
             let role = self.leg(leg).map(|leg| leg.role);
             if mutated!(world.config, NoCancel) && role == Some(Role::Desk) && self.phase.is_consulting()
@@ -54,9 +63,7 @@ impl Call {
             {
                 continue;
             }
-            if Some(leg) == farewell {
-                self.farewell = Some((leg, world.now + FAREWELL));
-            } else {
+            if !self.farewell.iter().any(|(of, _)| *of == leg) {
                 self.hang_up(leg, &text, cause);
             }
         }
@@ -81,10 +88,30 @@ impl Call {
         }
     }
 
+    /// Somebody picked up after the caller had gone, before the CANCEL arrived: nobody says hello to silence.
+    pub(crate) fn on_late_answer(&mut self, id: LegId, media: RemoteMedia, world: &World<'_>) {
+        if let Some(leg) = self.leg_mut(id) {
+            leg.take_late = false;
+            leg.state = LegState::Up;
+        }
+        self.take_media(id, media);
+        self.farewell.push((id, world.now + FAREWELL));
+        self.note(Party::Desk, "answered after the caller had gone".to_owned());
+    }
+
     /// The desk has heard that the caller is gone.
-    pub(crate) fn end_farewell(&mut self) {
-        if let (Some((leg, _)), Some(cause)) = (self.farewell.take(), self.ending) {
-            self.hang_up(leg, &farewell_header(cause), cause);
+    pub(crate) fn end_farewell(&mut self, desk: LegId) {
+        let Some(place) = self.farewell.iter().position(|(leg, _)| *leg == desk) else { return };
+        self.farewell.remove(place);
+        if let Some(cause) = self.ending {
+            self.hang_up(desk, &farewell_header(cause), cause);
+        }
+    }
+
+    /// Those who have had the time to hear it.
+    pub(crate) fn end_farewells(&mut self, now: Instant) {
+        while let Some((leg, _)) = self.farewell.iter().copied().find(|(_, until)| *until <= now) {
+            self.end_farewell(leg);
         }
     }
 

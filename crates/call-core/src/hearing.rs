@@ -91,7 +91,7 @@ impl Call {
     fn source_for_desk(&self, desk: LegId) -> Selector {
         let caller = Selector::Leg(self.caller_id());
         match &self.phase {
-            _ if self.farewell.is_some_and(|(leg, _)| leg == desk) => Selector::Prompt(Prompt::CallerGone),
+            _ if self.farewell.iter().any(|(leg, _)| *leg == desk) => Selector::Prompt(Prompt::CallerGone),
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => {
                 match self.third() {
                     Some((bot, Trio::Introducing { .. } | Trio::CoPilot { heard: true })) => {

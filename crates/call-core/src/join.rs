@@ -2,11 +2,13 @@
 
 use crate::call::{Call, World};
 use crate::choreography::Announcement;
+use crate::config::OnHumanGone;
 use crate::leg::Leg;
 use crate::referral::outcome_status;
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
-    BotUpdate, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt, TraceKind,
+    BotUpdate, Decision, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt,
+    TraceKind,
 };
 
 /// Whether media has proved that caller and human hear each other.
@@ -26,6 +28,7 @@ pub(crate) enum Proof {
 impl Call {
     /// Caller and human hear each other from here on: a swap of sources, no SIP.
     pub(crate) fn join(&mut self, leg: LegId, world: &mut World<'_>) {
+        self.only_this_desk(world);
         let release = !self.ways_out(leg, world).is_empty();
         let release_at = release.then(|| world.now + world.config.timers.release_after);
         self.enter(Phase::Joined { leg, release_at, release }, world.now);
@@ -143,13 +146,14 @@ impl Call {
         let (outcome, stage, sip) = last.unwrap_or((HandoffOutcome::NoTarget, HandoffStage::Route, None));
         self.finish_handoff(outcome, stage, sip);
         self.handoff = None;
+        let after_human = self.after_human.take();
         if self.undo_retransfer(world) {
             return;
         }
         if self.bot_is_up() {
             self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
-        } else if self.bot_left {
-            let or_else = EndCause::new(Party::Desk, EndReason::Unreachable);
+        } else if self.bot_left || after_human.is_some() {
+            let or_else = after_human.unwrap_or_else(|| EndCause::new(Party::Desk, EndReason::Unreachable));
             self.enter(Phase::Recovering(Recovery::Bot { or_else }), world.now);
             self.settle();
             self.dial_bot(world);
@@ -168,7 +172,7 @@ impl Call {
         self.tell_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() });
     }
 
-    /// The human hung up and the caller did not. Gives the handoff that is over.
+    /// The human hung up and the caller did not. Gives the handoff that is over, unless the next desk goes on with it.
     pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) -> Option<Handoff> {
         let cause = EndCause::new(Party::Desk, EndReason::HungUp);
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
@@ -180,6 +184,12 @@ impl Call {
             self.end(cause, world);
             return None;
         }
+        if self.about.route.on_human_gone == OnHumanGone::NextDesk
+            && let Some(over) = handoff
+        {
+            self.fetch_another_human(over, cause, world);
+            return None;
+        }
         self.enter(Phase::Recovering(Recovery::Bot { or_else: cause }), world.now);
         if self.bot_is_up() {
             self.back_to_bot("human_gone", HUMAN_GONE, world);
@@ -188,6 +198,16 @@ impl Call {
             self.dial_bot(world);
         }
         handoff
+    }
+
+    /// The next desk takes over from the human who hung up; should there be none, the bot.
+    fn fetch_another_human(&mut self, over: Handoff, cause: EndCause, world: &mut World<'_>) {
+        self.after_human = Some(cause);
+        self.enter(Phase::Recovering(Recovery::Human), world.now);
+        self.settle();
+        let (desk, _) = over.desk.unzip();
+        let tried = desk.into_iter().collect();
+        self.start_handoff_to(over.target, tried, Decision { at: world.now, ..over.decision }, world);
     }
 
     /// Nobody is left: tell the caller, then hang up.

@@ -9,6 +9,8 @@ use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteM
 pub(crate) enum LegEvent {
     /// A party we dialled rings.
     Ringing,
+    /// A party we dialled has put the caller into a queue.
+    Queued,
     /// The party we dialled answered, or our own answer to the caller went out (media: unless it made us offer).
     Answered {
         /// What was agreed.
@@ -150,6 +152,8 @@ pub(crate) enum LegCommand {
         /// 4xx-6xx.
         status: u16,
     },
+    /// Should it answer although it is about to be hung up, `Answered` follows after all: somebody is to be told why.
+    TakeLateAnswer,
     /// Hang up, whatever state it is in. `Ended`, `Refused` or `Late` follows.
     HangUp {
         /// The value of a `Reason` header (RFC 3326).
@@ -192,6 +196,8 @@ pub(crate) struct Consult {
     pub(crate) plain: bool,
     /// What it takes the place of.
     pub(crate) in_place_of: Option<InPlaceOf>,
+    /// The one that was refused is repeated: the next request under the same `Call-ID`.
+    pub(crate) again: bool,
 }
 
 /// The small facts about a handoff that SIP may carry.
@@ -242,6 +248,8 @@ pub(crate) struct Leg {
     pub(crate) speaking: bool,
     /// Its RTP has stopped, as far as we know.
     pub(crate) silent: bool,
+    /// Hung up because the caller went: should it answer all the same, it is told.
+    pub(crate) take_late: bool,
     /// Its audio was closed.
     pub(crate) closed: bool,
     /// Why we hung up.
@@ -263,6 +271,7 @@ impl Leg {
             flowing: false,
             speaking: false,
             silent: false,
+            take_late: false,
             closed: false,
             cause: None,
         }

@@ -19,6 +19,7 @@ macro_rules! mutated {
     };
 }
 
+mod beside;
 mod bot;
 mod call;
 mod capability;
@@ -58,7 +59,8 @@ mod tests;
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, Network, OnBotClose,
-    OnBotRefusal, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    OnBotRefusal, OnHumanGone, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;

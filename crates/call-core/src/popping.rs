@@ -15,6 +15,7 @@ impl Call {
 
     /// The package grew.
     pub(crate) fn grow_pop(&mut self, world: &World<'_>) {
+        self.grow_beside();
         if let Some(pop) = self.handoff.as_mut().and_then(|handoff| handoff.pop.as_mut()) {
             pop.note_growth();
             self.amend_pop(world);
@@ -66,6 +67,10 @@ impl Call {
         world: &mut World<'_>,
     ) -> Result<(), DeskRefused> {
         let (DeskAction::Acknowledged(id) | DeskAction::Accepted(id) | DeskAction::Declined(id)) = action;
+        if self.handoff.as_ref().is_some_and(|handoff| handoff.id == *id) && self.page_beside(desk, action, world) {
+            self.settle();
+            return Ok(());
+        }
         let handoff = self.handoff.as_mut().filter(|handoff| handoff.id == *id && handoff.pop.is_some());
         let handoff = handoff.filter(|handoff| handoff.desk.as_ref().is_some_and(|(of, _)| of == desk));
         let Some(handoff) = handoff else { return Err(DeskRefused::NotYours) };

@@ -31,7 +31,7 @@ impl Call {
         let decision = decision(request, world);
         self.trace(TraceKind::Decided(decision.clone()));
         let target = Target { desk: request.desk.clone(), skill: request.skill.clone() };
-        let id = self.start_handoff_to(target, decision, world);
+        let id = self.start_handoff_to(target, Vec::new(), decision, world);
         self.settle();
         Ok(id)
     }

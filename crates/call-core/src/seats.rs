@@ -3,6 +3,7 @@
 
 use crate::config::SwitchboardConfig;
 use call_model::{DeskId, HandoffId, Instant};
+use core::time::Duration;
 use routing::{Choice, Desks, Presence, Wanted};
 use std::collections::BTreeMap;
 
@@ -11,6 +12,32 @@ use std::collections::BTreeMap;
 pub(crate) struct Seats {
     desks: Desks,
     rooms: BTreeMap<DeskId, Room>,
+    health: BTreeMap<DeskId, Health>,
+}
+
+/// What earlier attempts say about a desk's phone system.
+#[derive(Clone, Copy, Debug, Default)]
+struct Health {
+    /// It asked to be left alone until then.
+    rests_until: Option<Instant>,
+    /// Attempts in a row that got no answer at all, and when the last one failed.
+    failures: u8,
+    failed: Option<Instant>,
+}
+
+/// So many attempts in a row without any answer, and a desk is tried last.
+const AILING: u8 = 2;
+/// For so long.
+const AILING_FOR: Duration = Duration::from_secs(60);
+
+impl Health {
+    fn rests(&self, now: Instant) -> bool {
+        self.rests_until.is_some_and(|until| until > now)
+    }
+
+    fn ails(&self, now: Instant) -> bool {
+        self.failures >= AILING && self.failed.is_some_and(|failed| now.since(failed) < AILING_FOR)
+    }
 }
 
 #[derive(Debug)]
@@ -35,7 +62,7 @@ impl Seats {
         for desk in config.desks.iter().filter(|desk| desk.require_page) {
             desks.set_presence(&DeskId(desk.name.clone()), Presence::Away, Instant::ZERO);
         }
-        Self { desks, rooms }
+        Self { desks, rooms, health: BTreeMap::new() }
     }
 
     /// The best desk with room, taken in the handoff's name.
@@ -46,8 +73,8 @@ impl Seats {
         handoff: HandoffId,
         now: Instant,
     ) -> Result<Choice, String> {
-        let Some(choice) = self.desks.choose(wanted, tried, now) else {
-            return Err(self.desks.why_none(wanted, tried));
+        let Some(choice) = self.choose(wanted, tried, now) else {
+            return Err(self.why_none(wanted, tried, now));
         };
         if let Some(room) = self.rooms.get_mut(&choice.desk) {
             room.taken.push(handoff);
@@ -74,7 +101,48 @@ impl Seats {
 
     /// Whether a desk could be taken now.
     pub(crate) fn any(&self, wanted: &Wanted, now: Instant) -> bool {
-        self.desks.choose(wanted, &[], now).is_some()
+        self.choose(wanted, &[], now).is_some()
+    }
+
+    /// The best desk that neither rests nor ails; else the best that does not rest.
+    fn choose(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> Option<Choice> {
+        let without = |unfit: &dyn Fn(&Health) -> bool| {
+            let unfit = self.health.iter().filter(|(_, health)| unfit(health)).map(|(desk, _)| desk.clone());
+            let exclude: Vec<DeskId> = tried.iter().cloned().chain(unfit).collect();
+            let choice = self.desks.choose(wanted, &exclude, now)?;
+            // What it says about desks tried before counts only those of this caller.
+            self.desks.choose(wanted, tried, now).filter(|plain| plain.desk == choice.desk).or(Some(choice))
+        };
+        without(&|health| health.rests(now) || health.ails(now)).or_else(|| without(&|health| health.rests(now)))
+    }
+
+    fn why_none(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> String {
+        let resting = self.health.iter().filter(|(_, health)| health.rests(now));
+        let resting = resting.map(|(desk, _)| format!("; {desk} asked for a rest"));
+        core::iter::once(self.desks.why_none(wanted, tried)).chain(resting).collect()
+    }
+
+    /// The desk's phone system asked to be left alone until then.
+    pub(crate) fn rest(&mut self, desk: &DeskId, until: Instant) {
+        self.health.entry(desk.clone()).or_default().rests_until = Some(until);
+    }
+
+    /// The desk's phone system did not answer at all. What that means for the next callers, when it means something.
+    pub(crate) fn charge(&mut self, desk: &DeskId, now: Instant) -> Option<String> {
+        let health = self.health.entry(desk.clone()).or_default();
+        health.failures = if health.failed.is_some_and(|failed| now.since(failed) < AILING_FOR) {
+            health.failures.saturating_add(1)
+        } else {
+            1
+        };
+        health.failed = Some(now);
+        let (failures, lasts) = (health.failures, AILING_FOR.as_secs());
+        health.ails(now).then(|| format!("{desk} has not answered {failures} times: tried last for {lasts} s"))
+    }
+
+    /// It answers.
+    pub(crate) fn clear(&mut self, desk: &DeskId) {
+        self.health.remove(desk);
     }
 
     /// The handoff no longer needs the desk.

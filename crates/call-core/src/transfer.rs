@@ -1,6 +1,7 @@
 //! From a decision to two people who hear each other: choose a desk, offer the pop, consult, prove that a human
 //! answered, join. Every failure on the way goes to the next desk, and after the last one back to the bot.
 
+use crate::beside::Attempt;
 use crate::call::{Call, World};
 use crate::join::Proof;
 use crate::leg::{InPlaceOf, LegState, ReferralTarget};
@@ -20,7 +21,8 @@ pub(crate) enum Phase {
     /// The pop is offered; the phone does not ring yet.
     Offering { leg: LegId, until: Instant },
     /// The desk is dialled.
-    Alerting { leg: LegId, give_up_at: Instant },
+    /// `progress_by`: by then more than 100 should have come.
+    Alerting { leg: LegId, give_up_at: Instant, progress_by: Option<Instant> },
     /// The desk answered and has yet to prove that it is human.
     Accepting { leg: LegId, give_up_at: Instant },
     /// Caller and human hear each other. `release_at`: when to look whether we may leave.
@@ -93,6 +95,8 @@ pub(crate) struct Handoff {
     pub(crate) join_by: Option<Instant>,
     /// The rich INVITE was refused by this desk.
     pub(crate) plain: bool,
+    /// Desks that are being fetched at the same time.
+    pub(crate) beside: Vec<Attempt>,
     /// How the latest attempt failed.
     pub(crate) last: Option<(HandoffOutcome, HandoffStage, Option<u16>)>,
     /// When the two were joined, while their conversation is watched.
@@ -129,10 +133,17 @@ impl Call {
     }
 
     pub(crate) fn start_handoff(&mut self, decision: Decision, world: &mut World<'_>) {
-        self.start_handoff_to(Target::default(), decision, world);
+        self.start_handoff_to(Target::default(), Vec::new(), decision, world);
     }
 
-    pub(crate) fn start_handoff_to(&mut self, target: Target, decision: Decision, world: &mut World<'_>) -> HandoffId {
+    /// Starts a handoff to a target, or to anybody but those who have been tried.
+    pub(crate) fn start_handoff_to(
+        &mut self,
+        target: Target,
+        tried: Vec<DeskId>,
+        decision: Decision,
+        world: &mut World<'_>,
+    ) -> HandoffId {
         let id = world.ids.handoff_id(world.wall.unix_ms(world.now));
         self.tell_bot(BotUpdate::HandoffStarted { trigger: decision.trigger.as_str(), wait: None });
         self.handoff = Some(Handoff {
@@ -140,12 +151,13 @@ impl Call {
             decision,
             target,
             version: 0,
-            tried: self.passed_on_by().into_iter().collect(),
+            tried: tried.into_iter().chain(self.passed_on_by()).collect(),
             desk: None,
             pop: None,
             accepted_on_page: false,
             join_by: None,
             plain: false,
+            beside: Vec::new(),
             last: None,
             joined_at: None,
             proof: Proof::NotYet,
@@ -165,6 +177,7 @@ impl Call {
         let (id, first) = (handoff.id, handoff.last.is_none());
         let choice = match self.choose_desk(&wanted, world) {
             Ok(choice) => choice,
+            Err(_) if self.resume_another(false, world.now) => return,
             Err(why) => {
                 if first {
                     self.note(Party::Gateway, format!("no desk: {why}"));
@@ -176,7 +189,7 @@ impl Call {
             world.seats.give_back(&choice.desk, id, world.now);
             return self.on_handoff_failed(world);
         };
-        let sip_call_id = format!("{}@{}", world.ids.hex(24), world.config.media_ip);
+        let sip_call_id = self.fresh_call_id(world);
         let desk = choice.desk;
         self.trace(TraceKind::Routed { handoff: id, desk: desk.clone(), because: choice.because });
         if let Some(handoff) = self.handoff.as_mut() {

@@ -2,7 +2,6 @@
 //! caller whom nobody but the music keeps company.
 
 use crate::call::{Call, PROMPT_LIMIT, World};
-use crate::transfer::Phase;
 use call_model::{Instant, LegId, Prompt, Selector, Trigger};
 use core::time::Duration;
 
@@ -95,7 +94,6 @@ impl Call {
 
     /// Whether this desk has yet to take the caller, and what it hears until then.
     pub(crate) fn whispered_to(&self, desk: LegId) -> Option<Selector> {
-        let accepting = matches!(self.phase, Phase::Accepting { leg, .. } if leg == desk);
-        self.leg(desk).filter(|_| accepting).and_then(|leg| leg.whisper).map(Whisper::selector)
+        self.leg(desk).filter(|_| self.is_accepting(desk)).and_then(|leg| leg.whisper).map(Whisper::selector)
     }
 }

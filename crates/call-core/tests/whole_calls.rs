@@ -4,7 +4,9 @@
 mod town;
 
 use call_core::{DeskRefused, Output, Release, RouteTo};
-use call_model::{DeskAction, DeskId, EndReason, HandoffOutcome, MediaCommand, MediaEvent, TraceKind, TransferState};
+use call_model::{
+    DeskAction, DeskId, EndReason, HandoffOutcome, MediaCommand, MediaEvent, Prompt, Selector, TraceKind, TransferState,
+};
 use core::time::Duration;
 use sip_proto::DialogEvent;
 use sip_wire::{Message, Method, Replaces, Uri};
@@ -249,7 +251,7 @@ fn draining_lets_calls_that_are_up_go_on() {
 }
 
 #[test]
-fn a_desk_that_answers_after_the_caller_has_gone_is_hung_up() {
+fn a_desk_that_answers_after_the_caller_has_gone_is_told_and_hung_up() {
     let mut town = Town::new(TownPlan { desk_answers: false, ..TownPlan::default() });
     let caller = town.call("1000");
     town.press_zero();
@@ -261,9 +263,13 @@ fn a_desk_that_answers_after_the_caller_has_gone_is_hung_up() {
     town.answer_waiting(DESK);
     town.hold_mail(false);
     town.wait(Duration::from_secs(1));
+    assert!(town.media().iter().any(
+        |command| matches!(command, MediaCommand::Feed { from, .. } if *from == Selector::Prompt(Prompt::CallerGone))
+    ));
+    town.wait(Duration::from_secs(3));
     assert!(town.try_received(DESK, &Method::Bye).is_some(), "{:#?}", town.sip_lines());
     assert_eq!(town.outcomes(), [HandoffOutcome::CallerGone]);
-    assert!(town.notes().iter().any(|note| note.starts_with("answered after we gave up")));
+    assert!(town.notes().iter().any(|note| note == "answered after the caller had gone"));
     town.expect_empty();
 }
 

@@ -33,6 +33,15 @@ pub enum PopUpdate {
         /// What to show now.
         package: Box<HandoffPackage>,
     },
+    /// The phone rings under another Call-ID from now on.
+    Redialled {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+        /// SIP Call-ID of the desk leg.
+        sip_call_id: String,
+    },
     /// Caller and human hear each other.
     Joined {
         /// Whose page.
@@ -66,6 +75,7 @@ impl PopUpdate {
         match self {
             Self::Offered { desk, .. }
             | Self::Amended { desk, .. }
+            | Self::Redialled { desk, .. }
             | Self::Joined { desk, .. }
             | Self::Retracted { desk, .. }
             | Self::Ended { desk, .. } => desk,

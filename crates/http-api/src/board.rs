@@ -138,6 +138,13 @@ impl Board {
                 self.push("offered", &data);
             }
             PopUpdate::Amended { package, .. } => self.amend(package.id, package_value(package, wall)),
+            PopUpdate::Redialled { handoff, sip_call_id, .. } => {
+                if let Some(pop) = self.pops.get_mut(handoff) {
+                    pop.sip_call_id.clone_from(sip_call_id);
+                    let data = pop.full(*handoff);
+                    self.push("amended", &data);
+                }
+            }
             PopUpdate::Joined { handoff, .. } => {
                 self.mark(*handoff, PopStatus::Joined);
             }

@@ -42,8 +42,12 @@ pub enum Arrival {
         /// Then this.
         then: Answer,
     },
+    /// Say at once that the call is in progress (182, 183), then do something.
+    Progress(u16, Answer),
     /// Refuse at once with this status.
     Refuse(u16),
+    /// Refuse at once with 503 and ask to be left alone for so many seconds.
+    Overloaded(u32),
     /// Say nothing but 100.
     Ignore,
 }
@@ -167,9 +171,10 @@ pub enum PhoneOutput {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Plan {
-    Ring,
+    Ring(u16),
     Answer,
     Refuse(u16),
+    Overloaded(u32),
     HangUp,
     Report(u16),
     Leave,
@@ -434,7 +439,9 @@ impl Phone {
         self.arriving = true;
         self.tell(PhoneEvent::Arrived(request));
         match self.config.arrival {
-            Arrival::Ring { after, .. } => self.plan(now + after, dialog, Plan::Ring),
+            Arrival::Ring { after, .. } => self.plan(now + after, dialog, Plan::Ring(180)),
+            Arrival::Progress(code, _) => self.plan(now, dialog, Plan::Ring(code)),
+            Arrival::Overloaded(seconds) => self.plan(now, dialog, Plan::Overloaded(seconds)),
             Arrival::Refuse(code) => self.plan(now, dialog, Plan::Refuse(code)),
             Arrival::Ignore => {}
         }
@@ -446,11 +453,13 @@ impl Phone {
             return;
         }
         match plan {
-            Plan::Ring => {
-                self.endpoint.ring(dialog, 180, now);
+            Plan::Ring(code) => {
+                self.endpoint.ring(dialog, code, now);
                 self.tell(PhoneEvent::Rings);
                 match self.config.arrival {
-                    Arrival::Ring { then: Answer::After(after), .. } => self.plan(now + after, dialog, Plan::Answer),
+                    Arrival::Ring { then: Answer::After(after), .. } | Arrival::Progress(_, Answer::After(after)) => {
+                        self.plan(now + after, dialog, Plan::Answer)
+                    }
                     Arrival::Ring { then: Answer::Refuse(after, code), .. } => {
                         self.plan(now + after, dialog, Plan::Refuse(code));
                     }
@@ -464,6 +473,11 @@ impl Phone {
             }
             Plan::HangUp | Plan::Leave => self.endpoint.bye(dialog, None, now),
             Plan::Report(code) => self.notify(dialog, code, now),
+            Plan::Overloaded(seconds) => {
+                let headers = [("Retry-After".to_owned(), seconds.to_string())];
+                self.endpoint.reject(dialog, 503, "", &headers, now);
+                self.clear();
+            }
         }
     }
 

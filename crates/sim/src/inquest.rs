@@ -7,7 +7,7 @@ use crate::storm::Storm;
 use crate::witness::{Dialog, Did, Heard, Voice, Witness};
 use crate::world::World;
 use call_core::{AcceptGate, OnBotClose};
-use call_model::{HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
+use call_model::{DeskId, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -74,6 +74,7 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 struct Popped<'a> {
     at: Instant,
     id: HandoffId,
+    whose: &'a DeskId,
     caller: Option<&'a Dialog>,
     desk: Option<&'a Dialog>,
 }
@@ -116,18 +117,26 @@ impl<'a> Inquest<'a> {
 
     fn popped(&self) -> Vec<Popped<'a>> {
         let offered = self.world.pops().iter().filter_map(|(at, pop)| match pop {
-            PopUpdate::Offered { sip_call_id, package, .. } => Some((*at, sip_call_id, package.id)),
+            PopUpdate::Offered { desk, sip_call_id, package } => Some((*at, desk, sip_call_id, package.id)),
             _ => None,
         });
         let mut callers: BTreeMap<HandoffId, &'a Dialog> = BTreeMap::new();
         let mut popped = Vec::new();
-        for (at, call_id, id) in offered {
+        for (at, whose, first, id) in offered {
+            // The INVITE that counts is the last one for this pop.
+            let call_id = self.world.pops().iter().rev().find_map(|(_, pop)| match pop {
+                PopUpdate::Redialled { desk, handoff, sip_call_id } if *handoff == id && desk == whose => {
+                    Some(sip_call_id)
+                }
+                _ => None,
+            });
+            let call_id = call_id.unwrap_or(first);
             let desk = self.witness.dialogs.iter().find(|dialog| dialog.call_id == *call_id);
             let of = desk.and_then(|desk| desk.of.as_ref());
             if let Some(caller) = self.callers_dialogs().find(|caller| Some(&caller.call_id) == of) {
                 callers.insert(id, caller);
             }
-            popped.push(Popped { at, id, caller: None, desk });
+            popped.push(Popped { at, id, whose, caller: None, desk });
         }
         for pop in &mut popped {
             pop.caller = callers.get(&pop.id).copied();
@@ -239,24 +248,17 @@ impl<'a> Inquest<'a> {
 
     /// A pop goes when there is nobody to talk to any more.
     fn pops(&mut self) {
-        let last: BTreeMap<HandoffId, Instant> = self.popped().iter().map(|pop| (pop.id, pop.at)).collect();
         for pop in self.popped() {
-            let latest = last.get(&pop.id) == Some(&pop.at);
-            let until = if latest {
-                None
-            } else {
-                self.popped().iter().find(|p| p.id == pop.id && p.at > pop.at).map(|p| p.at)
-            };
             let closed =
-                self.world.pops().iter().filter(|(at, _)| *at >= pop.at && until.is_none_or(|u| *at <= u)).find_map(
-                    |(at, update)| match update {
-                        PopUpdate::Retracted { handoff, .. } if *handoff == pop.id => Some(*at),
-                        PopUpdate::Ended { handoff, outcome: HandoffOutcome::Released, .. } if *handoff == pop.id => {
-                            Some(*at)
-                        }
-                        _ => None,
-                    },
-                );
+                self.world.pops().iter().filter(|(at, _)| *at >= pop.at).find_map(|(at, update)| match update {
+                    PopUpdate::Retracted { desk, handoff, .. } if (*handoff, desk) == (pop.id, pop.whose) => Some(*at),
+                    PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released }
+                        if (*handoff, desk) == (pop.id, pop.whose) =>
+                    {
+                        Some(*at)
+                    }
+                    _ => None,
+                });
             let Some(closed) = closed else {
                 self.wrong(pop.at, "a pop was left on the page");
                 continue;

@@ -3,8 +3,8 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, Pattern, Profile, Release,
-    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Profile,
+    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
@@ -100,6 +100,8 @@ pub struct Setup {
     pub while_consulting: WhileConsulting,
     /// Who stays after the join.
     pub choreography: Choreography,
+    /// Who has the caller when the human hangs up first.
+    pub on_human_gone: OnHumanGone,
     /// The gate.
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
@@ -156,6 +158,7 @@ impl Default for Setup {
             desk_abilities: Abilities::default(),
             while_consulting: WhileConsulting::Bot,
             choreography: Choreography::default(),
+            on_human_gone: OnHumanGone::Bot,
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
@@ -260,6 +263,7 @@ impl Setup {
             listen: false,
             while_consulting: self.while_consulting,
             choreography: self.choreography.clone(),
+            on_human_gone: self.on_human_gone,
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -289,6 +293,7 @@ impl Setup {
                     listen: true,
                     while_consulting: self.while_consulting,
                     choreography: self.choreography.clone(),
+                    on_human_gone: self.on_human_gone,
                 },
             ],
             names: vec!["gateway.invalid".into()],

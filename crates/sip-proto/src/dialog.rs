@@ -50,6 +50,8 @@ pub(crate) struct Dialog {
     pub(crate) parting: Option<Option<String>>,
     /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
     pub(crate) quiet: bool,
+    /// An answer to our INVITE counts although we have given it up.
+    pub(crate) take_late: bool,
 }
 
 /// Where a dialog stands.

@@ -57,6 +57,7 @@ impl Switchboard {
                 self.reject(dialog, status, now);
                 self.unlink(leg, now);
             }
+            LegCommand::TakeLateAnswer => self.endpoint.take_late_answer(dialog),
             LegCommand::HangUp { reason } => self.endpoint.bye(dialog, Some(&reason), now),
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
@@ -69,6 +70,7 @@ impl Switchboard {
         if let Some(link) = self.links.get_mut(&leg)
             && let Some(dialog) = link.dialog.take()
         {
+            link.last = Some(dialog);
             self.remember(dialog, now);
         }
     }
@@ -107,6 +109,7 @@ impl Switchboard {
             role: dial.role,
             dialog: None,
             port: None,
+            last: None,
             max_forwards: first.max_forwards,
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),
@@ -122,8 +125,13 @@ impl Switchboard {
         let flow = Flow { transport: target.transport, local, remote: target.address };
         let port = self.open(leg, link, target.allowed.clone(), now)?;
         let media = self.local_media(port, dial.codecs);
+        let refused = self.links.get(&leg).and_then(|link| link.last);
+        let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
         let request = self.invite_request(call, leg, target.uri, flow, media, &dial.name, dial.consult, now)?;
-        let dialog = self.endpoint.invite(request, now);
+        let dialog = match refused {
+            Some(refused) => self.endpoint.invite_again(refused, request, now),
+            None => self.endpoint.invite(request, now),
+        };
         if let Some(link) = self.links.get_mut(&leg) {
             link.dialog = Some(dialog);
         }

@@ -3,7 +3,7 @@
 use super::{Output, Switchboard};
 use crate::capability::PeerKind;
 use crate::leg::{LegEvent, ReferProgress};
-use call_model::{Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
+use call_model::{DeskId, Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
 use core::time::Duration;
 use sip_proto::{DialogEvent, DialogId, EndedBecause, ReferStage, SeenNote, SentNote};
 use sip_wire::Method;
@@ -39,7 +39,10 @@ impl Switchboard {
             DialogEvent::Incoming { dialog, flow, request, offer, replaces } => {
                 self.on_incoming(dialog, flow, &request, offer.as_ref(), replaces, now);
             }
-            DialogEvent::Ringing { dialog, .. } => self.on_leg(dialog, LegEvent::Ringing, now),
+            DialogEvent::Ringing { dialog, code } => {
+                let queued = code == 182 || code == 183 && self.is_queue(dialog);
+                self.on_leg(dialog, if queued { LegEvent::Queued } else { LegEvent::Ringing }, now);
+            }
             DialogEvent::Answered { dialog, media } => {
                 self.learn_from_answer(dialog, now);
                 self.on_leg(dialog, LegEvent::Answered { media: Some(media) }, now);
@@ -51,7 +54,10 @@ impl Switchboard {
                 self.on_leg(dialog, LegEvent::Unanswered, now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
-            DialogEvent::Failed { dialog, code, .. } => self.on_last(dialog, LegEvent::Refused { status: code }, now),
+            DialogEvent::Failed { dialog, code, retry_after, .. } => {
+                self.let_desk_rest(dialog, code, retry_after, now);
+                self.on_last(dialog, LegEvent::Refused { status: code }, now);
+            }
             DialogEvent::Cancelled { dialog, .. } => self.on_last(dialog, LegEvent::Cancelled, now),
             DialogEvent::Ended { dialog, by_remote, because, reason } => {
                 if let Some(reason) = reason {
@@ -138,6 +144,26 @@ impl Switchboard {
         if let Some((leg, _)) = self.current_leg(dialog) {
             self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
         }
+    }
+
+    /// The desk a dialog leads to.
+    fn desk_of(&self, dialog: DialogId) -> Option<DeskId> {
+        let (leg, _) = self.leg_of(dialog).filter(|(_, role)| *role == Role::Desk)?;
+        let call = &self.calls.get(&leg.call)?.call;
+        call.leg(leg).map(|leg| DeskId(leg.name.clone()))
+    }
+
+    fn is_queue(&self, dialog: DialogId) -> bool {
+        self.desk_of(dialog).and_then(|desk| self.config.desk(&desk.0)).is_some_and(crate::Desk::is_queue)
+    }
+
+    /// A phone system that says when to come back is left alone until then (RFC 3261 §21.5.4).
+    fn let_desk_rest(&mut self, dialog: DialogId, code: u16, retry_after: Option<u32>, now: Instant) {
+        let (500 | 503, Some(seconds @ 1..)) = (code, retry_after) else { return };
+        let Some(desk) = self.desk_of(dialog) else { return };
+        let text = format!("{desk} asks for a rest of {seconds} s: nobody is sent there until then");
+        self.seats.rest(&desk, now + Duration::from_secs(seconds.into()));
+        self.note_dialog(dialog, Party::Desk, text, now);
     }
 
     /// The last event of a dialog.

@@ -62,6 +62,7 @@ impl Switchboard {
             role: Role::Caller,
             dialog: Some(dialog),
             port: Some(port),
+            last: None,
             max_forwards: request.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1),
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,
@@ -137,6 +138,7 @@ fn no_route() -> Route {
         dialled: crate::Pattern::Any,
         to: crate::RouteTo::Desk(String::new()),
         listen: false,
+        on_human_gone: crate::OnHumanGone::Bot,
         while_consulting: crate::WhileConsulting::Bot,
         choreography: crate::Choreography::default(),
     }

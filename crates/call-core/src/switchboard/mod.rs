@@ -153,6 +153,8 @@ struct Link {
     role: Role,
     dialog: Option<DialogId>,
     port: Option<u16>,
+    /// Its last dialog, for an INVITE that repeats a refused one.
+    last: Option<DialogId>,
     max_forwards: u8,
     /// The `Call-ID` of the caller leg, for `X-Call-ID`.
     first_call_id: String,

@@ -5,8 +5,8 @@ use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Pattern, Release, Route, RouteTo,
-    SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release, Route,
+    RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, Direction, FactKind, HandoffId, IdSource,
@@ -98,6 +98,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         listen: true,
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
+        on_human_gone: OnHumanGone::Bot,
     }
 }
 
@@ -326,6 +327,7 @@ impl Bench {
                         format!("answer {name}")
                     }
                     LegCommand::Refuse { status } => format!("refuse {name} {status}"),
+                    LegCommand::TakeLateAnswer => return,
                     LegCommand::HangUp { reason } => {
                         if self.confirm {
                             self.feedback.push_back((leg, LegEvent::Ended { by_remote: false, status: None }));
@@ -354,6 +356,7 @@ impl Bench {
                 let line = match &update {
                     PopUpdate::Offered { desk, .. } => format!("pop offered {desk}"),
                     PopUpdate::Amended { desk, package } => format!("pop amended {desk} v{}", package.version),
+                    PopUpdate::Redialled { desk, .. } => format!("pop redialled {desk}"),
                     PopUpdate::Joined { desk, .. } => format!("pop joined {desk}"),
                     PopUpdate::Retracted { desk, why, .. } => format!("pop retracted {desk}: {why}"),
                     PopUpdate::Ended { desk, outcome, .. } => format!("pop ended {desk}: {outcome}"),

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, Output, Pattern, Release, Route, RouteTo,
-    SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern, Release, Route,
+    RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, IdSource, Instant, LocalMedia, MediaCommand,
@@ -68,6 +68,7 @@ pub fn route_to(to: RouteTo) -> Route {
         listen: true,
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
+        on_human_gone: OnHumanGone::Bot,
     }
 }
 

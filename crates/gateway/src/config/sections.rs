@@ -6,7 +6,7 @@ use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipLi
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, OnBotClose, OnBotRefusal,
-    Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -373,6 +373,11 @@ fn route(mut section: Section) -> Option<Route> {
         _ => Err(format!("`{text}` is not known: bot or music")),
     });
     let choreography = choreography(&mut section);
+    let on_human_gone = section.text("on_human_gone", |text| match text {
+        "bot" => Ok(OnHumanGone::Bot),
+        "next_desk" => Ok(OnHumanGone::NextDesk),
+        _ => Err(format!("`{text}` is not known: bot or next_desk")),
+    });
     section.finish();
     Some(Route {
         dialled: dialled?,
@@ -380,6 +385,7 @@ fn route(mut section: Section) -> Option<Route> {
         listen,
         while_consulting: while_consulting.unwrap_or_default(),
         choreography,
+        on_human_gone: on_human_gone.unwrap_or_default(),
     })
 }
 
@@ -445,6 +451,8 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         Duration::from_secs(section.number(key, range, default.as_secs()))
     };
     let ring_timeout = seconds("ring_timeout_s", 3..=180, default.ring_timeout);
+    let no_progress = seconds("no_progress_s", 1..=60, default.no_progress);
+    let queue_timeout = seconds("queue_timeout_s", 3..=3600, default.queue_timeout);
     let accept_timeout = seconds("accept_timeout_s", 2..=60, default.accept_timeout);
     let proof_timeout = seconds("proof_timeout_s", 2..=60, default.proof_timeout);
     let release_after = seconds("release_after_s", 0..=3600, default.release_after);
@@ -462,6 +470,8 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     section.finish();
     let timers = Timers {
         ring_timeout,
+        no_progress,
+        queue_timeout,
         accept_timeout,
         pop_wait,
         proof_timeout,

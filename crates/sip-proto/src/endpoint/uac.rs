@@ -14,8 +14,24 @@ use sip_wire::{Message, Method, NameAddr, Params};
 impl Endpoint {
     /// Sends INVITE. Ends in `Answered` or `Failed`.
     pub fn invite(&mut self, request: InviteRequest, now: Instant) -> DialogId {
+        self.invite_from(None, request, now)
+    }
+
+    /// Sends a refused INVITE once more in another form (after 415, 420): same `Call-ID` and `From`, next `CSeq`
+    /// (RFC 3261 §8.1.3.5), so that a peer that compares them does not take it for a merged request.
+    pub fn invite_again(&mut self, refused: DialogId, request: InviteRequest, now: Instant) -> DialogId {
+        self.invite_from(Some(refused), request, now)
+    }
+
+    fn invite_from(&mut self, refused: Option<DialogId>, request: InviteRequest, now: Instant) -> DialogId {
         let id = self.fresh_dialog_id();
         let mut dialog = self.calling_dialog(id, &request);
+        if let Some(refused) = refused.and_then(|refused| self.dialogs.get(&refused)) {
+            dialog.call_id.clone_from(&refused.call_id);
+            dialog.local_tag.clone_from(&refused.local_tag);
+            dialog.local = refused.local.clone();
+            dialog.local_cseq = refused.local_cseq;
+        }
         let cseq = dialog.next_cseq();
         // The caller knows the way, which may lead through a proxy; later requests follow the route set.
         let (mut invite, _) = dialog.request(Method::Invite, cseq, &self.config);
@@ -49,6 +65,14 @@ impl Endpoint {
             self.send_cancel(dialog, tx, reason, now);
         } else {
             *cancel = Cancel::Wanted(reason.map(str::to_owned));
+        }
+    }
+
+    /// An answer that comes in spite of [`Self::cancel`] is reported as `Answered` instead of being hung up: somebody
+    /// has picked up, and is to be told that the caller has gone.
+    pub fn take_late_answer(&mut self, dialog: DialogId) {
+        if let Some(dialog) = self.dialogs.get_mut(&dialog) {
+            dialog.take_late = true;
         }
     }
 
@@ -88,6 +112,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            take_late: false,
         }
     }
 
@@ -147,7 +172,8 @@ impl Endpoint {
         let cseq = response.cseq().map_or(0, |cseq| cseq.number);
         let remote_tag = response.to_tag().unwrap_or_default();
         let Some(dialog) = self.dialogs.get(&base) else { return };
-        if matches!(dialog.state, State::Calling { cancel: Cancel::No, .. }) {
+        let late = dialog.take_late && matches!(dialog.state, State::Calling { .. });
+        if late || matches!(dialog.state, State::Calling { cancel: Cancel::No, .. }) {
             return self.on_answered(base, cseq, response, now);
         }
         let (call_id, local_tag) = (dialog.call_id.clone(), dialog.local_tag.clone());
@@ -226,6 +252,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: true,
+            take_late: false,
         };
         self.dialogs.insert(id, dialog);
         self.settle(id, response);

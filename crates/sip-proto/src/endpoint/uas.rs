@@ -67,6 +67,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            take_late: false,
         })
     }
 
