@@ -335,7 +335,9 @@ impl<'a> Inquest<'a> {
             let passed_on = script.map(|(millis, _)| Instant::from_millis(*millis)).filter(|when| when >= at).min();
             let ends = ends.into_iter().chain([hung_up, passed_on]);
             let end = ends.flatten().min().unwrap_or(self.world.now());
-            let (from, to) = (*at + Duration::from_millis(700), end);
+            // A caller whom our answer did not reach has nothing to say yet.
+            let there = caller.acknowledged.map_or(*at, |ack| ack.max(*at));
+            let (from, to) = (there + Duration::from_millis(700), end);
             for (listener, speaker, who) in
                 [(desk.party, caller.party, "the human"), (caller.party, desk.party, "the caller")]
             {

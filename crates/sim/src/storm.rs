@@ -5,7 +5,9 @@ use crate::script::{Click, Do, PageHabit};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, Setup, TRUNK};
 use crate::world::World;
 use call_core::profile::{self, Profile};
-use call_core::{Abilities, AcceptGate, Manual, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting};
+use call_core::{
+    Abilities, AcceptGate, CoPilot, Introduce, Manual, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting,
+};
 use call_model::{Codec, Direction, FactKind, IdSource};
 use core::time::Duration;
 use phone::{AfterRefer, Answer, Arrival, OnRefer};
@@ -96,6 +98,7 @@ impl Storm {
         if dice.chance(4) {
             storm.company(dice);
         }
+        storm.choreography(dice);
         for (party, at) in [(TRUNK, 0), (BOT, 500), (DESK, 900), (DESK2, 1_300), (CALLER2, 1_700)] {
             storm.at(ENOUGH + at, Do::HangUp(party));
         }
@@ -230,6 +233,20 @@ impl Storm {
         };
         self.count(kind);
         self.at(at, what);
+    }
+
+    /// The bot introduces the human, or stays on.
+    fn choreography(&mut self, dice: &mut Dice<'_>) {
+        let choreography = &mut self.setup.choreography;
+        if dice.chance(6) {
+            choreography.introduce = Introduce::ThreeWay;
+        }
+        if dice.chance(6) {
+            choreography.co_pilot = dice.pick(&[CoPilot::Silent, CoPilot::Heard]);
+        }
+        if choreography.introduce == Introduce::ThreeWay && dice.chance(2) {
+            self.at(4_000 + dice.below(16_000), Do::Fact(FactKind::Introduced));
+        }
     }
 
     fn garbage(&mut self, party: Party, at: u64, dice: &mut Dice<'_>) {

@@ -2,7 +2,7 @@
 //! Nothing in here knows what the gateway thinks.
 
 use crate::script::Click;
-use crate::setup::{BOT, Party};
+use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
 use call_model::Instant;
 use core::time::Duration;
 
@@ -19,35 +19,48 @@ pub enum Voice {
     Prompt,
     /// Nothing.
     Silence,
-    /// Several at once, or nothing known.
+    /// Nothing known.
     Other,
 }
 
-/// What each party says, as a constant level; below zero the gateway's own sounds.
-pub(crate) const LEVELS: [i16; 5] = [500, 1_500, 4_000, 6_000, 700];
+/// What each party says, as a constant level; below zero the gateway's own sounds. The sum of any two is a level of its
+/// own too, far enough from the others for G.711.
+pub(crate) const LEVELS: [i16; 5] = [822, 2_616, 1_271, 6_020, 1_802];
 pub(crate) const MUSIC: i16 = -2_000;
 pub(crate) const GOODBYE: i16 = -4_000;
 pub(crate) const PROMPT: i16 = -7_000;
 
+/// Which two a gateway may mix: a caller with somebody, or the bot with a human.
+const MIXES: [[Party; 2]; 8] = [
+    [TRUNK, BOT],
+    [TRUNK, DESK],
+    [TRUNK, DESK2],
+    [BOT, DESK],
+    [BOT, DESK2],
+    [CALLER2, BOT],
+    [CALLER2, DESK],
+    [CALLER2, DESK2],
+];
+
 impl Voice {
-    fn of_level(level: i32) -> Self {
-        let near = |of: i16| (level - i32::from(of)).abs() <= i32::from(of).abs() / 16;
+    /// What a level is: one sound, or two people at once.
+    fn of_level(level: i32) -> [Option<Self>; 2] {
         if level.abs() < 100 {
-            return Self::Silence;
+            return [Some(Self::Silence), None];
         }
-        if let Some(party) = LEVELS.iter().position(|of| near(*of)) {
-            return Self::Of(party);
-        }
-        match () {
-            () if near(MUSIC) => Self::Music,
-            () if near(GOODBYE) => Self::Goodbye,
-            () if near(PROMPT) => Self::Prompt,
-            () => Self::Other,
-        }
+        let sounds = [(MUSIC, Self::Music), (GOODBYE, Self::Goodbye), (PROMPT, Self::Prompt)];
+        let sounds = sounds.into_iter().map(|(of, sound)| (i32::from(of), [Some(sound), None]));
+        let alone = (TRUNK..=CALLER2).map(|party| (i32::from(LEVELS[party]), [Some(Self::Of(party)), None]));
+        let mixed = MIXES.map(|pair| {
+            (pair.iter().map(|party| i32::from(LEVELS[*party])).sum(), pair.map(|party| Some(Self::Of(party))))
+        });
+        let nearest = sounds.chain(alone).chain(mixed).min_by_key(|(of, _): &(i32, _)| (level - of).abs());
+        let near = nearest.filter(|(of, _)| (level - of).abs() <= of.abs() / 16);
+        near.map_or([Some(Self::Other), None], |(_, voices)| voices)
     }
 }
 
-/// A stretch of time in which a party heard one thing.
+/// A stretch of time in which a party heard one thing, alone or with another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heard {
     /// From the first packet.
@@ -196,20 +209,24 @@ impl Witness {
             8 => decode_alaw(*octet),
             _ => return,
         };
-        self.hear(party, Voice::of_level(level), ours, now);
+        for voice in Voice::of_level(level).into_iter().flatten() {
+            self.hear(party, voice, ours, now);
+        }
     }
 
     /// A WebSocket bot got a frame.
     pub(crate) fn stream(&mut self, mulaw: &[u8], now: Instant) {
         if let Some(octet) = mulaw.last() {
-            self.hear(BOT, Voice::of_level(decode_mulaw(*octet)), true, now);
+            for voice in Voice::of_level(decode_mulaw(*octet)).into_iter().flatten() {
+                self.hear(BOT, voice, true, now);
+            }
         }
     }
 
     fn hear(&mut self, party: Party, voice: Voice, ours: bool, now: Instant) {
         let heard = &mut self.heard[party];
         // Packets of a former stretch that overtook nobody are as good as heard in time.
-        let recent = heard.iter_mut().rev().take(2);
+        let recent = heard.iter_mut().rev().take(4);
         for stretch in recent {
             if stretch.voice == voice && stretch.ours == ours && now.since(stretch.to) < PAUSE {
                 stretch.to = now;
@@ -334,14 +351,34 @@ mod tests {
     use call_model::Codec;
     use phone::Source;
 
+    const CODECS: [(Codec, fn(u8) -> i32); 2] = [(Codec::Pcmu, decode_mulaw), (Codec::Pcma, decode_alaw)];
+
     #[test]
     fn every_level_is_told_from_every_other_in_both_codecs() {
         let gateways = [(MUSIC, Voice::Music), (GOODBYE, Voice::Goodbye), (PROMPT, Voice::Prompt)];
         let parties = LEVELS.iter().enumerate().map(|(party, level)| (*level, Voice::Of(party)));
         for (level, voice) in parties.chain(gateways).chain([(0, Voice::Silence)]) {
-            for (codec, decode) in [(Codec::Pcmu, decode_mulaw as fn(u8) -> i32), (Codec::Pcma, decode_alaw)] {
+            for (codec, decode) in CODECS {
                 let frame = Source::Level(level).frame(0, codec).unwrap();
-                assert_eq!(Voice::of_level(decode(frame[0])), voice, "{level} in {codec:?}: {}", decode(frame[0]));
+                let level = decode(frame[0]);
+                assert_eq!(Voice::of_level(level), [Some(voice), None], "{level} in {codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_at_once_are_told_from_everything_else_in_any_mix_of_codecs() {
+        let through = |level: i32, codec: usize| {
+            let (codec, decode) = CODECS[codec];
+            decode(Source::Level(level as i16).frame(0, codec).unwrap()[0])
+        };
+        for pair in MIXES {
+            for codecs in 0..8 {
+                let [one, other] = [0, 1].map(|i| through(i32::from(LEVELS[pair[i]]), codecs >> i & 1));
+                // The mixer works in mu-law.
+                let mixed = through(through(one, 0) + through(other, 0), 0);
+                let heard = through(mixed, codecs >> 2);
+                assert_eq!(Voice::of_level(heard), pair.map(|party| Some(Voice::Of(party))), "{pair:?} at {heard}");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::witness::Witness;
 use call_core::{Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, MediaEvent,
-    PopUpdate, TraceEvent, WallAnchor,
+    PopUpdate, Selector, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
@@ -65,6 +65,8 @@ pub struct World {
     dozes: bool,
     lively_until: Instant,
     dozing: bool,
+    /// Who hears two at once: every packet of theirs counts, for a mixer plays what it has.
+    mixed: BTreeSet<LegId>,
     media_woken: Instant,
     bot_frame: Vec<u8>,
     /// What the script has yet to do.
@@ -120,6 +122,7 @@ impl World {
             dozes: setup.dozes,
             lively_until: Instant::ZERO + AWAKE,
             dozing: false,
+            mixed: BTreeSet::new(),
             media_woken: Instant::ZERO,
             bot_frame: setup.source_of(crate::setup::BOT).frame(0, call_model::Codec::Pcmu).unwrap_or_default(),
             scripted: 0,
@@ -320,7 +323,7 @@ impl World {
     }
 
     fn doze(&mut self) {
-        let dozing = self.dozes && self.now >= self.lively_until;
+        let dozing = self.dozes && self.mixed.is_empty() && self.now >= self.lively_until;
         if dozing != core::mem::replace(&mut self.dozing, dozing) {
             let every = if dozing { DOZING } else { 1 };
             self.phones.iter_mut().for_each(|phone| phone.media.thin_out(every));
@@ -456,7 +459,15 @@ impl World {
                 self.liven();
                 match &command {
                     MediaCommand::Open { leg, port, .. } => drop(self.ports.insert(*port, *leg)),
+                    MediaCommand::Feed { leg, from } => {
+                        if matches!(from, Selector::Mix(..)) {
+                            self.mixed.insert(*leg);
+                        } else {
+                            self.mixed.remove(leg);
+                        }
+                    }
                     MediaCommand::Close { leg } => {
+                        self.mixed.remove(leg);
                         self.ports.retain(|_, owner| owner != leg);
                         if let Some(verdict) = self.caller_of(*leg).and_then(|party| self.verdict_of(party)) {
                             verdict.closed(now);
