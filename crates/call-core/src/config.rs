@@ -201,6 +201,8 @@ pub struct Desk {
     pub transport: Transport,
     /// Where the request is sent.
     pub address: SocketAddr,
+    /// How the caller gets there.
+    pub handover: Handover,
     /// The proof that a human answered.
     pub accept: AcceptGate,
     /// Whether the human hears why the caller needs a person before being asked for the key.
@@ -233,6 +235,16 @@ impl Desk {
     pub fn is_queue(&self) -> bool {
         self.accept == AcceptGate::Auto || self.capacity > 1
     }
+}
+
+/// How the caller gets to a desk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Handover {
+    /// The human is told why and says yes before they are joined.
+    #[default]
+    Warm,
+    /// They are joined as soon as the desk answers: no whisper, no gate.
+    Cold,
 }
 
 /// The proof that a human, not a voicemail, answered.

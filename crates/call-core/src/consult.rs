@@ -1,10 +1,10 @@
 //! The desk leg until the join: dialled, refused, answered, accepted or not.
 
 use crate::call::{Call, World, reason};
-use crate::config::{AcceptGate, Desk};
+use crate::config::{AcceptGate, Desk, Handover};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Party, PopUpdate, Role};
+use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role};
 
 /// The desk leg until the join.
 impl Call {
@@ -163,11 +163,19 @@ impl Call {
             let codec = self.leg(leg).and_then(|leg| leg.codec);
             return self.answer_caller(codec);
         }
+        let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
+        if desk.is_some_and(|desk| desk.handover != Handover::Warm) {
+            if let Some(handoff) = self.handoff.as_mut() {
+                handoff.in_path = Method::Cold;
+                handoff.method = Method::Cold;
+            }
+            self.clear_desk(world);
+            return self.join(leg, world);
+        }
         let give_up_at = world.now + world.config.timers.accept_timeout;
         self.enter(Phase::Accepting { leg, give_up_at }, world.now);
         self.start_whisper(leg, world);
         self.clear_desk(world);
-        let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
         let auto = desk.is_some_and(|desk| desk.accept == AcceptGate::Auto);
         // Whom a human has talked to already needs no gate.
         let known = self.handoff.as_ref().is_some_and(|handoff| handoff.in_place_of.is_some());

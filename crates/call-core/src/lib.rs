@@ -58,9 +58,9 @@ mod tests;
 
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, Network, OnBotClose,
-    OnBotRefusal, OnHumanGone, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk,
-    WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Handover, Introduce, Manual, Network,
+    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers,
+    Trunk, WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;

@@ -268,12 +268,12 @@ impl Call {
                 }
             }
             ReleaseStep::DeskLeft { .. } => {
-                self.use_method(Method::Stay);
+                self.use_no_method();
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);
                 self.on_human_gone(world);
             }
             ReleaseStep::CallerLeft { .. } => {
-                self.use_method(Method::Stay);
+                self.use_no_method();
                 self.end(EndCause::new(Party::Caller, EndReason::HungUp), world);
             }
         }
@@ -281,7 +281,7 @@ impl Call {
 
     /// They stay joined, and we with them.
     fn settle_joined(&mut self, desk: LegId, status: Option<u16>, stage: HandoffStage, world: &World<'_>) {
-        self.use_method(Method::Stay);
+        self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, stage, status);
         self.enter(Phase::Joined { leg: desk, release_at: None, release: false }, world.now);
     }
@@ -443,7 +443,7 @@ impl Call {
     /// The caller was alone all the while.
     fn human_hung_up(&mut self, world: &mut World<'_>) {
         let Phase::Releasing { leg, by, .. } = self.phase else { return };
-        self.use_method(Method::Stay);
+        self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
         let handoff = self.on_human_gone(world);
         self.unproven = handoff.map(|handoff| Unproven { desk: leg, by, handoff });
@@ -496,6 +496,13 @@ impl Call {
         }
         self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);
         self.end(cause, world);
+    }
+
+    /// We are in the path after all.
+    fn use_no_method(&mut self) {
+        if let Some(handoff) = self.handoff.as_mut() {
+            handoff.method = handoff.in_path;
+        }
     }
 
     pub(crate) fn use_method(&mut self, method: Method) {

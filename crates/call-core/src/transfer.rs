@@ -105,6 +105,8 @@ pub(crate) struct Handoff {
     pub(crate) proof: Proof,
     /// How caller and human are, or will be, together.
     pub(crate) method: Method,
+    /// The same, as long as we stay in the path.
+    pub(crate) in_path: Method,
     /// It takes the place of a conversation that a human had with the target.
     pub(crate) in_place_of: Option<InPlaceOf>,
     /// Its outcome was told.
@@ -162,6 +164,7 @@ impl Call {
             joined_at: None,
             proof: Proof::NotYet,
             method: Method::Stay,
+            in_path: Method::Stay,
             in_place_of: None,
             finished: false,
         });
@@ -198,6 +201,7 @@ impl Call {
             handoff.accepted_on_page = false;
             handoff.join_by = None;
             handoff.plain = false;
+            handoff.in_path = Method::Stay;
             handoff.pop = Some(Pop::new(desk.clone(), world.now));
         }
         self.enter(Phase::Offering { leg, until: world.now + world.config.timers.pop_wait }, world.now);

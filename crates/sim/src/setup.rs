@@ -3,8 +3,8 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Profile,
-    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
+    Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
@@ -102,6 +102,8 @@ pub struct Setup {
     pub choreography: Choreography,
     /// Who has the caller when the human hangs up first.
     pub on_human_gone: OnHumanGone,
+    /// How the caller gets to either desk.
+    pub handover: [Handover; 2],
     /// The gate.
     pub accept: AcceptGate,
     /// The human hears why before being asked for the key.
@@ -159,6 +161,7 @@ impl Default for Setup {
             while_consulting: WhileConsulting::Bot,
             choreography: Choreography::default(),
             on_human_gone: OnHumanGone::Bot,
+            handover: [Handover::Warm; 2],
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
@@ -234,6 +237,7 @@ impl Setup {
             uri: format!("sip:desk@{}", sip_of(DESK + index)),
             transport: self.transport,
             address: sip_of(DESK + index),
+            handover: self.handover[index],
             accept: self.accept,
             whisper: self.whisper,
             codecs: both.clone(),

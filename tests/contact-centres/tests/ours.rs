@@ -1,7 +1,7 @@
 //! What we send, received by each product: nothing is refused, and the agent sees which handoff it is, and why.
 
 use call_core::profile::{self, Profile};
-use call_core::{AcceptGate, Desk, HandoffFacts, Outgoing, consult_invite};
+use call_core::{AcceptGate, Desk, HandoffFacts, Handover, Outgoing, consult_invite};
 use call_model::{Codec, Direction, HandoffId, IdSource, Instant, LocalMedia, Trigger};
 use contact_centres::{Refusal, Request, Screen, receive};
 use proptest::prelude::*;
@@ -17,6 +17,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         uri: target.to_string(),
         transport,
         address: "192.0.2.13:5060".parse().expect("an address"),
+        handover: Handover::Warm,
         accept: AcceptGate::Auto,
         whisper: profile.whisper,
         codecs: vec![Codec::Pcmu],

@@ -5,8 +5,8 @@ use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release, Route,
-    RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release,
+    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, Direction, FactKind, HandoffId, IdSource,
@@ -42,6 +42,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         uri: format!("sip:{name}@127.0.0.1:{port}"),
         transport: Transport::Udp,
         address: at(port),
+        handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
         codecs: vec![Codec::Pcmu, Codec::Pcma],

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern, Release, Route,
-    RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern,
+    Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, IdSource, Instant, LocalMedia, MediaCommand,
@@ -532,6 +532,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         uri: uri.to_owned(),
         transport: plan.desk_transport,
         address,
+        handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
         codecs: vec![Codec::Pcmu, Codec::Pcma],

@@ -5,8 +5,9 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Introduce, Manual, OnBotClose, OnBotRefusal,
-    OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Handover, Introduce, Manual, OnBotClose,
+    OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -281,6 +282,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         "auto" => Ok(AcceptGate::Auto),
         _ => Err(format!("`{text}` is not known: key (press 1, or the page) or auto (answering is accepting)")),
     });
+    let handover = handover(&mut section, accept);
     let profile = profile(&mut section, complaints, base);
     let whisper = section.flag("whisper", profile.whisper);
     let display = section.string("display");
@@ -309,6 +311,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         uri: target.uri,
         transport: target.transport,
         address: target.address,
+        handover,
         accept: accept.unwrap_or(profile.accept),
         whisper,
         codecs,
@@ -323,6 +326,21 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         allowed_media,
     };
     Some((desk, login))
+}
+
+/// How callers get to a desk.
+fn handover(section: &mut Section, accept: Option<AcceptGate>) -> Handover {
+    let handover = section.text("handover", |text| match text {
+        "warm" => Ok(Handover::Warm),
+        "cold" => Ok(Handover::Cold),
+        _ => Err(format!("`{text}` is not known: warm (asked first) or cold (joined on answer)")),
+    });
+    let handover = handover.unwrap_or_default();
+    if handover != Handover::Warm && accept == Some(AcceptGate::KeyOrPage) {
+        let what = "is \"key\", but only a warm handover asks for a key: take it out, or set handover = \"warm\"";
+        section.complain("accept", what.to_owned());
+    }
+    handover
 }
 
 /// A built-in profile by its name, or one of the operator's own by its file.
