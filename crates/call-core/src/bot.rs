@@ -19,7 +19,10 @@ impl Call {
         let Some(leg) = self.leg(id).filter(|leg| leg.role == Role::Bot && leg.stream) else { return };
         let ending = leg.state == LegState::Ending;
         match event {
-            BotEvent::Fact(kind) => return self.observe(kind, world),
+            BotEvent::Fact(kind) => {
+                self.bot_lives();
+                return self.observe(kind, world);
+            }
             BotEvent::Up if !ending => {
                 if let Some(leg) = self.leg_mut(id) {
                     leg.state = LegState::Up;

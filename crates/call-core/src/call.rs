@@ -10,6 +10,7 @@ use crate::digits::LoneDigits;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::{Loose, Unproven};
+use crate::reply::Turn;
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
@@ -96,6 +97,7 @@ pub(crate) struct Call {
     pub(crate) forget_at: Option<Instant>,
     /// When a caller who waits with music hears that somebody is still being sought.
     pub(crate) company_at: Option<Instant>,
+    pub(crate) turn: Turn,
     probed: Option<Instant>,
     /// REFERs whose senders wait for the outcome of this handoff.
     pub(crate) referrals: Vec<ReferralId>,
@@ -143,6 +145,7 @@ impl Call {
             farewell: Vec::new(),
             forget_at: None,
             company_at: None,
+            turn: Turn::default(),
             probed: None,
             unproven: None,
             referrals: Vec::new(),
@@ -311,6 +314,9 @@ impl Call {
         if due(self.whisper_deadline()) {
             self.whisper_again(now);
         }
+        if due(self.turn.reply_by) {
+            self.on_no_reply(world);
+        }
         if due(self.phase_deadline()) {
             self.on_phase_timeout(world);
         }
@@ -339,6 +345,7 @@ impl Call {
             self.prompt.map(|(_, until)| until),
             self.company_at,
             self.whisper_deadline(),
+            self.turn.reply_by,
             self.phase_deadline(),
             self.pop_deadline(config),
             self.beside_deadline(),
@@ -442,6 +449,7 @@ impl Call {
     fn on_speech(&mut self, id: LegId, speaks: bool, world: &mut World<'_>) {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.speaking = speaks;
+        self.on_turn(id, speaks, world);
         self.on_media_proof(world);
         self.on_announced(world);
     }

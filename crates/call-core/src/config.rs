@@ -379,6 +379,9 @@ pub struct Timers {
     pub refer_result_timeout: Duration,
     /// A bot has so long to answer. Default 10 s.
     pub bot_timeout: Duration,
+    /// A bot has so long to answer the caller once the caller has spoken; then it counts as dead. Default 8 s; none: for
+    /// ever.
+    pub reply_timeout: Option<Duration>,
     /// How long a released port rests before it is used again, so that late packets of the old call die. Default 5 s.
     pub port_drain: Duration,
     /// At most one amended pop per this time and desk. Default 250 ms.
@@ -405,6 +408,7 @@ impl Default for Timers {
             release_after: Duration::from_secs(3),
             refer_result_timeout: Duration::from_secs(30),
             bot_timeout: Duration::from_secs(10),
+            reply_timeout: Some(Duration::from_secs(8)),
             port_drain: Duration::from_secs(5),
             amend_every: Duration::from_millis(250),
             introduce_timeout: Duration::from_secs(10),

@@ -54,6 +54,7 @@ impl Call {
         self.end_retransfer("the call is over", world);
         self.bot = None;
         self.bot_deadline = None;
+        self.bot_lives();
         self.prompt = None;
         self.waiting = None;
         for leg in legs {

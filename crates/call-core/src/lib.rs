@@ -45,6 +45,7 @@ pub mod profile;
 mod referral;
 mod release;
 mod replaced;
+mod reply;
 mod requested;
 mod retransfer;
 mod seats;

@@ -29,8 +29,8 @@ const QUEUE: usize = 64;
 const PING: Duration = Duration::from_secs(2);
 /// A bot that gave none for this long is dead.
 const SILENCE: Duration = Duration::from_secs(5);
-/// A bot that does not take a frame within this is dead.
-const WRITE: Duration = Duration::from_secs(5);
+/// A bot that does not take a frame within this is dead: its caller would hear nobody.
+const WRITE: Duration = Duration::from_secs(2);
 /// After our goodbye, the bot has so long to close.
 const GOODBYE: Duration = Duration::from_secs(1);
 

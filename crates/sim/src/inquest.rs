@@ -398,6 +398,8 @@ impl<'a> Inquest<'a> {
                     || bot.broken.is_some()
                     || bot.unanswered.is_some()
                     || self.has_stopped(BOT)
+                    // It may have owed an answer.
+                    || self.did(|did| matches!(did, Did::Muted(BOT) | Did::Held(BOT))).any(|at| at < out)
                     || self.has_stopped(caller.party)
                     || caller.over().is_some_and(|over| over <= out + AT_ONCE)
                     || joins.iter().any(|join| *join <= out);

@@ -20,6 +20,8 @@ pub enum Do {
     Lose(Party, &'static str, u32),
     /// The next messages from the gateway to a party that begin with this are lost.
     LoseTo(Party, &'static str, u32),
+    /// The next call that a party answers is answered once more, by another branch of a fork.
+    Fork(Party),
     /// A party hangs up.
     HangUp(Party),
     /// A party presses a key.

@@ -82,6 +82,8 @@ pub struct World {
     stream_ear: Ear,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
+    /// Parties whose next answer comes twice.
+    forks: Vec<Party>,
     /// Messages that take their time: whose, whether toward the gateway, how long.
     delays: Vec<(Party, bool, Duration)>,
     /// Who has stopped; whether loudly.
@@ -136,6 +138,7 @@ impl World {
             stream_ear: Ear::new(&setup.tones()),
             callers: BTreeMap::new(),
             losses: Vec::new(),
+            forks: Vec::new(),
             delays: Vec::new(),
             stopped: [None; CALLER2 + 1],
             witness: Witness::default(),
@@ -531,7 +534,13 @@ impl World {
                     return;
                 }
                 if flow.remote.ip() == GATEWAY {
+                    let fork = self.forks.iter().position(|forking| *forking == party);
+                    let other = fork.and_then(|place| Some((place, other_branch(&bytes)?)));
                     self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
+                    if let Some((place, other)) = other {
+                        self.forks.remove(place);
+                        self.carry_sip((party, true), flow.transport, other, |bytes| Item::SipToGateway(back, bytes));
+                    }
                 } else if let Some(other) = party_at(flow.remote.ip()) {
                     let between = (other, false);
                     self.carry_sip(between, flow.transport, bytes, |bytes| Item::SipToPhone(other, back, bytes));
@@ -646,4 +655,13 @@ impl World {
 /// Where the gateway's SIP lives.
 fn gateway_sip() -> SocketAddr {
     SocketAddr::new(GATEWAY, 5060)
+}
+
+/// The 200 to an INVITE as another branch of a fork would have sent it: with a tag of its own.
+fn other_branch(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let answers =
+        text.starts_with("SIP/2.0 200") && text.lines().any(|l| l.starts_with("CSeq") && l.ends_with("INVITE"));
+    let to = text.lines().find(|line| answers && line.starts_with("To:") && line.contains(";tag="))?;
+    Some(text.replacen(to, &format!("{to}b"), 1).into_bytes())
 }

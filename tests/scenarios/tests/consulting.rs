@@ -316,3 +316,13 @@ fn the_human_gone_and_no_other_to_be_had_the_bot_has_the_caller() {
     scenario("human_gone_and_no_other_desk", &mut world, 80_000);
     heard(&world, TRUNK, 13_000, 17_950, &[BOT_TONE]);
 }
+
+#[test]
+fn of_two_answers_from_a_fork_the_first_stays_and_the_other_is_hung_up() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(0, Do::Fork(DESK)).at(9_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+    scenario("forked_200", &mut world, 60_000);
+    heard(&world, TRUNK, 500, 9_050, &[BOT_TONE]);
+    heard(&world, TRUNK, 9_250, 11_950, &[DESK_TONE]);
+    heard(&world, DESK, 9_250, 11_950, &[CALLER_TONE]);
+}

@@ -484,6 +484,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     let mut every =
         |key, most, default| Some(section.number(key, 0..=most, default)).filter(|s| *s > 0).map(Duration::from_secs);
     let ping_every = every("ping_every_s", 3600, 30);
+    let reply_timeout = every("reply_timeout_s", 600, 8);
     let waiting_prompt_every = every("waiting_prompt_every_s", 600, 20);
     section.finish();
     let timers = Timers {
@@ -499,6 +500,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         introduce_timeout,
         announcement_max,
         port_drain,
+        reply_timeout,
         waiting_prompt_every,
         ping_every,
         ..default

@@ -36,6 +36,7 @@ impl World {
                     verdict.dials();
                 }
             }
+            Do::Fork(party) => self.forks.push(party),
             Do::Delay(party, inward, by) => self.delays.push((party, inward, by)),
             Do::HangUp(party) => {
                 self.witness.note(Did::HungUp(party), now);

@@ -1,0 +1,122 @@
+//! A bot that dies, in each state of a transfer, and the other rows of the matrix in which somebody is not lost.
+
+mod support;
+
+use call_model::{FactKind, TraceKind};
+use phone::PhoneEvent;
+use sim::{BOT, BOT_LOST_TONE, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, MUSIC_TONE, PageHabit, Setup, TRUNK, World};
+use support::{asks_for_a_human, heard, judge, scenario};
+
+/// When each bot was found to be dead, in milliseconds.
+fn deaths(world: &World) -> Vec<u64> {
+    let down = world.trace().iter().filter_map(|event| match &event.kind {
+        TraceKind::Fact(fact) if matches!(fact.kind, FactKind::BotDown { .. }) => Some(event.at.as_millis()),
+        _ => None,
+    });
+    down.collect()
+}
+
+/// The caller talks to a bot, which falls silent at 2 s; the caller stops talking at 5 s, when given.
+fn silent_bot(caller_stops: bool) -> World {
+    let mut world = World::new(&Setup::default());
+    world.at(0, Do::Dial("7001")).at(2_000, Do::Mute(BOT, true));
+    if caller_stops {
+        world.at(5_000, Do::Mute(TRUNK, true));
+    }
+    world
+}
+
+#[test]
+fn a_bot_that_owes_an_answer_for_eight_seconds_is_dead() {
+    let mut world = silent_bot(true);
+    world.at(14_500, Do::Mute(TRUNK, false));
+    world.at(18_000, Do::Press(DESK, '1')).at(22_000, Do::HangUp(TRUNK));
+    scenario("bot_owes_an_answer", &mut world, 70_000);
+    // A pause is one after 0.7 s.
+    assert!(matches!(deaths(&world)[..], [13_650..=13_850]), "{:?}", deaths(&world));
+    heard(&world, TRUNK, 14_000, 14_500, &[BOT_LOST_TONE]);
+    heard(&world, TRUNK, 14_900, 17_950, &[MUSIC_TONE]);
+    heard(&world, TRUNK, 18_200, 21_950, &[DESK_TONE]);
+    heard(&world, DESK, 18_200, 21_950, &[CALLER_TONE]);
+}
+
+#[test]
+fn a_bot_that_is_silent_while_it_listens_is_alive() {
+    let mut world = silent_bot(false);
+    world.at(40_000, Do::HangUp(TRUNK)).run_until(90_000);
+    judge("silent bot", &world);
+    assert_eq!(deaths(&world), [0; 0]);
+    heard(&world, BOT, 500, 39_950, &[CALLER_TONE]);
+}
+
+#[test]
+fn a_bot_that_answers_in_time_is_alive() {
+    let mut world = silent_bot(true);
+    world.at(12_500, Do::Mute(BOT, false)).at(40_000, Do::HangUp(TRUNK)).run_until(90_000);
+    judge("slow bot", &world);
+    assert_eq!(deaths(&world), [0; 0]);
+    heard(&world, TRUNK, 13_000, 39_950, &[BOT_TONE]);
+}
+
+#[test]
+fn a_bot_that_dies_is_told_to_the_caller_within_half_a_second() {
+    let mut world = World::new(&Setup { stream_bot: true, ..Setup::default() });
+    world.at(0, Do::Dial("7001")).at(4_000, Do::BotGone { finished: false });
+    world.at(9_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+    scenario("bot_dies_with_the_caller", &mut world, 60_000);
+    heard(&world, TRUNK, 4_200, 4_700, &[BOT_LOST_TONE]);
+    heard(&world, TRUNK, 9_200, 11_950, &[DESK_TONE]);
+}
+
+#[test]
+fn a_bot_that_dies_while_a_desk_rings_changes_nothing_but_the_music() {
+    let mut world = asks_for_a_human(&Setup { stream_bot: true, ..Setup::default() });
+    world.at(5_000, Do::BotGone { finished: false });
+    world.at(9_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+    scenario("bot_dies_while_consulting", &mut world, 60_000);
+    heard(&world, TRUNK, 5_200, 5_700, &[BOT_LOST_TONE]);
+    heard(&world, TRUNK, 6_100, 8_950, &[MUSIC_TONE]);
+    heard(&world, TRUNK, 9_200, 11_950, &[DESK_TONE]);
+    let handoffs = world.trace().iter().filter(|event| matches!(event.kind, TraceKind::HandoffEnded { .. })).count();
+    assert_eq!(handoffs, 1, "{}", world.ladder());
+}
+
+#[test]
+fn a_bot_that_dies_while_the_human_makes_up_their_mind_changes_nothing_but_the_music() {
+    let mut world = asks_for_a_human(&Setup { stream_bot: true, ..Setup::default() });
+    world.at(7_500, Do::BotGone { finished: false });
+    world.at(10_000, Do::Press(DESK, '1')).at(13_000, Do::HangUp(TRUNK));
+    scenario("bot_dies_while_accepting", &mut world, 60_000);
+    heard(&world, TRUNK, 7_700, 8_200, &[BOT_LOST_TONE]);
+    heard(&world, TRUNK, 8_600, 9_950, &[MUSIC_TONE]);
+    heard(&world, TRUNK, 10_200, 12_950, &[DESK_TONE]);
+}
+
+#[test]
+fn a_second_reason_changes_nothing() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(5_000, Do::Press(TRUNK, '0')).at(9_500, Do::Fact(FactKind::AskedForHuman));
+    world.at(9_000, Do::Press(DESK, '1')).at(13_000, Do::HangUp(TRUNK));
+    scenario("trigger_twice", &mut world, 60_000);
+    heard(&world, TRUNK, 9_200, 12_950, &[DESK_TONE]);
+    let rung = world.events().iter().filter(|(_, party, event)| *party == DESK && matches!(event, PhoneEvent::Rings));
+    assert_eq!(rung.count(), 1);
+}
+
+#[test]
+fn without_a_desk_page_the_key_still_accepts() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.page = PageHabit::Closed;
+    world.at(9_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK));
+    scenario("page_down_and_accept_by_key", &mut world, 60_000);
+    heard(&world, TRUNK, 500, 9_050, &[BOT_TONE]);
+    heard(&world, TRUNK, 9_200, 11_950, &[DESK_TONE]);
+}
+
+#[test]
+fn a_caller_who_stopped_dead_is_asked_and_let_go() {
+    let mut world = World::new(&Setup::default());
+    world.at(0, Do::Dial("7001")).at(5_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("caller_stops_dead", &mut world, 150_000);
+    assert!(!world.phones[BOT].is_busy(), "{}", world.ladder());
+}
