@@ -41,7 +41,7 @@ impl Call {
     }
 
     pub(crate) fn facts_of(&self, handoff: &Handoff) -> HandoffFacts {
-        HandoffFacts { id: handoff.id, trigger: handoff.decision.trigger, score: self.known.score() }
+        HandoffFacts { id: handoff.id, trigger: handoff.decision.trigger.as_str(), score: self.known.score() }
     }
 
     /// Straight to a desk, by configuration: no bot, no gate, no pop.

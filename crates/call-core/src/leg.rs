@@ -2,7 +2,7 @@
 //! messages that takes.
 
 use crate::whisper::Whisper;
-use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector, Trigger};
+use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector};
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -205,8 +205,8 @@ pub(crate) struct Consult {
 pub struct HandoffFacts {
     /// Its public name.
     pub id: HandoffId,
-    /// Why.
-    pub trigger: Trigger,
+    /// Why: a trigger's token, or `verify` for a test.
+    pub trigger: &'static str,
     /// How upset the caller sounds, 0-100.
     pub score: u8,
 }

@@ -261,7 +261,7 @@ mod tests {
 
     fn facts() -> HandoffFacts {
         let id = "01JD4XK7Z9Q2M5R8T3V6W1Y4B7".parse().expect("the id of the standards' example");
-        HandoffFacts { id, trigger: Trigger::Distress, score: 87 }
+        HandoffFacts { id, trigger: "distress", score: 87 }
     }
 
     const URL: Option<&str> = Some("https://ctx.example.com/h/");
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn what_a_profile_has_no_room_for_is_told() {
         let cisco = profile::built_in("cisco").expect("shipped");
-        let long = HandoffFacts { trigger: Trigger::FailedAttempts, ..facts() };
+        let long = HandoffFacts { trigger: "failed_attempts", ..facts() };
         let metadata = Metadata::new(&cisco, content(&long));
         assert_eq!(names(&metadata), ["User-to-User", "X-Handoff-Id"]);
         assert_eq!(metadata.left_out, ["X-Handoff-Score", "X-Handoff-Trigger"]);
@@ -377,14 +377,7 @@ mod tests {
     }
 
     fn any_facts() -> impl Strategy<Value = HandoffFacts> {
-        let triggers = [
-            Trigger::Asked,
-            Trigger::Dtmf,
-            Trigger::LowConfidence,
-            Trigger::FailedAttempts,
-            Trigger::BotDown,
-            Trigger::Direct,
-        ];
+        let triggers = Trigger::ALL.map(Trigger::as_str);
         (any::<u128>(), proptest::sample::select(triggers.to_vec()), any::<u8>())
             .prop_map(|(id, trigger, score)| HandoffFacts { id: HandoffId(id), trigger, score })
     }

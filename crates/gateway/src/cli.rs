@@ -19,6 +19,7 @@ Where to begin:
   warmline serve --config warmline.toml --check
   warmline serve --config warmline.toml
   warmline tail                          in another terminal: what happens, as it happens
+  warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
 
 Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
 
@@ -31,6 +32,8 @@ pub enum Command {
     Tail(Tail),
     /// Play one handoff with a scripted caller, bot and desk over real sockets, and measure it.
     Demo(Demo),
+    /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
+    Verify(Verify),
     /// Print the commented default configuration.
     Config,
 }
@@ -62,6 +65,52 @@ pub struct Tail {
     /// The admin token; without it, what a gateway on this machine left for its user.
     #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+}
+
+const VERIFY: &str = "\
+It sends the INVITE of a handoff whose score is two random digits. Whoever answers types on the telephone the score
+that the screen shows: only a screen that got the metadata knows it.
+
+Exit status:
+  0  arrived (or answered, and the profile carries nothing to type)
+  1  not tried: the configuration, the desk's name or a socket is wrong
+  2  wrong options
+  3  refused, not reached, or not answered
+  4  answered, and not proven: other digits, none, or hung up";
+
+/// Options of `warmline verify`.
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY)]
+pub struct Verify {
+    /// The desk, by its name in the configuration.
+    pub target: String,
+    /// The configuration; without it config/warmline.toml if there is one, else the built-in default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One JSON object at the end instead of the story.
+    #[arg(long)]
+    pub json: bool,
+    /// Why the caller is handed over, as the INVITE says it; `verify` unless given.
+    #[arg(long)]
+    pub trigger: Option<String>,
+    /// Who calls: the user part of the caller's address.
+    #[arg(long, default_value = "verify", value_parser = caller)]
+    pub caller: String,
+    /// Seconds it may ring.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=180))]
+    pub ring_s: u64,
+    /// Seconds the score may take to be typed.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub wait_s: u64,
+}
+
+fn caller(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '_' | '.');
+    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("write a number such as +442079460000, or a name of a-z, 0-9, + - _ .".to_owned())
+    }
 }
 
 /// Options of `warmline demo`.

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = run(&cli.command);
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("warmline: {}", told(&error));
             ExitCode::FAILURE
@@ -16,15 +16,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> anyhow::Result<()> {
+fn run(command: &Command) -> anyhow::Result<u8> {
     let level = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
     let _log = gateway::logging::init(level)?;
     match command {
-        Command::Serve(options) => gateway::serve::serve(options),
-        Command::Tail(options) => gateway::tail::tail(options),
-        Command::Demo(options) => gateway::demo::run(options),
-        Command::Config => Ok(gateway::serve::print_config()?),
+        Command::Serve(options) => gateway::serve::serve(options)?,
+        Command::Tail(options) => gateway::tail::tail(options)?,
+        Command::Demo(options) => gateway::demo::run(options)?,
+        Command::Verify(options) => return gateway::verify::verify(options),
+        Command::Config => gateway::serve::print_config()?,
     }
+    Ok(0)
 }
 
 /// The error and those of its causes that its text does not tell already: it is written for operators.

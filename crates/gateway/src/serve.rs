@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Where the configuration is looked for when none is named.
-const USUAL: &str = "config/warmline.toml";
+pub(crate) const USUAL: &str = "config/warmline.toml";
 
 /// Runs until a signal, then lets the calls end.
 ///
