@@ -76,6 +76,8 @@ pub struct World {
     pops: Vec<(Instant, PopUpdate)>,
     events: Vec<(Instant, Party, PhoneEvent)>,
     told: Vec<(Instant, BotCommand)>,
+    /// Every INVITE that left the gateway, byte by byte, and for whom.
+    invites: Vec<(Party, Vec<u8>)>,
     /// WebSocket bots that are up or dialled.
     streams: BTreeSet<LegId>,
     stream_bot: bool,
@@ -133,6 +135,7 @@ impl World {
             pops: Vec::new(),
             events: Vec::new(),
             told: Vec::new(),
+            invites: Vec::new(),
             streams: BTreeSet::new(),
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
@@ -216,6 +219,11 @@ impl World {
     /// What the telephones' owners noticed, in order.
     pub fn events(&self) -> &[(Instant, Party, PhoneEvent)] {
         &self.events
+    }
+
+    /// Every INVITE that the gateway sent to a party, as bytes, in order; repeats included.
+    pub fn invites(&self, to: Party) -> impl Iterator<Item = &[u8]> {
+        self.invites.iter().filter(move |(party, _)| *party == to).map(|(_, bytes)| bytes.as_slice())
     }
 
     /// What a WebSocket bot was told.
@@ -444,6 +452,9 @@ impl World {
                     verdict.down(now);
                 }
                 self.witness.sip(party, false, &bytes, now);
+                if bytes.starts_with(b"INVITE ") {
+                    self.invites.push((party, bytes.clone()));
+                }
                 if self.is_lost(party, false, &bytes) {
                     return;
                 }
