@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use call::Plan;
 use call_core::{Desk, HandoffFacts};
 use call_model::{HandoffId, IdSource, Trigger};
-use report::{Outcome, Report};
+use report::Report;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -67,7 +67,9 @@ fn desk<'a>(settings: &'a Settings, name: &str) -> anyhow::Result<&'a Desk> {
     let known: Vec<&str> = settings.switchboard.desks.iter().map(|desk| desk.name.as_str()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     settings.switchboard.desk(name).with_context(|| {
-        format!("there is no desk `{name}`: add [[desks]] name = \"{name}\", or verify one of those configured: {known}")
+        format!(
+            "there is no desk `{name}`: add [[desks]] name = \"{name}\", or verify one of those configured: {known}"
+        )
     })
 }
 
@@ -86,6 +88,7 @@ fn test_id(ids: &mut IdSource) -> HandoffId {
 
 #[cfg(test)]
 mod tests {
+    use super::report::Outcome;
     use super::*;
 
     #[test]

@@ -51,10 +51,8 @@ fn nice_cxone_takes_the_caller_into_a_queue() {
 }
 
 #[test]
-fn five9_takes_the_caller_and_we_stay_in_the_path() {
-    let setup =
-        Setup { on_refer: OnRefer::Refuse(contact_centres::five9::REFER), release: Release::Stay, ..to("five9") };
-    let mut world = asks_for_a_human(&setup);
+fn five9_takes_the_caller_into_a_campaign() {
+    let mut world = asks_for_a_human(&to("five9"));
     world.at(12_000, Do::HangUp(TRUNK));
     scenario("five9", &mut world, 60_000);
     handed_over("five9", &world, 7_000, 11_950);

@@ -55,8 +55,9 @@ pub(super) fn place(
     let listen = listen.with_context(|| format!("sip.listen has no {} address to call from", transport.via()))?;
     let sip = (listen.bind.ip(), listen.advertised.unwrap_or(listen.bind.ip()));
     let address = plan.desk.address;
-    let line = Line::open(transport, sip, settings.rtp.bind, address)
-        .with_context(|| format!("cannot call {address} over {}: is a telephone system listening there?", transport.via()))?;
+    let line = Line::open(transport, sip, settings.rtp.bind, address).with_context(|| {
+        format!("cannot call {address} over {}: is a telephone system listening there?", transport.via())
+    })?;
     let config = EndpointConfig {
         user_agent: settings.switchboard.user_agent.clone(),
         contact_user: "verify".to_owned(),
@@ -101,7 +102,9 @@ impl Call<'_> {
             self.invite(plain, report, say)?;
             match self.until(self.plan.ring, report, say, |_| false) {
                 Some(Step::Answered) => break,
-                Some(Step::Failed(415 | 420 | 488)) if !plain && self.plan.desk.profile.is_rich(self.plan.desk.multipart) => {
+                Some(Step::Failed(415 | 420 | 488))
+                    if !plain && self.plan.desk.profile.is_rich(self.plan.desk.multipart) =>
+                {
                     say("          the rich form was refused: once more, plainly");
                     plain = true;
                 }
@@ -169,7 +172,9 @@ impl Call<'_> {
             say(&format!("          and a part {} ({} octets)", part.content_type, part.bytes.len()));
         }
         invite.notes.iter().for_each(|note| say(&format!("          {note}")));
-        report.sent.push(json!({ "form": form, "headers": lines, "octets": used, "budget": budget, "notes": invite.notes }));
+        report
+            .sent
+            .push(json!({ "form": form, "headers": lines, "octets": used, "budget": budget, "notes": invite.notes }));
         self.began = self.clock.now();
         self.dialog = Some(self.endpoint.invite(invite.request, self.began));
         Ok(())
@@ -193,8 +198,12 @@ impl Call<'_> {
             let over = self.until(Duration::from_secs(2), report, say, |_| false);
             return if over.is_some() { Outcome::HungUp } else { Outcome::NothingCarried };
         }
-        say(&format!("          now type on the telephone the score that the screen shows ({} s)", self.plan.wait.as_secs()));
-        let over = self.until(self.plan.wait, report, say, |typed| typed.chars().filter(char::is_ascii_digit).count() >= 2);
+        say(&format!(
+            "          now type on the telephone the score that the screen shows ({} s)",
+            self.plan.wait.as_secs()
+        ));
+        let over =
+            self.until(self.plan.wait, report, say, |typed| typed.chars().filter(char::is_ascii_digit).count() >= 2);
         let digits: String = report.typed.chars().filter(char::is_ascii_digit).collect();
         if digits.len() < 2 {
             return if over.is_some() { Outcome::HungUp } else { Outcome::NothingTyped };
@@ -209,7 +218,8 @@ impl Call<'_> {
             let notes = report.sent.last().and_then(|sent| sent["notes"].as_array());
             notes.is_some_and(|notes| notes.iter().any(|note| note.as_str().is_some_and(|note| note.contains(what))))
         };
-        let by_uui = profile.user_to_user.as_ref().is_some_and(|uui| !left_out(&format!("the score in {}", uui.header)));
+        let by_uui =
+            profile.user_to_user.as_ref().is_some_and(|uui| !left_out(&format!("the score in {}", uui.header)));
         by_uui || profile.headers.score.as_deref().is_some_and(|name| !left_out(name))
     }
 
@@ -297,7 +307,9 @@ impl Call<'_> {
                 self.media.connect(media, now);
                 None
             }
-            DialogEvent::Ended { dialog, .. } | DialogEvent::Late { dialog } if Some(dialog) == self.dialog => Some(Step::Over),
+            DialogEvent::Ended { dialog, .. } | DialogEvent::Late { dialog } if Some(dialog) == self.dialog => {
+                Some(Step::Over)
+            }
             DialogEvent::Info { body, .. } => {
                 let text = String::from_utf8_lossy(&body).into_owned();
                 let signal = text.lines().find_map(|line| line.trim().strip_prefix("Signal="));

@@ -1,8 +1,8 @@
 //! The sockets of a test call: one for SIP, one for RTP, on ports of the system's choice.
 
+use call_model::Instant;
 use sip_proto::{Endpoint, Flow, Transport};
 use sip_wire::{Framed, Message, StreamFramer};
-use call_model::Instant;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
