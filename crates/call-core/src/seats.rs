@@ -160,6 +160,11 @@ impl Seats {
         self.desks.set_presence(desk, presence, now)
     }
 
+    /// Handoffs that have this desk.
+    pub(crate) fn taken_at(&self, desk: &str) -> usize {
+        self.rooms.get(&DeskId(desk.to_owned())).map_or(0, |room| room.taken.len())
+    }
+
     /// Desks taken, counted per handoff.
     pub(crate) fn taken(&self) -> usize {
         self.rooms.values().map(|room| room.taken.len()).sum()

@@ -20,6 +20,7 @@ Where to begin:
   warmline serve --config warmline.toml
   warmline tail                          in another terminal: what happens, as it happens
   warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
+  warmline trunks                        what trunks and desks can do, and how that is known
 
 Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
 
@@ -30,6 +31,8 @@ pub enum Command {
     Serve(Serve),
     /// Watch calls live: SIP ladder, decisions with reasons, audio quality, screen pops.
     Tail(Tail),
+    /// What trunks and desks can do, how that is known, how they are doing, and how to override it.
+    Trunks(Trunks),
     /// Play one handoff with a scripted caller, bot and desk over real sockets, and measure it.
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
@@ -111,6 +114,20 @@ fn caller(text: &str) -> Result<String, String> {
     } else {
         Err("write a number such as +442079460000, or a name of a-z, 0-9, + - _ .".to_owned())
     }
+}
+
+/// Options of `warmline trunks`.
+#[derive(Args, Debug)]
+pub struct Trunks {
+    /// The API's JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the gateway serves HTTP.
+    #[arg(long, default_value = "http://127.0.0.1:8088")]
+    pub url: String,
+    /// The admin token; without it, what a gateway on this machine left for its user.
+    #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
 }
 
 /// Options of `warmline demo`.

@@ -1,9 +1,11 @@
 //! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
 
 use crate::inbox::{Inbox, Input};
-use call_core::{ControlRefused, DeskRefused};
-use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Secret};
-use http_api::{Control, Readiness, Refused, Reply};
+use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, Switchboard};
+use call_model::{
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
+};
+use http_api::{AbilityView, Control, PeerView, Readiness, Refused, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
@@ -39,6 +41,10 @@ impl GatewayControl {
 impl Control for GatewayControl {
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
+    }
+
+    fn peers(&self) -> Reply<Vec<PeerView>> {
+        self.ask(|reply| Input::Peers { reply })
     }
 
     fn desk_page(&self, desk: &DeskId, open: bool) {
@@ -85,5 +91,35 @@ pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
         DeskRefused::UnknownDesk => Refused::UnknownHandoff,
         DeskRefused::NotYours => Refused::OtherDesk,
         DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
+    }
+}
+
+/// What is known of trunks and desks, for the API.
+pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
+    let view = |peer: CapabilityView| {
+        let trunk = peer.peer == PeerKind::Trunk;
+        PeerView {
+            trunk,
+            up: board.is_up(if trunk { Party::Trunk } else { Party::Desk }, &peer.name),
+            busy: board.callers_at(&peer.name),
+            name: peer.name,
+            refer: ability(peer.refer),
+            replaces: ability(peer.replaces),
+            resting_until: peer.resting_until,
+            handoffs: peer.handoffs,
+            early_drops: peer.early_drops,
+        }
+    };
+    board.capabilities(now).into_iter().map(view).collect()
+}
+
+fn ability(view: call_core::AbilityView) -> AbilityView {
+    AbilityView {
+        evidence: view.evidence.as_str(),
+        setting: view.manual.as_str(),
+        usable: view.usable,
+        because: view.because,
+        since: view.since,
+        until: view.until,
     }
 }

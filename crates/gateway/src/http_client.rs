@@ -50,6 +50,10 @@ impl Server {
         Self { token, ..self }
     }
 
+    pub(crate) fn get(&self, path: &str) -> io::Result<Answer> {
+        self.ask("GET", path)?.whole()
+    }
+
     pub(crate) fn post(&self, path: &str) -> io::Result<Answer> {
         self.ask("POST", path)?.whole()
     }

@@ -4,7 +4,7 @@ use call_model::{
     BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
     Secret,
 };
-use http_api::Refused;
+use http_api::{PeerView, Refused};
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) enum Input {
     },
     /// Whether a bot's token is that of its call.
     Token { call: CallId, token: Secret, reply: oneshot::Sender<Result<(), HandoffRefused>> },
+    /// What is known of trunks and desks.
+    Peers { reply: oneshot::Sender<Vec<PeerView>> },
     /// The first page of a desk was opened, or its last one is closed.
     Page { desk: DeskId, open: bool },
     /// From a desk's page.

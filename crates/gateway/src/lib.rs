@@ -30,6 +30,7 @@ mod switchboard_loop;
 pub mod tail;
 mod token;
 pub mod verify;
+pub mod trunks;
 
 pub use clock::Clock;
 pub use listening::ModelInfo;

@@ -22,6 +22,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Serve(options) => gateway::serve::serve(options)?,
         Command::Tail(options) => gateway::tail::tail(options)?,
+        Command::Trunks(options) => gateway::trunks::trunks(options)?,
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Config => gateway::serve::print_config()?,

@@ -2,7 +2,7 @@
 
 use crate::bot_streams::BotStreams;
 use crate::clock::Clock;
-use crate::control::{refused_control, refused_desk};
+use crate::control::{peers, refused_control, refused_desk};
 use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
@@ -162,6 +162,9 @@ impl SwitchboardLoop {
             }
             Input::Token { call, token, reply } => {
                 let _ = reply.send(board.check_token(call, Some(token.expose())));
+            }
+            Input::Peers { reply } => {
+                let _ = reply.send(peers(board, now));
             }
             Input::Page { desk, open } => guarded("a desk's page", || {
                 board.handle_page(&desk, open, now);

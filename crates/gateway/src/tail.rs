@@ -17,17 +17,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The gateway is not there, or refuses the token; the text says what to do.
 pub fn tail(options: &Tail) -> anyhow::Result<()> {
     let path = path(options.call.as_deref())?;
-    let server = Server::new(&options.url, Secret::default())?;
-    let token = match &options.token {
-        Some(token) => Secret::new(token.as_str()),
-        None => server.port().and_then(token::find).with_context(|| {
-            format!(
-                "no admin token for {}: pass --token, or set WARMLINE_ADMIN_TOKEN to what http.admin_token says",
-                options.url
-            )
-        })?,
-    };
-    let server = server.with_token(token);
+    let server = connect(&options.url, options.token.as_deref())?;
     let mut stream = open(&server, &path, &options.url)?;
     loop {
         if !print_all(&mut stream, options.json)? {
@@ -43,6 +33,18 @@ pub fn tail(options: &Tail) -> anyhow::Result<()> {
         };
         refuse(stream.refused()?)?;
     }
+}
+
+/// The gateway, with the token given, or the one that it left for its user on this machine.
+pub(crate) fn connect(url: &str, token: Option<&str>) -> anyhow::Result<Server> {
+    let server = Server::new(url, Secret::default())?;
+    let token = match token {
+        Some(token) => Secret::new(token),
+        None => server.port().and_then(token::find).with_context(|| {
+            format!("no admin token for {url}: pass --token, or set WARMLINE_ADMIN_TOKEN to what http.admin_token says")
+        })?,
+    };
+    Ok(server.with_token(token))
 }
 
 fn path(call: Option<&str>) -> anyhow::Result<String> {

@@ -39,6 +39,10 @@ impl Control for Pretend {
         reply
     }
 
+    fn peers(&self) -> Reply<Vec<http_api::PeerView>> {
+        tokio::sync::oneshot::channel().1
+    }
+
     fn desk_page(&self, _: &DeskId, _: bool) {}
 
     fn parse_control(&self, _: &[u8]) -> Result<Vec<FactKind>, String> {

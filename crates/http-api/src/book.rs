@@ -64,6 +64,16 @@ impl Book {
         self.calls.get(&call).map(|record| record.began)
     }
 
+    /// The trunk that the call came by.
+    pub(crate) fn trunk(&self, call: CallId) -> Option<&str> {
+        self.calls.get(&call).map(|record| record.trunk.as_str())
+    }
+
+    /// Calls of a trunk that have not ended.
+    pub(crate) fn active_on(&self, trunk: &str) -> usize {
+        self.calls.values().filter(|record| record.trunk == trunk && record.ended.is_none()).count()
+    }
+
     /// The kind of the last decision of the call.
     pub(crate) fn trigger(&self, call: CallId) -> Option<Trigger> {
         self.calls.get(&call)?.decision.as_ref().map(|decision| decision.trigger)

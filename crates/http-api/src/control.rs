@@ -1,6 +1,6 @@
 //! What the gateway implements so that the API can act on calls.
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Secret};
+use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret};
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -10,6 +10,9 @@ pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
 pub trait Control: Send + Sync + 'static {
     /// A human did something on the page of `desk`. The API has checked the desk's token.
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
+
+    /// What is known of trunks and desks.
+    fn peers(&self) -> Reply<Vec<PeerView>>;
 
     /// The first page of the desk was opened, or its last one is closed. Not waited for.
     fn desk_page(&self, desk: &DeskId, open: bool);
@@ -36,6 +39,46 @@ pub trait Control: Send + Sync + 'static {
 
     /// Whether new calls are welcome.
     fn readiness(&self) -> Readiness;
+}
+
+/// A trunk or a desk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerView {
+    /// A trunk; otherwise a desk.
+    pub trunk: bool,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Whether it answers OPTIONS; nothing when it is not asked.
+    pub up: Option<bool>,
+    /// Desks: callers that it has or is fetched for.
+    pub busy: usize,
+    /// Whether it follows REFER.
+    pub refer: AbilityView,
+    /// Whether it takes an INVITE with Replaces.
+    pub replaces: AbilityView,
+    /// It asked to be left alone until then.
+    pub resting_until: Option<Instant>,
+    /// Desks: handoffs joined.
+    pub handoffs: u64,
+    /// Desks: how many of these conversations ended soon.
+    pub early_drops: u64,
+}
+
+/// One ability of a trunk or desk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AbilityView {
+    /// `unknown`, `advertised`, `proven`, `refused`, `broken`.
+    pub evidence: &'static str,
+    /// What the configuration says: `learn`, `yes`, `no`.
+    pub setting: &'static str,
+    /// Whether it is counted upon now.
+    pub usable: bool,
+    /// How we know, in words.
+    pub because: String,
+    /// Since when.
+    pub since: Option<Instant>,
+    /// Until when, for what is forgotten.
+    pub until: Option<Instant>,
 }
 
 /// Why the switchboard did not do it.

@@ -9,7 +9,8 @@ use crate::handoffs::Handoffs;
 use crate::metrics::{Metrics, Tally};
 use crate::shapes::HandoffStatusShape;
 use call_model::{
-    CallId, DeskId, EndReason, FactKind, HandoffId, Instant, PopUpdate, TraceEvent, TraceKind, Trigger, WallAnchor,
+    CallId, DeskId, EndReason, FactKind, HandoffId, HandoffOutcome, Instant, Method, PopUpdate, TraceEvent, TraceKind,
+    Trigger, WallAnchor,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -78,6 +79,16 @@ pub(crate) struct Traced {
     /// When its call began.
     pub(crate) started: Instant,
     pub(crate) event: Arc<TraceEvent>,
+}
+
+/// How a trunk is doing.
+pub(crate) struct TrunkCount {
+    /// Calls that are up.
+    pub(crate) calls: usize,
+    /// Calls that its REFER took from us.
+    pub(crate) released: u64,
+    /// REFERs that it refused.
+    pub(crate) refused: u64,
 }
 
 /// What a tail gets.
@@ -250,6 +261,13 @@ impl Hub {
         }
     }
 
+    /// How a trunk is doing.
+    pub(crate) fn trunk(&self, name: &str) -> TrunkCount {
+        let state = self.state();
+        let (released, refused) = state.tally.releases.get(name).copied().unwrap_or_default();
+        TrunkCount { calls: state.book.active_on(name), released, refused }
+    }
+
     pub(crate) fn watch_trace(&self) -> watch::Receiver<u64> {
         self.shared.traced.subscribe()
     }
@@ -360,12 +378,22 @@ impl Hub {
                 *tally.decisions.entry((decision.trigger, decision.layer)).or_default() += 1;
             }
             TraceKind::Pop { what, .. } => *tally.pops.entry(what).or_default() += 1,
+            TraceKind::Release { what, .. } if what == "REFER refused" => {
+                if let Some(trunk) = event.call.and_then(|call| book.trunk(call)) {
+                    tally.releases.entry(trunk.to_owned()).or_default().1 += 1;
+                }
+            }
             TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
             TraceKind::HandoffEnded { handoff, outcome, method, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);
                 let decided = event.call.and_then(|call| book.trigger(call));
                 let trigger = known.or(decided).unwrap_or(Trigger::Direct);
                 *tally.handoffs.entry((*outcome, trigger, *method)).or_default() += 1;
+                if let (HandoffOutcome::Released, Method::ReferTrunk, Some(trunk)) =
+                    (*outcome, *method, event.call.and_then(|call| book.trunk(call)))
+                {
+                    tally.releases.entry(trunk.to_owned()).or_default().0 += 1;
+                }
             }
             TraceKind::Dropped { .. } => tally.dropped += 1,
             _ => {}

@@ -144,6 +144,8 @@ pub(crate) struct Tally {
     pub(crate) ended: BTreeMap<(String, &'static str), u64>,
     pub(crate) decisions: BTreeMap<(Trigger, Layer), u64>,
     pub(crate) handoffs: BTreeMap<(HandoffOutcome, Trigger, Method), u64>,
+    /// Releases by trunk: done by its REFER, and refused.
+    pub(crate) releases: BTreeMap<String, (u64, u64)>,
     /// By desk, and whose doing it was.
     pub(crate) early_drops: BTreeMap<(String, Party), u64>,
     pub(crate) pops: BTreeMap<&'static str, u64>,
@@ -177,6 +179,13 @@ impl Tally {
         for ((outcome, trigger, method), count) in &self.handoffs {
             let labels = format!("outcome=\"{outcome}\",trigger=\"{trigger}\",method=\"{method}\"");
             line(out, "warmline_handoffs_total", &labels, *count);
+        }
+        family(out, "warmline_releases_total", COUNTER, "REFERs of trunks, by what came of them.");
+        for (trunk, (released, refused)) in &self.releases {
+            for (result, count) in [("released", released), ("refused", refused)] {
+                let labels = format!("trunk=\"{}\",result=\"{result}\"", escape(trunk));
+                line(out, "warmline_releases_total", &labels, *count);
+            }
         }
         family(out, "warmline_early_drops_total", COUNTER, "Conversations that ended soon after the join, by desk.");
         for ((desk, by), count) in &self.early_drops {

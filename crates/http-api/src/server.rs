@@ -82,6 +82,7 @@ pub fn router(api: Api) -> Router {
         routes::handoffs::routes,
         routes::admin::routes,
         routes::cdrs::routes,
+        routes::trunks::routes,
     ];
     routes
         .into_iter()

@@ -6,6 +6,7 @@ use call_model::{
     CallId, DeskId, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party, Redacted,
     TraceEvent, TraceKind,
 };
+use http_api::{AbilityView, PeerView};
 use serde_json::Value;
 use std::time::Duration;
 use support::{World, world};
@@ -111,4 +112,51 @@ async fn downloads_are_for_operators_and_bounded() {
     let first = support::WALL.unix_ms;
     let path = format!("/v1/reports/cdrs?since_ms={}&until_ms={}", first + 200, first + 400);
     assert_eq!(world.get(&path, ADMIN).await.body.lines().count(), 2);
+}
+
+#[tokio::test]
+async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
+    let world = world().await;
+    let able = |evidence, until| AbilityView {
+        evidence,
+        setting: "learn",
+        usable: evidence == "proven",
+        because: "seen".into(),
+        since: Some(Instant::from_millis(5)),
+        until,
+    };
+    let peer = |trunk, name: &str| PeerView {
+        trunk,
+        name: name.into(),
+        up: (!trunk).then_some(true),
+        busy: 2,
+        refer: able("refused", Some(Instant::from_millis(9))),
+        replaces: able("proven", None),
+        resting_until: None,
+        handoffs: 40,
+        early_drops: 3,
+    };
+    *world.control.peers.lock().unwrap() = vec![peer(true, "carrier"), peer(false, "anna")];
+    call(&world, 100, HandoffOutcome::Released, HandoffStage::Release, Method::ReferTrunk);
+    let call_up = TraceKind::Began {
+        from: Redacted::new("a"),
+        to: Redacted::new("b"),
+        trunk: "carrier".into(),
+        session_id: "a".repeat(32),
+    };
+    trace(&world, CallId(200), 200, call_up);
+    trace(&world, CallId(200), 201, TraceKind::Release { what: "REFER refused".into(), status: Some(603) });
+    let told = world.get("/v1/trunks", ADMIN).await.json();
+    let (trunk, desk) = (&told["trunks"][0], &told["desks"][0]);
+    assert_eq!(
+        (&trunk["name"], &trunk["calls"], &trunk["released"], &trunk["refer_refused"], &trunk["up"]),
+        (&"carrier".into(), &1.into(), &1.into(), &1.into(), &Value::Null)
+    );
+    assert_eq!((&trunk["refer"]["evidence"], &trunk["refer"]["usable"]), (&"refused".into(), &false.into()));
+    assert_eq!(trunk["refer"]["until_unix_ms"], support::WALL.unix_ms + 9);
+    assert_eq!(
+        (&desk["name"], &desk["calls"], &desk["handoffs"], &desk["early_drops"], &desk["up"]),
+        (&"anna".into(), &2.into(), &40.into(), &3.into(), &true.into())
+    );
+    assert_eq!(world.get("/v1/trunks", "anna-token").await.status, 401);
 }

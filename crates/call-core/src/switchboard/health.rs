@@ -60,6 +60,11 @@ impl Health {
         Self { every: every.unwrap_or_default(), next: every.map(|every| start + every), peers, asked: BTreeMap::new() }
     }
 
+    pub(super) fn is_up(&self, about: Party, name: &str) -> Option<bool> {
+        self.next?;
+        self.peers.iter().find(|peer| peer.about == about && peer.name == name).map(|peer| peer.up)
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
         self.next.map(|at| (at, TimerName::Ping))
     }

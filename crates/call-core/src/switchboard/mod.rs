@@ -373,6 +373,16 @@ impl Switchboard {
         self.capabilities.views(now)
     }
 
+    /// Callers that a desk has or is fetched for.
+    pub fn callers_at(&self, desk: &str) -> usize {
+        self.seats.taken_at(desk)
+    }
+
+    /// Whether a peer answers OPTIONS; nothing for one that is not asked.
+    pub fn is_up(&self, about: Party, name: &str) -> Option<bool> {
+        self.health.is_up(about, name)
+    }
+
     /// Calls that are up; cheaper than counting [`Self::calls`].
     pub fn call_count(&self) -> usize {
         self.calls.len()

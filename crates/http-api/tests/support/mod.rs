@@ -7,7 +7,7 @@ pub(crate) mod sample;
 use call_model::{
     CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
 };
-use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, Readiness, Refused, Reply};
+use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,7 @@ pub(crate) struct Recorder {
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
     pub(crate) pages: tokio::sync::watch::Sender<Vec<(String, bool)>>,
+    pub(crate) peers: Mutex<Vec<PeerView>>,
     pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
@@ -38,6 +39,12 @@ impl Control for Recorder {
         if !*self.silent.lock().unwrap() {
             let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         }
+        reply
+    }
+
+    fn peers(&self) -> Reply<Vec<PeerView>> {
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(self.peers.lock().unwrap().clone());
         reply
     }
 

@@ -1,0 +1,160 @@
+//! `warmline trunks`: what trunks and desks are known to be able to do, how we know, and how they are doing.
+
+use crate::cli::Trunks;
+use crate::tail::connect;
+use anyhow::{Context, bail};
+use serde_json::Value;
+use std::io::{self, Write};
+
+const TEACH: &str = "\
+yes: counted upon now. no: not now; callers and humans then stay connected through us, and notice nothing.
+Set by hand what was learned wrongly, under [[trunks]] or [[desks]], and restart:
+  refer = \"yes\" | \"no\" | \"learn\"        it follows REFER (warmline asks it to take the call away)
+  replaces = \"yes\" | \"no\" | \"learn\"     it takes an INVITE with Replaces (it lets itself be taken over)";
+
+/// Prints it once.
+///
+/// # Errors
+/// The gateway is not there, or refuses the token; the text says what to do.
+pub fn trunks(options: &Trunks) -> anyhow::Result<()> {
+    let server = connect(&options.url, options.token.as_deref())?;
+    let answer = server.get("/v1/trunks").with_context(|| {
+        format!("cannot reach a gateway at {}: is it running, and is http.listen the same?", options.url)
+    })?;
+    match answer.status {
+        200 => {}
+        401 => bail!(
+            "the gateway does not know this admin token: use what http.admin_token says, or none on its own machine"
+        ),
+        status => bail!("the gateway answered {status}: {}", answer.body.trim()),
+    }
+    let text = if options.json {
+        answer.body.trim_end().to_owned() + "\n"
+    } else {
+        let value = serde_json::from_str(&answer.body).context("the gateway's answer is no JSON")?;
+        render(&value)
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+const HEAD: [&str; 7] = ["", "calls", "REFER", "Replaces", "OPTIONS", "handoffs", "early drops"];
+
+fn render(value: &Value) -> String {
+    let now = value["now_unix_ms"].as_u64().unwrap_or(0);
+    let mut out = String::new();
+    for (title, list) in [("TRUNKS", &value["trunks"]), ("DESKS", &value["desks"])] {
+        let peers = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut rows = vec![HEAD.map(str::to_owned)];
+        rows[0][0] = title.to_owned();
+        rows.extend(peers.iter().map(|peer| row(peer, now)));
+        let widths: [usize; 7] =
+            std::array::from_fn(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0));
+        for (nth, row) in rows.iter().enumerate() {
+            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            out += &format!("{}\n", cells.join("  ").trim_end());
+            if let Some(peer) = nth.checked_sub(1).and_then(|nth| peers.get(nth)) {
+                out += &reasons(peer, now);
+            }
+        }
+        out.push('\n');
+    }
+    out + TEACH + "\n"
+}
+
+fn row(peer: &Value, now: u64) -> [String; 7] {
+    let text = |name: &str| peer[name].as_str().unwrap_or_default().to_owned();
+    let count = |name: &str| peer[name].as_u64().map_or("-".to_owned(), |count| count.to_string());
+    let health = match (peer["up"].as_bool(), peer["resting_until_unix_ms"].as_u64()) {
+        (_, Some(until)) => format!("overloaded, left alone for {}", span(until.saturating_sub(now))),
+        (Some(true), None) => "up".to_owned(),
+        (Some(false), None) => "DOWN".to_owned(),
+        (None, None) => "not asked".to_owned(),
+    };
+    let handoffs = match (peer["released"].as_u64(), peer["refer_refused"].as_u64()) {
+        (Some(released), Some(refused)) => format!("{released} released, {refused} refused"),
+        _ => count("handoffs"),
+    };
+    let (refer, replaces) = (ability(&peer["refer"], now), ability(&peer["replaces"], now));
+    [text("name"), count("calls"), refer, replaces, health, handoffs, count("early_drops")]
+}
+
+/// `yes, proven`, `no, refused (again in 23 h)`.
+fn ability(ability: &Value, now: u64) -> String {
+    let usable = if ability["usable"] == true { "yes" } else { "no" };
+    let setting = ability["setting"].as_str().unwrap_or_default();
+    if setting != "learn" {
+        return format!("{usable}, set");
+    }
+    let evidence = ability["evidence"].as_str().unwrap_or_default();
+    let again =
+        ability["until_unix_ms"].as_u64().map(|until| format!(" (again in {})", span(until.saturating_sub(now))));
+    format!("{usable}, {evidence}{}", again.unwrap_or_default())
+}
+
+/// How we know, one line for each ability of which something is known.
+fn reasons(peer: &Value, now: u64) -> String {
+    let line = |name: &str, label: &str| {
+        let because = peer[name]["because"].as_str().filter(|because| !because.is_empty())?;
+        let since = peer[name]["since_unix_ms"].as_u64();
+        let since = since.map(|since| format!(", {} ago", span(now.saturating_sub(since))));
+        Some(format!("  {label}: {because}{}\n", since.unwrap_or_default()))
+    };
+    [line("refer", "REFER"), line("replaces", "Replaces")].into_iter().flatten().collect()
+}
+
+/// In the largest unit that is at least one.
+fn span(ms: u64) -> String {
+    match ms / 1000 {
+        s @ 0..120 => format!("{s} s"),
+        s @ 120..7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_table_says_what_is_counted_upon_why_and_what_to_do() {
+        let hour = 3_600_000;
+        let able = |evidence: &str, setting: &str, usable: bool, because: &str, until: Option<u64>| {
+            let since = (!because.is_empty()).then_some(10 * hour - 5_000);
+            json!({
+                "evidence": evidence, "setting": setting, "usable": usable, "because": because,
+                "since_unix_ms": since, "until_unix_ms": until,
+            })
+        };
+        let value = json!({
+            "now_unix_ms": 10 * hour,
+            "trunks": [{
+                "name": "carrier", "calls": 3, "up": null, "resting_until_unix_ms": null, "early_drops": null,
+                "refer": able("refused", "learn", false, "603 to REFER", Some(33 * hour)),
+                "replaces": able("unknown", "learn", false, "", None), "released": 12, "refer_refused": 1,
+            }],
+            "desks": [{
+                "name": "anna", "calls": 1, "up": false, "resting_until_unix_ms": null, "early_drops": 2, "handoffs": 40,
+                "refer": able("unknown", "yes", true, "", None),
+                "replaces": able("proven", "learn", true, "took one", None),
+            }],
+        });
+        let text = render(&value);
+        let expected = [
+            "TRUNKS   calls  REFER                     Replaces     OPTIONS    handoffs                early drops",
+            "carrier  3      no, refused (again in 23 h)  no, unknown  not asked  12 released, 1 refused  -",
+            "  REFER: 603 to REFER, 5 s ago",
+            "DESKS  calls  REFER     Replaces     OPTIONS  handoffs  early drops",
+            "anna   1      yes, set  yes, proven  DOWN     40        2",
+            "  Replaces: took one, 5 s ago",
+        ];
+        let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for line in expected {
+            assert!(text.lines().any(|have| squeeze(have) == squeeze(line)), "{line}\nis not in\n{text}");
+        }
+        assert!(text.contains("refer = \"yes\" | \"no\" | \"learn\""), "{text}");
+    }
+}

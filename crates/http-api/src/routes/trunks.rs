@@ -1,0 +1,65 @@
+//! What trunks and desks can do, how that is known, and how they are doing.
+
+use super::reply;
+use crate::control::{AbilityView, PeerView};
+use crate::error::ApiError;
+use crate::guard;
+use crate::server::Api;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::{Json, Router, routing};
+use call_model::{Instant, WallAnchor};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
+    router.route("/v1/trunks", routing::get(trunks))
+}
+
+/// `GET /v1/trunks`.
+async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let wall = api.hub.wall();
+    let (trunks, desks): (Vec<_>, Vec<_>) = reply(api.control.peers()).await?.into_iter().partition(|peer| peer.trunk);
+    let trunks: Vec<Value> = trunks
+        .iter()
+        .map(|peer| {
+            let mut value = shape(peer, &wall);
+            let count = api.hub.trunk(&peer.name);
+            value["calls"] = count.calls.into();
+            value["released"] = count.released.into();
+            value["refer_refused"] = count.refused.into();
+            value
+        })
+        .collect();
+    let desks: Vec<Value> = desks
+        .iter()
+        .map(|peer| {
+            let mut value = shape(peer, &wall);
+            value["calls"] = peer.busy.into();
+            value["handoffs"] = peer.handoffs.into();
+            value["early_drops"] = peer.early_drops.into();
+            value
+        })
+        .collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    Ok(Json(json!({"now_unix_ms": now, "trunks": trunks, "desks": desks})))
+}
+
+fn shape(peer: &PeerView, wall: &WallAnchor) -> Value {
+    json!({
+        "name": peer.name, "up": peer.up, "refer": ability(&peer.refer, wall),
+        "replaces": ability(&peer.replaces, wall), "resting_until_unix_ms": unix_ms(peer.resting_until, wall),
+    })
+}
+
+fn ability(view: &AbilityView, wall: &WallAnchor) -> Value {
+    json!({
+        "evidence": view.evidence, "setting": view.setting, "usable": view.usable, "because": view.because,
+        "since_unix_ms": unix_ms(view.since, wall), "until_unix_ms": unix_ms(view.until, wall),
+    })
+}
+
+fn unix_ms(at: Option<Instant>, wall: &WallAnchor) -> Option<u64> {
+    at.map(|at| wall.unix_ms(at))
+}
