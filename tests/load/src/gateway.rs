@@ -27,7 +27,7 @@ pub(crate) struct Gateway {
     child: Child,
     folder: PathBuf,
     pub(crate) sip: SocketAddrV4,
-    http: SocketAddrV4,
+    pub(crate) http: SocketAddrV4,
 }
 
 impl Gateway {
@@ -114,12 +114,23 @@ fn free(bind: impl FnOnce(SocketAddrV4) -> std::io::Result<std::net::SocketAddr>
 fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
     let caller = crate::traffic::CALLER;
     let Parties { callee, desk, listen } = parties;
+    let operator = crate::trigger::OPERATOR;
+    let pages: String = (0..crate::trigger::DESKS)
+        .map(|n| {
+            let token = crate::trigger::page_token(n);
+            format!(
+                "[[desks]]\nname = \"desk{n}\"\nsip = \"sip:desk{n}@{desk}\"\npage_token = \"{token}\"\n\
+                 accept = \"auto\"\ncapacity = 2000\npriority = 20\n"
+            )
+        })
+        .collect();
     format!(
         r#"
 [sip]
 listen = ["udp:{sip}"]
 [http]
 listen = "{http}"
+admin_token = "{operator}"
 [rtp]
 address = "127.0.0.1"
 ports = [10000, 31999]
@@ -135,7 +146,7 @@ name = "human"
 sip = "sip:human@{desk}"
 accept = "auto"
 capacity = 2000
-[[routes]]
+{pages}[[routes]]
 dialled = "*"
 bot = "callee"
 listen = {listen}

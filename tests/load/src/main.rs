@@ -10,6 +10,7 @@ mod sys;
 mod table;
 mod talk;
 mod traffic;
+mod trigger;
 mod usage;
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +26,8 @@ use usage::Usage;
 const SPEECH: &[u8] = include_bytes!("../../../crates/gateway/assets/caller-calm.wav");
 /// New calls a second where the set-up is not what is measured.
 const RAMP: f64 = 100.0;
+/// Calls that are up while humans are asked for.
+const LIVE: usize = 200;
 /// Handoffs begun a second; each takes about two and a half.
 const JOINS_PER_SECOND: f64 = 20.0;
 const SETTLE: Duration = Duration::from_secs(2);
@@ -46,7 +49,7 @@ struct Options {
     /// Only these.
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
-    /// Handoffs for `joins`.
+    /// Handoffs for `joins` and `trigger`.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1500))]
     joins: u16,
     /// One JSON object instead of the table.
@@ -74,6 +77,8 @@ enum Part {
     Memory,
     /// The pause a caller hears when a human takes over, over many handoffs.
     Joins,
+    /// From a request for a human to the INVITE at the desk's phone, while 200 calls are up.
+    Trigger,
     /// Handoffs on the virtual clock.
     Sim,
 }
@@ -118,6 +123,7 @@ fn print(rows: &[Row], json: bool) {
         "Others: what everything else on this machine burned meanwhile; figures taken beside much of it are too high."
     );
     println!("Joins: the pause at the caller from the bot's last packet to the human's first; both send every 20 ms.");
+    println!("Trigger: from just before the HTTP request to the kernel's receive stamp of the INVITE, listening on.");
     println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
 }
 
@@ -140,13 +146,14 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, Run); 7] = [
+        let parts: [(Part, Run); 8] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
             (Part::Churn, Self::churn),
             (Part::Memory, Self::memory),
             (Part::Joins, Self::joins),
+            (Part::Trigger, Self::trigger),
             (Part::Sim, Self::sim),
         ];
         for (part, run) in parts {
@@ -305,6 +312,45 @@ impl Bench {
                 ("gap_of_one_speaker_max_ms", ms(&heard.others, 1.0), ""),
                 ("broken_streams", heard.broken() as f64, ""),
                 ("without_human", joined.missed as f64, ""),
+                ("load_average", usage::load_average(), ""),
+            ],
+            ..Row::default()
+        });
+        complain(&gateway);
+        Ok(())
+    }
+
+    /// Operators ask for a human; desks have their pages open. Every caller is listened to.
+    fn trigger(&mut self) -> Result<()> {
+        let rounds = usize::from(self.options.joins).div_ceil(LIVE);
+        tell(&format!("{} requests for a human, {LIVE} calls up", rounds * LIVE));
+        let gateway = self.start(true, true)?;
+        (0..trigger::DESKS).try_for_each(|desk| trigger::open_page(gateway.http, desk))?;
+        let before = Usage::of(gateway.pid());
+        let mut found = trigger::Triggered::default();
+        for _ in 0..rounds {
+            self.generator.aim(gateway.sip, true);
+            self.generator.set_up('7', LIVE, RAMP);
+            self.generator.pass(SETTLE);
+            self.generator.ask_for_humans(gateway.http, &mut found)?;
+            self.generator.hang_up_all(RAMP);
+        }
+        found.latencies.sort_unstable();
+        let burned = Usage::of(gateway.pid()).since(before);
+        let pops = |what: &str| gateway.metric(&format!("warmline_pops_total{{what=\"{what}\"}}"));
+        let (offered, late) = (pops("offered"), pops("unacknowledged"));
+        let ms = |share| usage::percentile(&found.latencies, share).map_or(f64::NAN, |ns| ns / 1e6);
+        self.rows.push(Row {
+            what: "trigger".to_owned(),
+            calls: Some(LIVE),
+            others_cpu_pct: Some(burned.others_pct),
+            more: vec![
+                ("requests", found.latencies.len() as f64, ""),
+                ("to_INVITE_p50_ms", ms(0.5), ""),
+                ("to_INVITE_p99_ms", ms(0.99), ""),
+                ("to_INVITE_max_ms", ms(1.0), ""),
+                ("pop_acknowledged_first_pct", 100.0 * (offered - late) / offered.max(1.0), ""),
+                ("without_INVITE", found.missed as f64, ""),
                 ("load_average", usage::load_average(), ""),
             ],
             ..Row::default()

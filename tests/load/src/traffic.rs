@@ -447,7 +447,7 @@ fn sent_at(bytes: &[u8], window: u8) -> Option<u64> {
     ours.then(|| u64::from_be_bytes(std::array::from_fn(|i| stamped(bytes, 3 + i).unwrap_or_default())))
 }
 
-fn wall_ns() -> u64 {
+pub(crate) fn wall_ns() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
 }
 
