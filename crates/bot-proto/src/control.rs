@@ -107,6 +107,8 @@ enum What<'a> {
     Introduce { desk: &'a str, display: &'a str },
     #[serde(rename = "handoff.co_pilot")]
     CoPilot { desk: &'a str },
+    #[serde(rename = "handoff.handed_back")]
+    HandedBack { handoff: String, notes: &'a str, by: &'a str, outcome: &'static str },
     #[serde(rename = "handoff.failed")]
     Failed { outcome: &'static str, why: &'a str },
 }
@@ -120,6 +122,9 @@ impl<'a> Told<'a> {
             BotUpdate::HandoffAccepted => What::Accepted,
             BotUpdate::Introduce { desk, display } => What::Introduce { desk, display },
             BotUpdate::CoPilot { desk } => What::CoPilot { desk },
+            BotUpdate::HandedBack { handoff, notes, by, outcome } => {
+                What::HandedBack { handoff: handoff.to_string(), notes, by, outcome }
+            }
             BotUpdate::HandoffFailed { outcome, why } => What::Failed { outcome, why },
         };
         Self { event: EVENT, stream, what }

@@ -7,7 +7,7 @@ use crate::control::{self, ControlError, Told};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use call_model::{BotUpdate, FactKind, IdSource, Instant, Redacted, Secret};
+use call_model::{BotUpdate, FactKind, IdSource, Instant, Redacted, Resumed, Secret};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -24,6 +24,9 @@ pub struct StreamParams {
     pub control_url: Option<String>,
     /// What to present there: `warmline_control_token`.
     pub control_token: Secret,
+    /// Set when a human had the caller before: `warmline_resumed`, `warmline_handoff_id`, `warmline_handoff_notes`,
+    /// `warmline_summary`.
+    pub resumed: Option<Box<Resumed>>,
 }
 
 /// What the bot sent.
@@ -119,6 +122,7 @@ impl TwilioSession {
                 warmline_session_id: &self.params.session_id,
                 warmline_control_url: self.params.control_url.as_deref(),
                 warmline_control_token: self.params.control_token.expose(),
+                resumed: self.params.resumed.as_deref().map(ResumedParameters::new),
             },
         };
         let start = StartFrame { event: "start", sequence_number, start, stream_sid: &self.stream_sid };
@@ -260,6 +264,27 @@ struct CustomParameters<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     warmline_control_url: Option<&'a str>,
     warmline_control_token: &'a str,
+    #[serde(flatten)]
+    resumed: Option<ResumedParameters<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResumedParameters<'a> {
+    warmline_resumed: &'static str,
+    warmline_handoff_id: String,
+    warmline_handoff_notes: &'a str,
+    warmline_summary: &'a str,
+}
+
+impl<'a> ResumedParameters<'a> {
+    fn new(resumed: &'a Resumed) -> Self {
+        Self {
+            warmline_resumed: resumed.how,
+            warmline_handoff_id: resumed.handoff.to_string(),
+            warmline_handoff_notes: &resumed.notes,
+            warmline_summary: &resumed.summary,
+        }
+    }
 }
 
 /// What every frame after `start` carries.

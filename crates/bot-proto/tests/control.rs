@@ -57,7 +57,7 @@ fn what_informs_comes_before_what_calls_a_human() {
 
 #[test]
 fn a_bad_event_is_refused_whole_with_field_and_advice() {
-    let known = "turn, intent, entity, entities, action, summary, next_steps, asked_for_human, escalate";
+    let known = "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate";
     for (json, complaint) in [
         ("", "body: not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "body: send a JSON object, such as {\"asked_for_human\": true}"),
@@ -105,7 +105,7 @@ fn sizes_are_bounded() {
         (
             format!(r#"{{"{}": 1}}"#, long(5000)),
             format!(
-                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, asked_for_human, escalate",
+                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate",
                 long(100)
             ),
         ),
@@ -138,6 +138,15 @@ fn what_the_bot_is_told() {
         ),
         (BotUpdate::HandoffAccepted, r#"{"event":"warmline","type":"handoff.accepted"}"#),
         (
+            BotUpdate::HandedBack {
+                handoff: call_model::HandoffId(7),
+                notes: "call \"Bob\"\r\nback".to_owned(),
+                by: "anna".to_owned(),
+                outcome: "joined",
+            },
+            r#"{"event":"warmline","type":"handoff.handed_back","handoff":"00000000000000000000000007","notes":"call \"Bob\"\r\nback","by":"anna","outcome":"joined"}"#,
+        ),
+        (
             BotUpdate::HandoffFailed { outcome: "no_answer", why: "nobody \"picked up\"".to_owned() },
             r#"{"event":"warmline","type":"handoff.failed","outcome":"no_answer","why":"nobody \"picked up\""}"#,
         ),
@@ -158,11 +167,12 @@ fn every_example_of_the_documentation_is_accepted() {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(example).expect("parsed before");
         fields.extend(object.keys().cloned());
     }
-    let expected = "action asked_for_human entities entity escalate event intent next_steps summary turn";
+    let expected =
+        "action announcement asked_for_human entities entity escalate event intent introduced next_steps summary turn";
     assert_eq!(fields.into_iter().collect::<Vec<_>>().join(" "), expected, "every field has an example");
     assert_eq!(
         examples(told).filter(|(example, _)| serde_json::from_str::<serde_json::Value>(example).is_ok()).count(),
-        3
+        6
     );
 }
 

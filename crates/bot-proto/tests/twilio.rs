@@ -1,7 +1,7 @@
 //! Frames as they are on the wire.
 
 use bot_proto::{BadFrame, BotInput, StreamParams, TwilioSession, twilio::MAX_FRAME};
-use call_model::{BotUpdate, FactKind, IdSource, Instant, Redacted, Secret, Speaker};
+use call_model::{BotUpdate, FactKind, HandoffId, IdSource, Instant, Redacted, Resumed, Secret, Speaker};
 use core::time::Duration;
 use serde_json::{Value, json};
 
@@ -178,20 +178,43 @@ fn every_cut_of_a_good_frame_is_refused_without_panic() {
 }
 
 #[test]
+fn a_bot_that_gets_a_caller_back_learns_it_in_start() {
+    let resumed = Resumed {
+        handoff: HandoffId(7),
+        how: "handed_back",
+        notes: "say \"sorry\"".to_owned(),
+        summary: "a fee".to_owned(),
+    };
+    let mut ids = IdSource::from_u64(1);
+    let [_, start] = TwilioSession::new(params(Some(resumed)), &mut ids, Instant::ZERO).start_frames();
+    let told = &value(&start)["start"]["customParameters"];
+    assert_eq!(told["warmline_resumed"], "handed_back");
+    assert_eq!(told["warmline_handoff_id"], HandoffId(7).to_string());
+    assert_eq!(told["warmline_handoff_notes"], "say \"sorry\"");
+    assert_eq!(told["warmline_summary"], "a fee");
+    let [_, first] = session().start_frames();
+    assert!(!first.contains("warmline_resumed"), "{first}");
+}
+
+#[test]
 fn secrets_do_not_show_in_debug_output() {
     let shown = format!("{:?}", session());
     assert!(!shown.contains("s3cret") && !shown.contains("447700900123"), "{shown}");
 }
 
 fn session() -> TwilioSession {
-    let params = StreamParams {
+    TwilioSession::new(params(None), &mut IdSource::from_u64(1), Instant::from_millis(1_000))
+}
+
+fn params(resumed: Option<Resumed>) -> StreamParams {
+    StreamParams {
         from: Redacted::new("+447700900123"),
         to: Redacted::new("+442079460000"),
         session_id: "0123456789abcdef0123456789abcdef".to_owned(),
         control_url: Some("http://127.0.0.1:8088/v1/calls/X/control".to_owned()),
         control_token: Secret::new("s3cret"),
-    };
-    TwilioSession::new(params, &mut IdSource::from_u64(1), Instant::from_millis(1_000))
+        resumed: resumed.map(Box::new),
+    }
 }
 
 fn started() -> TwilioSession {

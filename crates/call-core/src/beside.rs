@@ -187,7 +187,8 @@ impl Call {
                 self.drop_beside(index, HandoffOutcome::Declined, None, world);
                 true
             }
-            _ => true,
+            DeskAction::HandBack { .. } => false,
+            DeskAction::Acknowledged(_) => true,
         }
     }
 

@@ -57,7 +57,13 @@ impl Call {
         match &bot.reach {
             BotReach::Sip { .. } => {
                 let codecs = self.codecs_for(&bot.codecs);
-                let dial = Dial { role: Role::Bot, name: bot.name.clone(), codecs, consult: None };
+                let dial = Dial {
+                    role: Role::Bot,
+                    name: bot.name.clone(),
+                    codecs,
+                    consult: None,
+                    resumed: self.resumed.clone(),
+                };
                 self.command(leg, LegCommand::Dial(Box::new(dial)));
             }
             BotReach::Stream { url } => self.dial_stream(leg, url.clone()),
@@ -78,6 +84,7 @@ impl Call {
             session_id: about.session_id.clone(),
             call: about.id,
             control_token: about.control_token.clone(),
+            resumed: self.resumed.clone(),
         };
         self.send_bot(id, command);
     }
@@ -115,6 +122,9 @@ impl Call {
     fn on_bot_up(&mut self, id: LegId, world: &mut World<'_>) {
         self.bot_deadline = None;
         self.bot_left = false;
+        if self.hand_back.is_some() {
+            return self.finish_hand_back(world);
+        }
         if !self.caller_is_up() {
             let codec = self.leg(id).and_then(|leg| leg.codec);
             return self.answer_caller(codec);
@@ -143,7 +153,13 @@ impl Call {
             408 => "the bot did not answer".to_owned(),
             status => format!("the bot refused the call ({status})"),
         };
+        if let Phase::Joined { .. } = self.phase
+            && self.hand_back.is_some()
+        {
+            return self.on_hand_back_failed(why, world);
+        }
         if let Phase::Recovering(Recovery::Bot { or_else }) = self.phase {
+            self.hand_back = None;
             self.note(Party::Bot, why);
             return self.say_goodbye(or_else, world);
         }

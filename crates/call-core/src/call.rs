@@ -6,7 +6,8 @@
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
-use crate::digits::LoneDigits;
+use crate::digits::{KeySequence, LoneDigits};
+use crate::handback::HandingBack;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::{Loose, Unproven};
@@ -15,7 +16,7 @@ use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
     BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, Fact, FactKind, IdSource, Instant, LegId, MediaCommand,
-    MediaEvent, Party, PopUpdate, Prompt, Redacted, Role, Secret, TraceKind, TransferState, WallAnchor,
+    MediaEvent, Party, PopUpdate, Prompt, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -116,6 +117,12 @@ pub(crate) struct Call {
     pub(crate) loose: Option<Loose>,
     /// The `Reason` of the latest BYE.
     pub(crate) last_reason: Option<String>,
+    /// The human gives the caller back, and the bot is being fetched.
+    pub(crate) hand_back: Option<HandingBack>,
+    /// What a bot that is dialled from now on has to know of the human before it.
+    pub(crate) resumed: Option<Box<Resumed>>,
+    /// What the human types who has the caller.
+    pub(crate) desk_keys: KeySequence,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -156,6 +163,9 @@ impl Call {
             announcement: Announcement::default(),
             loose: None,
             last_reason: None,
+            hand_back: None,
+            resumed: None,
+            desk_keys: KeySequence::default(),
             over: false,
             outputs: VecDeque::new(),
         }

@@ -2,7 +2,7 @@
 //! announcement that is played to its end before the human gets the caller.
 
 use crate::call::{Call, World};
-use crate::config::{CoPilot, Introduce};
+use crate::config::{CoPilot, HandBack, Introduce};
 use crate::join::Proof;
 use crate::leg::Leg;
 use crate::transfer::Phase;
@@ -75,7 +75,7 @@ impl Call {
 
     /// The join is proven, or will not be: the bot may go, unless it is wanted.
     pub(crate) fn let_bot_go(&mut self) {
-        if self.trio.is_none() {
+        if self.trio.is_none() && self.hand_back.is_none() {
             self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
         }
     }
@@ -90,12 +90,13 @@ impl Call {
 
     /// Whether something is on that only works while we are in the path.
     pub(crate) const fn is_needed_now(&self) -> bool {
-        self.trio.is_some()
+        self.trio.is_some() || self.hand_back.is_some()
     }
 
     /// Whether the route asks for something that only works while we are in the path, for as long as the call lasts.
     pub(crate) fn is_needed_always(&self) -> bool {
-        self.about.route.choreography.co_pilot != CoPilot::Off
+        let choreography = &self.about.route.choreography;
+        choreography.co_pilot != CoPilot::Off || choreography.hand_back == HandBack::Required
     }
 
     /// The bot and the leg it stays for, when it is there and heard or hearing.

@@ -275,12 +275,39 @@ pub struct Route {
 }
 
 /// Who stays after the join, and who may give the caller back.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choreography {
     /// Whether the bot introduces the human to the caller.
     pub introduce: Introduce,
     /// Whether the bot stays on.
     pub co_pilot: CoPilot,
+    /// Whether the human may give the caller back to the bot.
+    pub hand_back: HandBack,
+    /// The keys on the human's telephone that do so; empty: none.
+    pub hand_back_keys: String,
+}
+
+impl Default for Choreography {
+    fn default() -> Self {
+        Self {
+            introduce: Introduce::default(),
+            co_pilot: CoPilot::default(),
+            hand_back: HandBack::default(),
+            hand_back_keys: "*9".to_owned(),
+        }
+    }
+}
+
+/// Whether the human may give the caller back to the bot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum HandBack {
+    /// Not.
+    No,
+    /// For as long as we are in the path: where the trunk releases, that is until the release.
+    #[default]
+    Yes,
+    /// At any time: we stay in the path for it.
+    Required,
 }
 
 /// How the human is introduced.

@@ -36,7 +36,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(leg) {
             leg.state = LegState::Dialling;
         }
-        let dial = Dial { role: Role::Desk, name: desk.name.clone(), codecs, consult };
+        let dial = Dial { role: Role::Desk, name: desk.name.clone(), codecs, consult, resumed: None };
         self.command(leg, LegCommand::Dial(Box::new(dial)));
     }
 
@@ -298,6 +298,7 @@ impl Call {
                 self.accept(leg, world);
             }
             Phase::Accepting { leg, .. } if leg == id => self.note(Party::Desk, format!("pressed {digit}")),
+            Phase::Joined { .. } => self.on_key_after_join(id, digit, world),
             _ => {}
         }
     }

@@ -33,9 +33,57 @@ impl LoneDigits {
     }
 }
 
+/// Between two keys of one sequence.
+const BETWEEN: Duration = Duration::from_secs(3);
+
+/// Watches a telephone for a sequence of keys.
+#[derive(Debug, Default)]
+pub(crate) struct KeySequence {
+    typed: String,
+    last: Option<Instant>,
+}
+
+impl KeySequence {
+    /// A key was pressed. Whether the last ones are `keys`; each counts once.
+    pub(crate) fn ends(&mut self, digit: char, keys: &str, now: Instant) -> bool {
+        if self.last.is_none_or(|last| now.since(last) > BETWEEN) {
+            self.typed.clear();
+        }
+        self.last = Some(now);
+        self.typed.push(digit);
+        let most = keys.chars().count();
+        while self.typed.chars().count() > most {
+            self.typed.remove(0);
+        }
+        let found = !keys.is_empty() && self.typed == keys;
+        if found {
+            self.typed.clear();
+        }
+        found
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn found(keys: &str, presses: &[(char, u64)]) -> Vec<u64> {
+        let mut sequence = KeySequence::default();
+        let ends = presses.iter().filter(|(digit, at)| sequence.ends(*digit, keys, Instant::from_millis(*at)));
+        ends.map(|(_, at)| *at).collect()
+    }
+
+    #[test]
+    fn a_sequence_is_found_once_among_other_keys() {
+        assert_eq!(found("*9", &[('1', 0), ('*', 10), ('*', 20), ('9', 30), ('9', 40)]), [30]);
+        assert_eq!(found("99", &[('9', 0), ('9', 10), ('9', 20), ('9', 30)]), [10, 30]);
+        assert_eq!(found("", &[('*', 0), ('9', 10)]), []);
+    }
+
+    #[test]
+    fn keys_far_apart_are_no_sequence() {
+        assert_eq!(found("*9", &[('*', 0), ('9', 3001), ('*', 4000), ('9', 7000)]), [7000]);
+    }
 
     fn lone(presses: &[(char, u64)]) -> Vec<(char, u64)> {
         let mut digits = LoneDigits::default();

@@ -55,6 +55,7 @@ impl Call {
         self.bot = None;
         self.bot_deadline = None;
         self.bot_lives();
+        self.hand_back = None;
         self.prompt = None;
         self.waiting = None;
         for leg in legs {

@@ -116,7 +116,7 @@ pub fn consult_invite(
 }
 
 /// Octets of the INVITE without metadata: exact but for the digits of the SDP's session id, counted at their most.
-fn bare_size(request: &InviteRequest, user_agent: &str) -> usize {
+pub(crate) fn bare_size(request: &InviteRequest, user_agent: &str) -> usize {
     /// Everything the endpoint writes that does not depend on the call: header names, branch, tag, Allow, Supported,
     /// and the SDP with two codecs. A test keeps it honest.
     const FIXED: usize = 543;

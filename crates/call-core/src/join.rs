@@ -7,8 +7,8 @@ use crate::leg::Leg;
 use crate::referral::outcome_status;
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
-    BotUpdate, Decision, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, Prompt,
-    TraceKind,
+    BotUpdate, Decision, EndCause, EndReason, HandoffEnd, HandoffOutcome, HandoffStage, Instant, LegId, Party,
+    PopUpdate, Prompt, TraceKind,
 };
 
 /// Whether media has proved that caller and human hear each other.
@@ -145,6 +145,7 @@ impl Call {
         let last = self.handoff.as_ref().and_then(|handoff| handoff.last);
         let (outcome, stage, sip) = last.unwrap_or((HandoffOutcome::NoTarget, HandoffStage::Route, None));
         self.finish_handoff(outcome, stage, sip);
+        self.note_earlier(outcome, HandoffEnd::Failed, "");
         self.handoff = None;
         let after_human = self.after_human.take();
         if self.undo_retransfer(world) {
@@ -164,19 +165,27 @@ impl Call {
 
     /// The bot that is up has the caller again, and is told why.
     pub(crate) fn back_to_bot(&mut self, outcome: &'static str, why: &str, world: &mut World<'_>) {
+        self.resume_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() }, world);
+    }
+
+    /// The bot that is up has the caller again, and is told.
+    pub(crate) fn resume_bot(&mut self, update: BotUpdate, world: &mut World<'_>) {
         self.enter(Phase::WithBot, world.now);
         self.prompt = None;
         self.announcement = Announcement::default();
         self.settle();
         self.engine.handle_returned(world.now);
-        self.tell_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() });
+        self.tell_bot(update);
     }
 
     /// The human hung up and the caller did not. Gives the handoff that is over, unless the next desk goes on with it.
     pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) -> Option<Handoff> {
         let cause = EndCause::new(Party::Desk, EndReason::HungUp);
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
-        self.watch_the_end(cause, world);
+        if self.hand_back.is_none() {
+            self.watch_the_end(cause, world);
+        }
+        self.note_human_gone();
         self.leave_desk("the conversation is over", world);
         let handoff = self.handoff.take();
         self.trio = None;
@@ -185,6 +194,7 @@ impl Call {
             return None;
         }
         if self.about.route.on_human_gone == OnHumanGone::NextDesk
+            && self.hand_back.is_none()
             && let Some(over) = handoff
         {
             self.fetch_another_human(over, cause, world);
@@ -195,7 +205,9 @@ impl Call {
             self.back_to_bot("human_gone", HUMAN_GONE, world);
         } else {
             self.settle();
-            self.dial_bot(world);
+            if self.hand_back.is_none() {
+                self.dial_bot(world);
+            }
         }
         handoff
     }

@@ -2,12 +2,13 @@
 
 use crate::call::About;
 use call_model::package::{Attempt, Utterance};
-use call_model::{Decision, Fact, FactKind, HandoffId, HandoffPackage, Instant, Speaker, VoiceScore};
+use call_model::{Decision, EarlierHandoff, Fact, FactKind, HandoffId, HandoffPackage, Instant, Speaker, VoiceScore};
 
 const MAX_TURNS: usize = 400;
 const MAX_ITEMS: usize = 64;
 const MAX_TEXT: usize = 2000;
 const MAX_VOICE: usize = 600;
+const MAX_EARLIER: usize = 8;
 
 /// The facts of a call that a human wants to know.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub(crate) struct Known {
     next_steps: Vec<String>,
     transcript: Vec<Utterance>,
     trajectory: Vec<(Instant, VoiceScore)>,
+    earlier: Vec<EarlierHandoff>,
 }
 
 impl Known {
@@ -82,14 +84,31 @@ impl Known {
             rule: decision.rule.clone(),
             because: decision.because.clone(),
             urgency: decision.urgency,
-            summary: self.summary.clone().unwrap_or_else(|| self.makeshift_summary(decision)),
+            summary: self.summary(decision),
             intent: self.intent.clone(),
             entities: self.entities.clone(),
             actions: self.actions.clone(),
             next_steps: self.next_steps.clone(),
             transcript: self.transcript.clone(),
             trajectory: self.trajectory.clone(),
+            earlier: self.earlier.clone(),
         }
+    }
+
+    /// The bot's summary, or one made from what is known.
+    pub(crate) fn summary(&self, decision: &Decision) -> String {
+        self.summary.clone().unwrap_or_else(|| self.makeshift_summary(decision))
+    }
+
+    /// A handoff is over.
+    pub(crate) fn note_earlier(&mut self, earlier: EarlierHandoff) {
+        self.forget_earlier(earlier.id);
+        push(&mut self.earlier, MAX_EARLIER, earlier);
+    }
+
+    /// A handoff is not over after all.
+    pub(crate) fn forget_earlier(&mut self, id: HandoffId) {
+        self.earlier.retain(|earlier| earlier.id != id);
     }
 
     /// A summary for want of one by the bot: only what was observed, nothing guessed.

@@ -2,7 +2,7 @@
 //! messages that takes.
 
 use crate::whisper::Whisper;
-use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Role, Selector};
+use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Resumed, Role, Selector};
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -183,6 +183,8 @@ pub(crate) struct Dial {
     pub(crate) codecs: Vec<Codec>,
     /// For a desk that gets a handoff.
     pub(crate) consult: Option<Consult>,
+    /// For a bot that gets a caller whom a human had.
+    pub(crate) resumed: Option<Box<Resumed>>,
 }
 
 /// What makes an INVITE a consult INVITE.

@@ -28,6 +28,7 @@ pub mod config;
 mod consult;
 mod digits;
 mod ending;
+mod handback;
 mod hearing;
 mod invariants;
 mod invite;
@@ -59,7 +60,7 @@ mod tests;
 
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Handover, Introduce, Manual, Network,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
     OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers,
     Trunk, WhileConsulting,
 };

@@ -5,13 +5,16 @@
 
 use crate::leg::HandoffFacts;
 use crate::profile::{DiscriminatorIn, Encoding, Layout, Profile, ReferToCarries, UserToUser};
-use call_model::HandoffId;
+use call_model::{HandoffId, Resumed};
 use core::fmt::Write as _;
 use sip_wire::Uri;
 use sip_wire::text::is_token;
 
 /// The longest request we send over UDP, octets: RFC 3261 §18.1.1 (path MTU unknown).
 pub(crate) const UDP_LIMIT: usize = 1300;
+
+/// The longest `X-Handoff-Notes`, octets.
+const NOTES_LIMIT: usize = 200;
 
 /// `Content-Type` of the optional JSON part.
 pub(crate) const JSON_TYPE: &str = "application/vnd.warmline.handoff+json";
@@ -132,6 +135,46 @@ impl Metadata {
             !value.is_empty()
         });
     }
+}
+
+/// What a SIP bot that gets a caller back is told, as far as `room` octets go: which handoff, how it ended, what the human
+/// left.
+pub(crate) fn resumed(resumed: &Resumed, room: usize) -> Vec<(String, String)> {
+    let all = [
+        ("X-Handoff-Id", resumed.handoff.to_string()),
+        ("X-Handoff-Resumed", resumed.how.to_owned()),
+        ("X-Handoff-Notes", percent_encoded(&resumed.notes, NOTES_LIMIT)),
+    ];
+    let mut left = room;
+    let fits = |(name, value): &(&str, String)| {
+        let takes = name.len() + value.len() + 4;
+        let there = !value.is_empty() && takes <= left;
+        left -= if there { takes } else { 0 };
+        there
+    };
+    all.into_iter().filter(fits).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The text in at most `most` octets of printable ASCII; all else, and the percent sign, as %XX of its UTF-8. Whole
+/// characters only.
+fn percent_encoded(text: &str, most: usize) -> String {
+    let mut value = String::new();
+    for character in text.chars() {
+        let before = value.len();
+        if (' '..='~').contains(&character) && character != '%' {
+            value.push(character);
+        } else {
+            let mut octets = [0; 4];
+            for octet in character.encode_utf8(&mut octets).bytes() {
+                write!(value, "%{octet:02X}").expect("writing to a String cannot fail");
+            }
+        }
+        if value.len() > most {
+            value.truncate(before);
+            break;
+        }
+    }
+    value.trim().to_owned()
 }
 
 /// Octets of the lines, without line ends: what products count.
@@ -374,6 +417,32 @@ mod tests {
         let mut small = generic;
         small.budgets.refer_to = 100;
         assert_eq!(of(&small), (target.clone(), vec!["User-to-User".to_owned()]));
+    }
+
+    fn notes(notes: &str, room: usize) -> Vec<(String, String)> {
+        let notes = notes.to_owned();
+        resumed(&Resumed { handoff: facts().id, how: "handed_back", notes, summary: String::new() }, room)
+    }
+
+    #[test]
+    fn a_bot_that_gets_a_caller_back_is_told_as_much_as_there_is_room_for() {
+        let all = notes("Refund of 5 € done, 100% sure", 500);
+        assert_eq!(all[0].1, facts().id.to_string());
+        assert_eq!(all[1], ("X-Handoff-Resumed".to_owned(), "handed_back".to_owned()));
+        assert_eq!(all[2].1, "Refund of 5 %E2%82%AC done, 100%25 sure");
+        assert_eq!(notes("", 500).len(), 2);
+        assert_eq!(notes("long", 80).len(), 2);
+        assert_eq!(notes(&"€".repeat(300), 500)[2].1, "%E2%82%AC".repeat(22));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_human_writes_cannot_break_a_message(text in any::<String>(), room in 0_usize..600) {
+            let headers = notes(&text, room);
+            let size: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+            prop_assert!(size <= room);
+            prop_assert!(headers.iter().all(|(_, value)| is_value(value) && value.len() <= NOTES_LIMIT));
+        }
     }
 
     fn any_facts() -> impl Strategy<Value = HandoffFacts> {

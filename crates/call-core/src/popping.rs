@@ -66,12 +66,12 @@ impl Call {
         action: &DeskAction,
         world: &mut World<'_>,
     ) -> Result<(), DeskRefused> {
-        let (DeskAction::Acknowledged(id) | DeskAction::Accepted(id) | DeskAction::Declined(id)) = action;
-        if self.handoff.as_ref().is_some_and(|handoff| handoff.id == *id) && self.page_beside(desk, action, world) {
+        let id = action.handoff();
+        if self.handoff.as_ref().is_some_and(|handoff| handoff.id == id) && self.page_beside(desk, action, world) {
             self.settle();
             return Ok(());
         }
-        let handoff = self.handoff.as_mut().filter(|handoff| handoff.id == *id && handoff.pop.is_some());
+        let handoff = self.handoff.as_mut().filter(|handoff| handoff.id == id && handoff.pop.is_some());
         let handoff = handoff.filter(|handoff| handoff.desk.as_ref().is_some_and(|(of, _)| of == desk));
         let Some(handoff) = handoff else { return Err(DeskRefused::NotYours) };
         match action {
@@ -102,6 +102,7 @@ impl Call {
                 }
                 _ => return Err(DeskRefused::TooLate),
             },
+            DeskAction::HandBack { notes, .. } => self.hand_back(notes, world)?,
         }
         self.settle();
         Ok(())

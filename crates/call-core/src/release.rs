@@ -334,6 +334,8 @@ impl Call {
         if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
             self.trace_release("NOTIFY, late", Some(status));
             self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
+            self.known.forget_earlier(handoff.id);
+            self.hand_back = None;
             self.handoff = Some(handoff);
             self.show_pop_again();
             let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };

@@ -7,8 +7,8 @@ use crate::call::{Call, World, reason};
 use crate::leg::{Leg, LegEvent, Referral, ReferralTarget};
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
-    Because, Decision, DeskId, EndCause, EndReason, HandoffId, HandoffStage, Layer, LegId, Party, PopUpdate, TraceKind,
-    Trigger, Urgency,
+    Because, Decision, DeskId, EndCause, EndReason, HandoffEnd, HandoffId, HandoffStage, Layer, LegId, Party,
+    PopUpdate, TraceKind, Trigger, Urgency,
 };
 
 /// A human who passes the caller on.
@@ -26,6 +26,8 @@ impl Call {
     /// The human who has the caller asks for another. None, or the status by which that is refused.
     pub(crate) fn on_desks_referral(&mut self, id: LegId, referral: Referral, world: &mut World<'_>) -> Option<u16> {
         match self.phase {
+            // The bot is being fetched for this caller: one thing at a time.
+            Phase::Joined { leg, .. } if leg == id && self.hand_back.is_some() => return Some(491),
             Phase::Joined { leg, .. } if leg == id => {}
             // The trunk has been asked to take us out of the path: one thing at a time (RFC 3261 §14.2).
             Phase::Releasing { leg, .. } if leg == id => return Some(491),
@@ -36,6 +38,7 @@ impl Call {
             _ => return Some(603),
         }
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
+        self.note_earlier(self.joined_outcome(), HandoffEnd::PassedOn, "");
         self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
         let only = referral.target != ReferralTarget::Anybody;
         self.retransfer = Some(Retransfer { leg: id, handoff: self.handoff.take(), only });
@@ -95,6 +98,9 @@ impl Call {
         let Some(retransfer) = self.retransfer.take() else { return false };
         match stays {
             Some(leg) => {
+                if let Some(handoff) = &retransfer.handoff {
+                    self.known.forget_earlier(handoff.id);
+                }
                 self.handoff = retransfer.handoff;
                 self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
             }

@@ -1,7 +1,7 @@
 //! What passes between a call and a bot that is reached by WebSocket rather than SIP, and what any bot is told.
 
 use crate::fact::FactKind;
-use crate::ids::CallId;
+use crate::ids::{CallId, HandoffId};
 use crate::secret::{Redacted, Secret};
 use core::time::Duration;
 
@@ -22,6 +22,8 @@ pub enum BotCommand {
         call: CallId,
         /// What the bot must present there.
         control_token: Secret,
+        /// Set when a human had the caller before.
+        resumed: Option<Box<Resumed>>,
     },
     /// A key the caller pressed.
     Digit(char),
@@ -29,6 +31,19 @@ pub enum BotCommand {
     Tell(BotUpdate),
     /// Say goodbye and close.
     Close,
+}
+
+/// What a bot that is dialled for a caller whom a human had is told at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resumed {
+    /// Which handoff ended.
+    pub handoff: HandoffId,
+    /// How: an end token, such as `handed_back`.
+    pub how: &'static str,
+    /// What the human wants the bot to know; one line, may be empty.
+    pub notes: String,
+    /// What the bot knew when it handed over; one line, may be empty.
+    pub summary: String,
 }
 
 /// What a bot is told about the handoff.
@@ -54,6 +69,17 @@ pub enum BotUpdate {
     CoPilot {
         /// The desk.
         desk: String,
+    },
+    /// A human had the call and gives the caller back.
+    HandedBack {
+        /// The handoff that brought the human the caller.
+        handoff: HandoffId,
+        /// What the human wants the bot to know; may be empty.
+        notes: String,
+        /// The desk.
+        by: String,
+        /// The outcome token of that handoff, such as `joined`.
+        outcome: &'static str,
     },
     /// It did not work and the caller is the bot's again.
     HandoffFailed {

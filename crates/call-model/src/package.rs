@@ -2,6 +2,7 @@
 
 use crate::fact::{Because, Speaker, Trigger, Urgency, VoiceScore};
 use crate::ids::{CallId, HandoffId};
+use crate::leg::HandoffOutcome;
 use crate::secret::Redacted;
 use crate::time::Instant;
 
@@ -48,6 +49,8 @@ pub struct HandoffPackage {
     pub transcript: Vec<Utterance>,
     /// How the caller sounded over time.
     pub trajectory: Vec<(Instant, VoiceScore)>,
+    /// Handoffs of this call that are over, oldest first.
+    pub earlier: Vec<EarlierHandoff>,
 }
 
 impl HandoffPackage {
@@ -67,6 +70,49 @@ impl HandoffPackage {
         ];
         let there = parts.iter().filter(|part| **part).count();
         (there * 100 / parts.len()) as u8
+    }
+}
+
+/// A handoff of the same call that is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EarlierHandoff {
+    /// Its public name.
+    pub id: HandoffId,
+    /// The desk that had the caller, or was rung last.
+    pub desk: Option<String>,
+    /// Its one outcome.
+    pub outcome: HandoffOutcome,
+    /// How it ended for the human.
+    pub ended_by: HandoffEnd,
+    /// What the human left for whoever comes next; may be empty.
+    pub notes: String,
+}
+
+/// How a handoff ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandoffEnd {
+    /// The human gave the caller back to the bot.
+    HandedBack,
+    /// The human hung up, or was lost.
+    HumanGone,
+    /// Nobody took the caller.
+    Failed,
+    /// The human passed the caller on to another.
+    PassedOn,
+}
+
+impl HandoffEnd {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::HandedBack, Self::HumanGone, Self::Failed, Self::PassedOn];
+
+    /// The token in documents and toward bots.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HandedBack => "handed_back",
+            Self::HumanGone => "human_gone",
+            Self::Failed => "failed",
+            Self::PassedOn => "passed_on",
+        }
     }
 }
 

@@ -49,6 +49,22 @@ pub enum PopUpdate {
         /// Which.
         handoff: HandoffId,
     },
+    /// The human gives the caller back, and the bot is being fetched.
+    HandingBack {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+    },
+    /// The bot could not be had: the human still has the caller.
+    NotHandedBack {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+        /// In words for the human.
+        why: String,
+    },
     /// Take it off the screen, or close it when the conversation is over.
     Retracted {
         /// Whose page.
@@ -77,6 +93,8 @@ impl PopUpdate {
             | Self::Amended { desk, .. }
             | Self::Redialled { desk, .. }
             | Self::Joined { desk, .. }
+            | Self::HandingBack { desk, .. }
+            | Self::NotHandedBack { desk, .. }
             | Self::Retracted { desk, .. }
             | Self::Ended { desk, .. } => desk,
         }
@@ -92,4 +110,21 @@ pub enum DeskAction {
     Accepted(HandoffId),
     /// The human does not.
     Declined(HandoffId),
+    /// The human gives the caller back to the bot.
+    HandBack {
+        /// Which.
+        handoff: HandoffId,
+        /// What the bot, and whoever comes after it, should know.
+        notes: String,
+    },
+}
+
+impl DeskAction {
+    /// Which handoff it is about.
+    pub const fn handoff(&self) -> HandoffId {
+        match self {
+            Self::Acknowledged(id) | Self::Accepted(id) | Self::Declined(id) => *id,
+            Self::HandBack { handoff, .. } => *handoff,
+        }
+    }
 }

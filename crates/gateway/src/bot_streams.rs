@@ -85,9 +85,9 @@ impl BotStreams {
     /// Carries out a command of the switchboard. Never waits.
     pub(crate) fn command(&mut self, leg: LegId, command: BotCommand) {
         let message = match command {
-            BotCommand::Dial { url, from, to, session_id, call, control_token } => {
+            BotCommand::Dial { url, from, to, session_id, call, control_token, resumed } => {
                 let control_url = Some(format!("{}/v1/calls/{call}/control", self.shared.public_url));
-                let params = StreamParams { from, to, session_id, control_url, control_token };
+                let params = StreamParams { from, to, session_id, control_url, control_token, resumed };
                 return self.dial(leg, url, params);
             }
             BotCommand::Digit(digit) => ToBot::Digit(digit),

@@ -90,6 +90,7 @@ pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
     match refused {
         DeskRefused::UnknownDesk => Refused::UnknownHandoff,
         DeskRefused::NotYours => Refused::OtherDesk,
+        DeskRefused::NoHandBack => Refused::NotNow(refused.to_string()),
         DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
     }
 }

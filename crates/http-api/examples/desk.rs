@@ -27,6 +27,9 @@ impl Control for Pretend {
             match action {
                 DeskAction::Acknowledged(_) => {}
                 DeskAction::Accepted(handoff) => hub.pop(&PopUpdate::Joined { desk, handoff }),
+                DeskAction::HandBack { handoff, .. } => {
+                    hub.pop(&PopUpdate::Retracted { desk, handoff, why: "handed back" });
+                }
                 DeskAction::Declined(handoff) => {
                     hub.pop(&PopUpdate::Retracted { desk, handoff, why: "another desk rings now" });
                     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -11,6 +11,10 @@ const REASONS = {
   operator: 'Your operations team asked for you', direct: 'The caller dialled you directly',
   passed_on: 'A colleague passes the caller on',
 };
+const ENDS = {
+  handed_back: 'gave the caller back to the bot', human_gone: 'hung up', failed: 'did not get the caller',
+  passed_on: 'passed the caller on',
+};
 const STATES = {
   offered: ['Ringing your phone', ''], acknowledged: ['Ringing your phone', ''], accepted: ['Accepted: connecting', 'good'],
   declined: ['Declined', 'bad'], joined: ['You are talking', 'good'], released: ['You are talking', 'good'],
@@ -100,6 +104,8 @@ function handle(name, data) {
   if (name === 'amended') pop.package = data.package;
   else if (name === 'retracted') over(id, pop, sentence(data.why), 'gone');
   else if (name === 'ended') over(id, pop, sentence(data.why), 'gone');
+  else if (name === 'handing_back') pop.handing = 'The bot is being fetched. You keep the caller until it is there.';
+  else if (name === 'not_handed_back') { pop.handing = ''; pop.kept = `You still have the caller: ${data.why}.`; say(pop.kept); }
   else advance(pop, name);
   render();
 }
@@ -153,9 +159,9 @@ function remember(pop, what) {
 
 function url(path) { return `/v1/desks/${encodeURIComponent(login.desk)}/${path}`; }
 
-function post(id, action) {
+function post(id, action, body) {
   const headers = { Authorization: `Bearer ${login.token}`, 'X-Warmline-Tab': tab };
-  return fetch(url(`handoffs/${encodeURIComponent(id)}/${action}`), { method: 'POST', headers, keepalive: true });
+  return fetch(url(`handoffs/${encodeURIComponent(id)}/${action}`), { method: 'POST', headers, body, keepalive: true });
 }
 
 // The phone rings when this arrives, or 20 ms after the offer.
@@ -185,6 +191,26 @@ async function act(action) {
     if (id === shown) $('action-error').textContent = 'The gateway could not be reached. Use your phone.';
   }
   pop.asking = false;
+  render();
+}
+
+async function handBack() {
+  const id = shown, pop = pops.get(id);
+  if (!pop || pop.over || pop.status !== 'joined' || pop.handing) return;
+  pop.handing = 'Asking for the bot…';
+  pop.kept = '';
+  render();
+  try {
+    const response = await post(id, 'hand-back', JSON.stringify({ notes: $('notes').value }));
+    if (!response.ok) {
+      const { error } = await response.json().catch(() => ({ error: { message: `Refused (${response.status}).` } }));
+      pop.handing = '';
+      pop.kept = error.message;
+    }
+  } catch {
+    pop.handing = '';
+    pop.kept = 'The gateway could not be reached. You still have the caller.';
+  }
   render();
 }
 
@@ -269,6 +295,8 @@ function renderCard(pop) {
   $('complete').textContent = `${p.completeness} %`;
   $('ring-fill').setAttribute('stroke-dasharray', `${p.completeness} 100`);
   renderBanner(pop);
+  renderHandBack(pop);
+  renderEarlier(p);
   renderWhy(p);
   renderLists(pop, p);
   renderVoice(p);
@@ -289,6 +317,21 @@ function renderBanner(pop) {
   banner.className = `banner ${tone}`;
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
   $('dismiss').hidden = !dismissible(pop);
+}
+
+function renderHandBack(pop) {
+  const form = $('hand-back');
+  form.hidden = !!pop.over || pop.status !== 'joined' || pop.package.trigger === 'direct';
+  if (form.dataset.handoff !== shown) { form.dataset.handoff = shown; $('notes').value = ''; }
+  $('hand-back-button').disabled = $('notes').readOnly = !!pop.handing;
+  $('hand-back-text').textContent = pop.handing || pop.kept || '';
+}
+
+function renderEarlier(p) {
+  $('p-earlier').hidden = p.earlier.length === 0;
+  draw('earlier', p.earlier, () => p.earlier.map((one) => node('li', {}, node('span', {},
+    node('b', {}, one.desk || 'Nobody'), ` ${ENDS[one.ended_by] || words(one.ended_by)} (${words(one.outcome)})`,
+    one.notes ? `: ${one.notes}` : ''))));
 }
 
 function dismissible(pop) { return !!pop.over || pop.status === 'released' || pop.status === 'declined'; }
@@ -503,6 +546,7 @@ $('sound').addEventListener('click', () => { localStorage.setItem('warmline-soun
 $('accept').addEventListener('click', () => act('accept'));
 $('decline').addEventListener('click', () => act('decline'));
 $('dismiss').addEventListener('click', dismiss);
+$('hand-back').addEventListener('submit', (event) => { event.preventDefault(); handBack(); });
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== 'checkbox') return;

@@ -148,6 +148,10 @@ impl Board {
             PopUpdate::Joined { handoff, .. } => {
                 self.mark(*handoff, PopStatus::Joined);
             }
+            PopUpdate::HandingBack { handoff, .. } => self.tell(*handoff, "handing_back", json!({})),
+            PopUpdate::NotHandedBack { handoff, why, .. } => {
+                self.tell(*handoff, "not_handed_back", json!({"why": why}));
+            }
             // Once released the call is over for us, not for the two who talk: the story stays until the human is done.
             PopUpdate::Retracted { handoff, .. } if self.status(*handoff) == Some(PopStatus::Released) => {}
             PopUpdate::Retracted { handoff, why, .. } => self.close(*handoff, "retracted", json!({"why": why}), why),
@@ -266,6 +270,14 @@ impl Board {
                 let why = outcome_words(outcome);
                 self.close(handoff, "ended", json!({"outcome": outcome.as_str(), "why": why}), why);
             }
+        }
+    }
+
+    /// News of a pop that changes nothing of it.
+    fn tell(&mut self, handoff: HandoffId, name: &'static str, mut data: Value) {
+        if self.has(handoff) {
+            data["handoff"] = handoff.to_string().into();
+            self.push(name, &data);
         }
     }
 

@@ -216,6 +216,11 @@ impl Hub {
         state.desks.get(desk).and_then(|(board, _)| board.package(handoff))
     }
 
+    /// Whether the desk has it on its screen.
+    pub(crate) fn shows(&self, desk: &DeskId, handoff: HandoffId) -> bool {
+        self.package(desk, handoff).is_some()
+    }
+
     /// The package on whichever desk has it.
     pub(crate) fn any_package(&self, handoff: HandoffId) -> Option<Arc<Value>> {
         self.state().desks.values().find_map(|(board, _)| board.package(handoff))

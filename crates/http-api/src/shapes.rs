@@ -4,7 +4,9 @@
 //! Instants become `.._unix_ms`, milliseconds since 1970-01-01 UTC. Keys are always present; unknown is `null` or `[]`.
 
 use call_model::package::{Attempt, Utterance};
-use call_model::{Because, Emotion, HandoffPackage, Instant, Speaker, TransferState, Urgency, VoiceScore, WallAnchor};
+use call_model::{
+    Because, EarlierHandoff, Emotion, HandoffPackage, Instant, Speaker, TransferState, Urgency, VoiceScore, WallAnchor,
+};
 use serde::Serialize;
 
 /// `docs/handoff-package.schema.json`.
@@ -31,8 +33,20 @@ pub struct PackageShape {
     pub next_steps: Vec<String>,
     pub transcript: Vec<UtteranceShape>,
     pub trajectory: Vec<VoiceShape>,
+    pub earlier: Vec<EarlierShape>,
     /// 0..=100.
     pub completeness: u8,
+}
+
+/// A handoff of the same call that is over.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::EarlierHandoff")]
+pub struct EarlierShape {
+    pub id: String,
+    pub desk: Option<String>,
+    pub outcome: &'static str,
+    pub ended_by: &'static str,
+    pub notes: String,
 }
 
 /// One reason, in words.
@@ -113,7 +127,20 @@ impl PackageShape {
             next_steps: package.next_steps.clone(),
             transcript: package.transcript.iter().map(|said| UtteranceShape::from_model(said, wall)).collect(),
             trajectory: package.trajectory.iter().map(|(at, score)| VoiceShape::from_model(*at, score, wall)).collect(),
+            earlier: package.earlier.iter().map(EarlierShape::from_model).collect(),
             completeness: package.completeness(),
+        }
+    }
+}
+
+impl EarlierShape {
+    fn from_model(earlier: &EarlierHandoff) -> Self {
+        Self {
+            id: earlier.id.to_string(),
+            desk: earlier.desk.clone(),
+            outcome: earlier.outcome.as_str(),
+            ended_by: earlier.ended_by.as_str(),
+            notes: earlier.notes.clone(),
         }
     }
 }

@@ -134,6 +134,50 @@ async fn accepting_reaches_the_switchboard_once_and_every_tab() {
 }
 
 #[tokio::test]
+async fn the_human_hands_the_caller_back_with_notes_and_hears_whether_the_bot_came() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    world.hub.pop(&PopUpdate::Joined { desk: sample::desk(), handoff: id });
+    let mut page = world.events(EVENTS, TOKEN, None).await;
+    let first = page.next().await.expect("a snapshot");
+    let earlier = &first.data["pops"][0]["package"]["earlier"][0];
+    assert_eq!((&earlier["desk"], &earlier["ended_by"]), (&"ben".into(), &"handed_back".into()));
+
+    let answer = world.post(&path(id, "hand-back"), TOKEN, br#"{"notes": "call \"Bob\""}"#).await;
+    assert_eq!((answer.status, &answer.json()["status"]), (200, &"handing_back".into()));
+    world.post(&path(id, "hand-back"), TOKEN, b"").await;
+    let asked: Vec<_> = world.control.actions.lock().unwrap().iter().map(|(_, action)| action.clone()).collect();
+    let with = |notes: &str| DeskAction::HandBack { handoff: id, notes: notes.to_owned() };
+    assert_eq!(asked, [with("call \"Bob\""), with("")]);
+
+    let desk = sample::desk();
+    world.hub.pop(&PopUpdate::HandingBack { desk: desk.clone(), handoff: id });
+    assert_eq!(page.next().await.expect("news").name, "handing_back");
+    world.hub.pop(&PopUpdate::NotHandedBack { desk: desk.clone(), handoff: id, why: "no answer".into() });
+    let kept = page.next().await.expect("news");
+    assert_eq!((kept.name.as_str(), &kept.data["why"]), ("not_handed_back", &"no answer".into()));
+    world.hub.pop(&PopUpdate::Retracted { desk, handoff: id, why: "handed back" });
+    assert_eq!(page.next().await.expect("news").name, "retracted");
+    assert_eq!(world.post(&path(id, "hand-back"), TOKEN, b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_hand_back_that_cannot_be_is_refused_with_a_reason() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    let long = format!(r#"{{"notes": "{}"}}"#, "x".repeat(1001));
+    for body in [long.as_bytes(), br#"{"notes": 7}"#, b"[]", b"notes"] {
+        let answer = world.post(&path(id, "hand-back"), TOKEN, body).await;
+        assert_eq!((answer.status, answer.error_code()), (422, "invalid".to_owned()), "{answer:?}");
+    }
+    assert!(world.control.actions.lock().unwrap().is_empty());
+    *world.control.refuse.lock().unwrap() = Some(http_api::Refused::NotNow("the caller has been released".into()));
+    let answer = world.post(&path(id, "hand-back"), TOKEN, b"{}").await;
+    assert_eq!((answer.status, answer.error_code()), (409, "not_now".to_owned()));
+    assert_eq!(world.post(&path(id, "hand-back"), "wrong", b"{}").await.status, 401);
+}
+
+#[tokio::test]
 async fn of_two_tabs_one_wins_and_the_other_is_told() {
     let world = world().await;
     let id = offer(&world, 1);

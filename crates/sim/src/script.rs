@@ -46,6 +46,8 @@ pub enum Do {
     ReferToConsult(Party),
     /// The human clicks on the page, in the pop shown last.
     Page(Click),
+    /// The human who has the caller gives it back on the page of the pop shown last, with notes.
+    HandBack(&'static str),
     /// Something is observed about the call.
     Fact(FactKind),
     /// The WebSocket bot sends so many milliseconds of speech at once, and a mark after them.

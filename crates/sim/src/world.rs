@@ -8,7 +8,7 @@ use crate::queue::Queue;
 use crate::script::{Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
 use crate::witness::Witness;
-use call_core::{Output, Switchboard};
+use call_core::{DeskRefused, Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, MediaEvent,
     PopUpdate, Selector, TraceEvent, WallAnchor,
@@ -78,6 +78,7 @@ pub struct World {
     told: Vec<(Instant, BotCommand)>,
     /// Every INVITE that left the gateway, byte by byte, and for whom.
     invites: Vec<(Party, Vec<u8>)>,
+    hand_backs: Vec<Result<(), DeskRefused>>,
     /// WebSocket bots that are up or dialled.
     streams: BTreeSet<LegId>,
     stream_bot: bool,
@@ -136,6 +137,7 @@ impl World {
             events: Vec::new(),
             told: Vec::new(),
             invites: Vec::new(),
+            hand_backs: Vec::new(),
             streams: BTreeSet::new(),
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
@@ -229,6 +231,11 @@ impl World {
     /// What a WebSocket bot was told.
     pub fn told(&self) -> &[(Instant, BotCommand)] {
         &self.told
+    }
+
+    /// How each attempt to hand a caller back on the page was answered.
+    pub fn hand_backs(&self) -> &[Result<(), DeskRefused>] {
+        &self.hand_backs
     }
 
     /// The (first) caller's view.

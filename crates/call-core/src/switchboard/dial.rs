@@ -3,7 +3,7 @@
 use super::{Link, Switchboard};
 use crate::call::Call;
 use crate::config::{BotReach, Network};
-use crate::invite::{Outgoing, consult_invite, host_text};
+use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
 use crate::profile::ReferToScheme;
@@ -127,7 +127,14 @@ impl Switchboard {
         let media = self.local_media(port, dial.codecs);
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
-        let request = self.invite_request(call, leg, target.uri, flow, media, &dial.name, dial.consult, now)?;
+        let mut request = self.invite_request(call, leg, target.uri, flow, media, &dial.name, dial.consult, now)?;
+        if let Some(resumed) = &dial.resumed {
+            let room = match flow.transport {
+                Transport::Udp => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
+                Transport::Tcp => usize::MAX,
+            };
+            request.headers.extend(metadata::resumed(resumed, room));
+        }
         let dialog = match refused {
             Some(refused) => self.endpoint.invite_again(refused, request, now),
             None => self.endpoint.invite(request, now),

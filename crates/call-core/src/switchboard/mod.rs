@@ -71,6 +71,19 @@ pub enum DeskRefused {
     NotYours,
     /// It is this desk's, but past the point where that could be done.
     TooLate,
+    /// The route has no bot that could have the caller back, or does not want it to.
+    NoHandBack,
+}
+
+impl core::fmt::Display for DeskRefused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::UnknownDesk => "no such desk",
+            Self::NotYours => "the caller is not, or no longer, this desk's",
+            Self::TooLate => "the caller is not with this desk now",
+            Self::NoHandBack => "this number does not give callers back to the bot",
+        })
+    }
 }
 
 /// Why the switchboard wants to wake up.
@@ -280,9 +293,7 @@ impl Switchboard {
         if self.config.desk(&desk.0).is_none() {
             return Err(DeskRefused::UnknownDesk);
         }
-        let (DeskAction::Acknowledged(handoff) | DeskAction::Accepted(handoff) | DeskAction::Declined(handoff)) =
-            action;
-        let call = self.handoffs.get(&handoff).copied().ok_or(DeskRefused::NotYours)?;
+        let call = self.handoffs.get(&action.handoff()).copied().ok_or(DeskRefused::NotYours)?;
         let result = self.with_call(call, now, |call, world| call.handle_desk(desk, &action, world));
         self.pump(now);
         result.unwrap_or(Err(DeskRefused::NotYours))

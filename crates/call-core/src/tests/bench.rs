@@ -349,6 +349,7 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::Introduce { desk, .. }) => format!("bot told to introduce {desk}"),
                 BotCommand::Tell(BotUpdate::CoPilot { desk }) => format!("bot told to stay with {desk}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
+                BotCommand::Tell(BotUpdate::HandedBack { by, .. }) => format!("bot told: handed back by {by}"),
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),
                 BotCommand::Close => "close bot".to_owned(),
             },
@@ -359,6 +360,8 @@ impl Bench {
                     PopUpdate::Amended { desk, package } => format!("pop amended {desk} v{}", package.version),
                     PopUpdate::Redialled { desk, .. } => format!("pop redialled {desk}"),
                     PopUpdate::Joined { desk, .. } => format!("pop joined {desk}"),
+                    PopUpdate::HandingBack { desk, .. } => format!("pop handing back {desk}"),
+                    PopUpdate::NotHandedBack { desk, why, .. } => format!("pop not handed back {desk}: {why}"),
                     PopUpdate::Retracted { desk, why, .. } => format!("pop retracted {desk}: {why}"),
                     PopUpdate::Ended { desk, outcome, .. } => format!("pop ended {desk}: {outcome}"),
                 };

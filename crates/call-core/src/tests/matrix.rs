@@ -5,7 +5,7 @@ use super::bench::{Bench, config, to_sip_bot};
 use crate::config::{Choreography, CoPilot, Introduce, Route, WhileConsulting};
 use crate::leg::LegEvent;
 use crate::transfer::{Phase, Recovery};
-use call_model::{Codec, Direction, FactKind, Prompt, RemoteMedia, Role, Selector};
+use call_model::{Codec, DeskAction, Direction, FactKind, Prompt, RemoteMedia, Role, Selector};
 use std::fmt::Write as _;
 
 const HEAD: &str =
@@ -14,7 +14,7 @@ const HEAD: &str =
 fn settings() -> Vec<(&'static str, Route)> {
     let route = |while_consulting, introduce, co_pilot| Route {
         while_consulting,
-        choreography: Choreography { introduce, co_pilot },
+        choreography: Choreography { introduce, co_pilot, ..Choreography::default() },
         ..to_sip_bot()
     };
     vec![
@@ -120,6 +120,13 @@ fn rows() -> Vec<Row> {
         let bot_stayed = matches!(call.call.phase, Phase::WithBot);
         assert!(bot_stayed || matches!(call.call.phase, Phase::Recovering(Recovery::Bot { .. })));
         rows.push(row(if bot_stayed { "WithBot, the human has gone" } else { "Recovering" }, name, &call));
+    }
+    for (name, route) in settings() {
+        let mut call = Bench::talking(config(), route);
+        STATES[..7].iter().for_each(|(_, step)| step(&mut call));
+        call.page("anna", |handoff| DeskAction::HandBack { handoff, notes: String::new() }).expect("anna's");
+        let fetched = matches!(call.call.phase, Phase::Joined { .. });
+        rows.push(row(if fetched { "Joined, the bot is fetched" } else { "WithBot, handed back" }, name, &call));
     }
     for (name, route) in settings() {
         let mut call = Bench::talking(config(), route);

@@ -54,6 +54,7 @@ impl World {
             session_id: "0".repeat(32),
             call: LEG.call,
             control_token: Secret::new("secret"),
+            resumed: None,
         };
         self.bots.command(LEG, dial);
     }

@@ -5,7 +5,7 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, Handover, Introduce, Manual, OnBotClose,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, OnBotClose,
     OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk,
     WhileConsulting,
 };
@@ -419,7 +419,30 @@ fn choreography(section: &mut Section) -> Choreography {
         "heard" => Ok(CoPilot::Heard),
         other => Err(format!("`{other}` is not known: write \"off\", \"silent\" or \"heard\" (by the human)")),
     });
-    Choreography { introduce: introduce.unwrap_or_default(), co_pilot: co_pilot.unwrap_or_default() }
+    let hand_back = section.text("hand_back", |text| match text {
+        "no" => Ok(HandBack::No),
+        "yes" => Ok(HandBack::Yes),
+        "required" => Ok(HandBack::Required),
+        other => Err(format!("`{other}` is not known: write \"no\", \"yes\" or \"required\"")),
+    });
+    let hand_back_keys = section.text("hand_back_keys", keys);
+    Choreography {
+        introduce: introduce.unwrap_or_default(),
+        co_pilot: co_pilot.unwrap_or_default(),
+        hand_back: hand_back.unwrap_or_default(),
+        hand_back_keys: hand_back_keys.unwrap_or_else(|| Choreography::default().hand_back_keys),
+    }
+}
+
+/// A sequence of keys on a telephone; none is none.
+fn keys(text: &str) -> Result<String, String> {
+    let known = text.chars().all(|key| matches!(key, '0'..='9' | '*' | '#'));
+    match text.len() {
+        _ if !known => Err(format!("`{text}` has keys that no telephone has: use 0 to 9, * and #")),
+        1 => Err(format!("`{text}` is pressed too easily by accident: write 2 to 8 keys, or \"\" for none")),
+        0 | 2..=8 => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is too long to press: write 2 to 8 keys")),
+    }
 }
 
 fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {

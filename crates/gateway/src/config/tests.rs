@@ -1,7 +1,7 @@
 //! What operators get told.
 
 use super::*;
-use call_core::{AcceptGate, Profile};
+use call_core::{AcceptGate, HandBack, Profile};
 
 fn checked(text: &str) -> Result<Settings, Vec<String>> {
     parse(text, "test.toml", Path::new(".")).map_err(|error| match error {
@@ -33,6 +33,22 @@ fn the_shipped_file_is_valid_and_holds_the_documented_defaults() {
     let timers = call_core::Timers { ping_every: Some(asked), ..call_core::Timers::default() };
     assert_eq!(settings.switchboard.timers, timers);
     assert!(settings.warnings.iter().any(|warning| warning.contains("release")), "{:?}", settings.warnings);
+}
+
+#[test]
+fn a_route_says_how_a_caller_comes_back_to_the_bot() {
+    let of = |more: &str| {
+        let settings = checked(&format!("{SMALL}{more}")).expect("valid");
+        settings.switchboard.routes[0].choreography.clone()
+    };
+    assert_eq!(of(""), call_core::Choreography::default());
+    let given = of("hand_back = \"required\"\nhand_back_keys = \"**#\"");
+    assert_eq!((given.hand_back, given.hand_back_keys.as_str()), (HandBack::Required, "**#"));
+    assert_eq!(of("hand_back_keys = \"\"").hand_back_keys, "");
+    for keys in ["9", "123456789", "*9 "] {
+        let complaints = checked(&format!("{SMALL}hand_back_keys = \"{keys}\"")).expect_err("no such keys");
+        assert!(complaints[0].starts_with("routes[0].hand_back_keys"), "{complaints:?}");
+    }
 }
 
 #[test]
@@ -95,6 +111,8 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         [[routes]]
         dialled = "1*2"
         bot = "nobody"
+        hand_back = "perhaps"
+        hand_back_keys = "*A"
         [timers]
         ring_timeout_s = "long"
         "#,
@@ -115,6 +133,8 @@ fn every_complaint_is_listed_at_once_with_its_path() {
         "bots[0].sip",
         "desks[0].sip",
         "routes[0].dialled",
+        "routes[0].hand_back: `perhaps`",
+        "routes[0].hand_back_keys: `*A`",
         "timers.ring_timeout_s",
     ] {
         assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{path} missing in {complaints:#?}");

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 /// Longest name of a tab.
 const TAB_LIMIT: usize = 64;
+/// Longest notes of a human who gives a caller back, characters.
+const NOTES_LIMIT: usize = 1000;
 
 pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
     router
@@ -23,6 +25,7 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
         .route("/v1/desks/{desk}/handoffs/{id}/ack", routing::post(ack))
         .route("/v1/desks/{desk}/handoffs/{id}/accept", routing::post(accept))
         .route("/v1/desks/{desk}/handoffs/{id}/decline", routing::post(decline))
+        .route("/v1/desks/{desk}/handoffs/{id}/hand-back", routing::post(hand_back))
         .route("/v1/desks/{desk}/handoffs/{id}/done", routing::post(done))
         .route("/v1/handoffs/{id}", routing::get(package))
 }
@@ -76,6 +79,38 @@ async fn decline(
 ) -> Result<Json<Value>, ApiError> {
     let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
     act(&api, &desk, id, &tab(&headers)?, DeskAction::Declined(id), PopStatus::Declined).await
+}
+
+/// `POST .../hand-back`: the human gives the caller back to the bot, with notes. Whether the bot came is told on the
+/// stream.
+async fn hand_back(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, handoff) = entitled(&api, &desk, &id, &headers, &body)?;
+    if !api.hub.shows(&desk, handoff) {
+        return Err(ApiError::not_found("handoff"));
+    }
+    let notes = notes(&body)?;
+    answer(api.control.desk_action(&desk, DeskAction::HandBack { handoff, notes })).await?;
+    Ok(Json(json!({"handoff": handoff.to_string(), "status": "handing_back"})))
+}
+
+/// `notes` of the body, which is a JSON object or empty.
+fn notes(body: &[u8]) -> Result<String, ApiError> {
+    let invalid = |message: &str| {
+        let fix = format!("Send {{\"notes\": \"..\"}} with at most {NOTES_LIMIT} characters, or no body.");
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message, fix)
+    };
+    let object: Value = serde_json::from_slice(body).unwrap_or_default();
+    match object.get("notes") {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(notes)) if notes.chars().count() <= NOTES_LIMIT => Ok(notes.clone()),
+        Some(Value::String(_)) => Err(invalid("The notes are too long.")),
+        Some(_) => Err(invalid("The notes are not a text.")),
+    }
 }
 
 /// `POST .../done`: after a release only the human knows when the conversation is over. Twice is once.

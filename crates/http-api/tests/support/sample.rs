@@ -2,8 +2,8 @@
 
 use call_model::package::{Attempt, Utterance};
 use call_model::{
-    Because, CallId, DeskId, Emotion, HandoffId, HandoffPackage, Instant, PopUpdate, Redacted, Speaker, Trigger,
-    Urgency, VoiceScore, WallAnchor,
+    Because, CallId, DeskId, EarlierHandoff, Emotion, HandoffEnd, HandoffId, HandoffOutcome, HandoffPackage, Instant,
+    PopUpdate, Redacted, Speaker, Trigger, Urgency, VoiceScore, WallAnchor,
 };
 
 /// The demo desk.
@@ -76,6 +76,13 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
         .map(|(at, speaker, text, confidence)| Utterance { at: second(at), speaker, text: text.into(), confidence })
         .collect(),
         trajectory: (3..84).step_by(3).map(|s| (second(s), voice(s))).collect(),
+        earlier: vec![EarlierHandoff {
+            id: HandoffId(id + (1 << 100)),
+            desk: Some("ben".into()),
+            outcome: HandoffOutcome::Joined,
+            ended_by: HandoffEnd::HandedBack,
+            notes: "Told her the fee comes back; <b>check</b> the amount.".into(),
+        }],
     }
 }
 
@@ -102,6 +109,7 @@ pub(crate) fn stranger(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPacka
         next_steps: Vec::new(),
         transcript: Vec::new(),
         trajectory: vec![(at, VoiceScore { distress: f32::NAN, anger: 2.0, ..VoiceScore::default() })],
+        earlier: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{AWAKE, FRAME, Item, Loss, World, gateway_sip};
 use crate::script::{Click, Do};
 use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
 use crate::witness::Did;
-use call_model::{BotEvent, DeskAction, PopUpdate};
+use call_model::{BotEvent, DeskAction, DeskId, HandoffId, PopUpdate};
 use sip_proto::Flow;
 use std::net::SocketAddr;
 
@@ -101,6 +101,7 @@ impl World {
                     self.switchboard.handle_bot(leg, event, now);
                 }
             }
+            Do::HandBack(notes) => self.hand_back(notes),
             Do::Drain => self.switchboard.drain(now),
             Do::EndAll => {
                 self.witness.note(Did::Ended, now);
@@ -130,13 +131,24 @@ impl World {
         }
     }
 
-    fn click(&mut self, click: Click) {
-        self.witness.note(Did::Clicked(click), self.now);
-        let shown = self.pops.iter().rev().find_map(|(_, pop)| match pop {
+    fn shown(&self) -> Option<(DeskId, HandoffId)> {
+        self.pops.iter().rev().find_map(|(_, pop)| match pop {
             PopUpdate::Offered { desk, package, .. } => Some((desk.clone(), package.id)),
             _ => None,
-        });
-        if let Some((desk, handoff)) = shown {
+        })
+    }
+
+    fn hand_back(&mut self, notes: &str) {
+        if let Some((desk, handoff)) = self.shown() {
+            let action = DeskAction::HandBack { handoff, notes: notes.to_owned() };
+            let answer = self.switchboard.handle_desk(&desk, action, self.now);
+            self.hand_backs.push(answer);
+        }
+    }
+
+    fn click(&mut self, click: Click) {
+        self.witness.note(Did::Clicked(click), self.now);
+        if let Some((desk, handoff)) = self.shown() {
             let action = match click {
                 Click::Accept => DeskAction::Accepted(handoff),
                 Click::Decline => DeskAction::Declined(handoff),
