@@ -29,8 +29,8 @@ mod sip_udp;
 mod switchboard_loop;
 pub mod tail;
 mod token;
-pub mod verify;
 pub mod trunks;
+pub mod verify;
 
 pub use clock::Clock;
 pub use listening::ModelInfo;
