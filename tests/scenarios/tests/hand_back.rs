@@ -41,7 +41,7 @@ fn with_bot(world: &World, from: u64, to: u64) {
 }
 
 fn told(world: &World) -> Vec<&BotUpdate> {
-    let update = |command| if let &BotCommand::Tell(ref update) = command { Some(update) } else { None };
+    let update = |command| if let BotCommand::Tell(update) = command { Some(update) } else { None };
     world.told().iter().filter_map(|(_, command)| update(command)).collect()
 }
 

@@ -72,7 +72,8 @@ pub(super) fn place(
 
 /// A short tone every three seconds: the line is alive, type when you are ready.
 fn beep() -> Source {
-    let sample = |at: usize| if at < 2400 { (f64::from(at as u32) * 0.785_398).sin() * 4000.0 } else { 0.0 };
+    let sample =
+        |at: usize| if at < 2400 { (f64::from(at as u32) * core::f64::consts::FRAC_PI_4).sin() * 4000.0 } else { 0.0 };
     Source::Samples { samples: (0..BEEP_EVERY).map(|at| sample(at) as i16).collect(), looped: true }
 }
 
