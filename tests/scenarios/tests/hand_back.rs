@@ -41,8 +41,11 @@ fn with_bot(world: &World, from: u64, to: u64) {
 }
 
 fn told(world: &World) -> Vec<&BotUpdate> {
-    let update = |command| if let BotCommand::Tell(update) = command { Some(update) } else { None };
-    world.told().iter().filter_map(|(_, command)| update(command)).collect()
+    let updates = world.told().iter().filter_map(|(_, command)| match command {
+        BotCommand::Tell(update) => Some(update),
+        _ => None,
+    });
+    updates.collect()
 }
 
 /// What each bot connection was told of what went before.

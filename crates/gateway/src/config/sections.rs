@@ -5,9 +5,9 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, OnBotClose,
-    OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk,
-    WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual,
+    OnBotClose, OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers,
+    Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
