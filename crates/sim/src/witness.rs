@@ -351,7 +351,8 @@ mod tests {
     use call_model::Codec;
     use phone::Source;
 
-    const CODECS: [(Codec, fn(u8) -> i32); 2] = [(Codec::Pcmu, decode_mulaw), (Codec::Pcma, decode_alaw)];
+    type Decode = fn(u8) -> i32;
+    const CODECS: [(Codec, Decode); 2] = [(Codec::Pcmu, decode_mulaw), (Codec::Pcma, decode_alaw)];
 
     #[test]
     fn every_level_is_told_from_every_other_in_both_codecs() {
