@@ -197,7 +197,7 @@ impl Call {
                 self.end(EndCause::new(Party::Bot, EndReason::Finished), world);
             }
             Phase::WithBot => self.lose_bot(why.to_owned(), world),
-            Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Accepting { .. } => {
+            Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Referring { .. } | Phase::Accepting { .. } => {
                 self.prompt = Some((Prompt::BotLost, world.now + PROMPT_LIMIT));
                 self.settle();
                 self.observe(FactKind::BotDown { why: why.to_owned() }, world);

@@ -691,6 +691,7 @@ impl Call {
                 [*release_at, self.proof_deadline(), self.trio_deadline()].into_iter().flatten().min()
             }
             Phase::Releasing { step, .. } => Some(step.deadline()),
+            Phase::Referring { step, .. } => Some(step.deadline()),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => None,
         }
     }
@@ -703,6 +704,7 @@ impl Call {
             Phase::Accepting { leg, .. } => self.on_accept_timeout(leg, world),
             Phase::Joined { .. } => self.on_joined_timeout(world),
             Phase::Releasing { .. } => self.on_release_timeout(world),
+            Phase::Referring { .. } => self.on_blind_timeout(world),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => {}
         }
     }

@@ -37,6 +37,8 @@ pub enum Ability {
     Refer,
     /// Takes an INVITE with Replaces (RFC 3891).
     Replaces,
+    /// Follows a REFER without Replaces, to somebody it has no call with yet.
+    Blind,
 }
 
 impl fmt::Display for Ability {
@@ -44,6 +46,7 @@ impl fmt::Display for Ability {
         f.write_str(match self {
             Self::Refer => "refer",
             Self::Replaces => "replaces",
+            Self::Blind => "blind",
         })
     }
 }
@@ -121,6 +124,8 @@ pub struct CapabilityView {
     pub refer: AbilityView,
     /// Whether it takes INVITE with Replaces.
     pub replaces: AbilityView,
+    /// Whether it follows REFER without Replaces.
+    pub blind: AbilityView,
     /// It said 503: no REFER before then.
     pub resting_until: Option<Instant>,
     /// Desks: handoffs joined, and how many of them ended within two minutes.
@@ -143,6 +148,7 @@ struct Record {
     manual: Abilities,
     refer: Known,
     replaces: Known,
+    blind: Known,
     silences: u8,
     resting_until: Option<Instant>,
     handoffs: u64,
@@ -201,6 +207,16 @@ impl Capabilities {
             status => format!("REFER refused with {status}"),
         };
         record.known(ability).learn(Evidence::Refused { status, until }, why, now);
+    }
+
+    /// The peer refused a REFER without Replaces. Where that is its policy, one with Replaces may still be followed.
+    pub(crate) fn on_blind_refused(&mut self, peer: Peer<'_>, status: u16, now: Instant) {
+        if !matches!(status, 403 | 603) {
+            return self.on_refused(peer, status, false, now);
+        }
+        let Some(record) = self.record(peer) else { return };
+        let why = format!("REFER without Replaces refused with {status}");
+        record.blind.learn(Evidence::Refused { status, until: now + DAY }, why, now);
     }
 
     /// The peer is overloaded: not its ability, its health.
@@ -294,7 +310,11 @@ impl Capabilities {
                     AbilityView {
                         evidence,
                         manual,
-                        usable: self.has((*peer, name), ability, now),
+                        usable: match ability {
+                            // Asked for by the operator, desk by desk: what is not known against it will do.
+                            Ability::Blind => self.may((*peer, name), ability, now),
+                            _ => self.has((*peer, name), ability, now),
+                        },
                         because: match manual {
                             Manual::Learn if forgotten => format!("{}, more than a day ago", known.because),
                             Manual::Learn => known.because.clone(),
@@ -309,6 +329,7 @@ impl Capabilities {
                     name: name.clone(),
                     refer: view(Ability::Refer, &record.refer, record.manual.refer),
                     replaces: view(Ability::Replaces, &record.replaces, record.manual.replaces),
+                    blind: view(Ability::Blind, &record.blind, Manual::Learn),
                     resting_until: record.resting_until.filter(|until| *until > now),
                     handoffs: record.handoffs,
                     early_drops: record.early_drops,
@@ -322,6 +343,7 @@ impl Capabilities {
         Some(match ability {
             Ability::Refer => (record.manual.refer, record.refer.evidence(now)),
             Ability::Replaces => (record.manual.replaces, record.replaces.evidence(now)),
+            Ability::Blind => (Manual::Learn, record.blind.evidence(now)),
         })
     }
 
@@ -338,6 +360,7 @@ impl Record {
         match ability {
             Ability::Refer => &mut self.refer,
             Ability::Replaces => &mut self.replaces,
+            Ability::Blind => &mut self.blind,
         }
     }
 }

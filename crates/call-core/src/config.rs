@@ -78,10 +78,24 @@ pub struct Trunk {
     pub release: Release,
     /// What it can do, where the operator knows better than it says.
     pub abilities: Abilities,
+    /// The form of telephone numbers in a blind REFER.
+    pub refer_to: ReferTo,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
     /// Codecs we accept from it, in our order of preference.
     pub codecs: Vec<Codec>,
+}
+
+/// The form of telephone numbers in the `Refer-To` of a blind REFER. Other targets go out as they are configured.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ReferTo {
+    /// Byte for byte as the desk is configured.
+    #[default]
+    AsIs,
+    /// `tel:+442079460000`.
+    Tel,
+    /// `sip:+442079460000@HOST;user=phone`, with this host.
+    Domain(String),
 }
 
 /// What the operator says of a peer's abilities.
@@ -199,8 +213,8 @@ pub struct Desk {
     pub uri: String,
     /// Transport.
     pub transport: Transport,
-    /// Where the request is sent.
-    pub address: SocketAddr,
+    /// Where the request is sent. None: only the trunk can call it.
+    pub address: Option<SocketAddr>,
     /// How the caller gets there.
     pub handover: Handover,
     /// The proof that a human answered.
@@ -231,6 +245,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Whether its telephone is the one at this address.
+    pub fn is_at(&self, ip: IpAddr) -> bool {
+        self.address.is_some_and(|address| address.ip().to_canonical() == ip.to_canonical())
+    }
+
     /// Whether several callers may wait behind it: then 183 means that this one does.
     pub fn is_queue(&self) -> bool {
         self.accept == AcceptGate::Auto || self.capacity > 1
@@ -245,6 +264,8 @@ pub enum Handover {
     Warm,
     /// They are joined as soon as the desk answers: no whisper, no gate.
     Cold,
+    /// The trunk is asked to call the desk (REFER without Replaces); where it does not, as [`Self::Cold`].
+    Refer,
 }
 
 /// The proof that a human, not a voicemail, answered.

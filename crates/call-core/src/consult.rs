@@ -14,6 +14,17 @@ impl Call {
         let Some(desk) = world.config.desk(&name) else {
             return self.give_up_desk(leg, HandoffOutcome::Failed, None, "not configured", world);
         };
+        if self.may_refer_blindly(desk, world) {
+            return self.refer_blindly(leg, desk, world);
+        }
+        if desk.address.is_none() {
+            return self.give_up_desk(leg, HandoffOutcome::Failed, None, "only the trunk can call it", world);
+        }
+        self.call_desk(leg, desk, world);
+    }
+
+    /// Calls the desk ourselves.
+    pub(crate) fn call_desk(&mut self, leg: LegId, desk: &Desk, world: &World<'_>) {
         let timers = &world.config.timers;
         let progress_by = Some(world.now + timers.no_progress);
         let give_up_at = world.now + timers.ring_timeout;

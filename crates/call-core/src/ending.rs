@@ -16,6 +16,9 @@ const FORGET: Duration = Duration::from_secs(45);
 impl Call {
     /// The caller hung up, or its dialog broke.
     pub(crate) fn on_caller_gone(&mut self, by_remote: bool, status: Option<u16>, world: &mut World<'_>) {
+        if by_remote && matches!(self.phase, Phase::Referring { .. }) {
+            return self.on_caller_left_in_blind(world);
+        }
         if by_remote && (matches!(self.phase, Phase::Releasing { .. }) || self.reopen_release(world)) {
             return self.on_caller_left_in_release(world);
         }

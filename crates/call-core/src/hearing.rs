@@ -52,7 +52,13 @@ impl Call {
             _ if self.passing_human().is_some() && self.phase.is_consulting() => {
                 self.source_of_passing_human().unwrap_or(Selector::Music)
             }
-            Phase::WithBot | Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Accepting { .. } => {
+            // The desk has the caller: we only wait for the trunk to hang up.
+            _ if self.is_referred_away() => Selector::Silence,
+            Phase::WithBot
+            | Phase::Offering { .. }
+            | Phase::Alerting { .. }
+            | Phase::Referring { .. }
+            | Phase::Accepting { .. } => {
                 match self.bot.filter(|_| self.bot_is_up() && (self.is_with_bot() || self.bot_keeps_caller())) {
                     Some(bot) => Selector::Leg(bot),
                     None => self.comfort(),
@@ -111,7 +117,9 @@ impl Call {
     }
 
     pub(crate) fn bot_hears_caller(&self) -> bool {
-        self.caller_is_up() && (self.is_with_bot() || (self.phase.is_consulting() && self.bot_keeps_caller()))
+        self.caller_is_up()
+            && !self.is_referred_away()
+            && (self.is_with_bot() || (self.phase.is_consulting() && self.bot_keeps_caller()))
     }
 
     fn bot_keeps_caller(&self) -> bool {

@@ -13,7 +13,7 @@ impl Call {
         }
         let Some(caller) = self.leg(self.caller_id()) else {
             return match self.phase {
-                Phase::Releasing { .. } => Ok(()),
+                Phase::Releasing { .. } | Phase::Referring { .. } => Ok(()),
                 _ => Err(format!("call {} goes on in {} without a caller", self.about.id, self.state())),
             };
         };
@@ -29,7 +29,7 @@ impl Call {
             Some(Selector::Mix(one, other)) if ![one, other].iter().any(|id| self.leg(*id).is_some_and(Leg::is_up)) => {
                 broken("two legs that are not up feed the caller")
             }
-            Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) => {
+            Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) && !self.is_referred_away() => {
                 broken("silence feeds the caller")
             }
             _ => match &self.phase {

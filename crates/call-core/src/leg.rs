@@ -166,6 +166,11 @@ pub(crate) enum LegCommand {
         /// The handoff's facts, to be carried along.
         facts: Option<HandoffFacts>,
     },
+    /// Ask the leg's peer to call a desk in our place, from nothing. `Refer` events follow.
+    ReferTo {
+        /// The desk's name in the configuration.
+        desk: String,
+    },
     /// Do not wait for the outcome of that any longer.
     GiveUpRefer,
     /// Find out whether the peer is still there; if not, `Ended` follows.

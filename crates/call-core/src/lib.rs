@@ -20,6 +20,7 @@ macro_rules! mutated {
 }
 
 mod beside;
+mod blind;
 mod bot;
 mod call;
 mod capability;
@@ -61,8 +62,8 @@ mod tests;
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
-    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers,
-    Trunk, WhileConsulting,
+    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
+    Timers, Trunk, WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;

@@ -25,7 +25,7 @@ impl Peers {
             BotReach::Sip { address, .. } => Some(address.ip().to_canonical()),
             BotReach::Stream { .. } => None,
         });
-        let desks = config.desks.iter().map(|desk| desk.address.ip().to_canonical());
+        let desks = config.desks.iter().filter_map(|desk| Some(desk.address?.ip().to_canonical()));
         let mut others: Vec<IpAddr> = bots.chain(desks).collect();
         others.sort_unstable();
         others.dedup();

@@ -71,7 +71,7 @@ pub(crate) struct Unproven {
 }
 
 /// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
-const PROOF: Duration = Duration::from_secs(1);
+pub(crate) const PROOF: Duration = Duration::from_secs(1);
 /// How long the media path may take to say when it last heard somebody.
 const MEASURE: Duration = Duration::from_millis(100);
 /// Whoever was not heard for so long sends nothing here.
@@ -81,9 +81,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Who matched the Replaces has hung up by then.
 const REPLACED_BYE: Duration = Duration::from_secs(4);
 /// Above every deadline of the SIP side but timer N and the result time: 32 s + 32 s and some.
-const NET: Duration = Duration::from_secs(70);
+pub(crate) const NET: Duration = Duration::from_secs(70);
 /// A 503 without Retry-After counts for so long.
-const REST: Duration = Duration::from_secs(30);
+pub(crate) const REST: Duration = Duration::from_secs(30);
 
 /// Choosing a way.
 impl Call {
@@ -161,6 +161,9 @@ impl Call {
     pub(crate) fn on_refer(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
         if self.ending.is_some() {
             return;
+        }
+        if let Phase::Referring { .. } = self.phase {
+            return self.on_blind_progress(from, progress, world);
         }
         let Phase::Releasing { leg, by, .. } = self.phase else { return self.on_late_outcome(from, progress, world) };
         if from != self.sides(leg, by).0 {
@@ -501,7 +504,7 @@ impl Call {
     }
 
     /// We are in the path after all.
-    fn use_no_method(&mut self) {
+    pub(crate) fn use_no_method(&mut self) {
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.method = handoff.in_path;
         }

@@ -2,6 +2,7 @@
 //! answered, join. Every failure on the way goes to the next desk, and after the last one back to the bot.
 
 use crate::beside::Attempt;
+use crate::blind::BlindStep;
 use crate::call::{Call, World};
 use crate::join::Proof;
 use crate::leg::{InPlaceOf, LegState, ReferralTarget};
@@ -23,6 +24,8 @@ pub(crate) enum Phase {
     /// The desk is dialled.
     /// `progress_by`: by then more than 100 should have come.
     Alerting { leg: LegId, give_up_at: Instant, progress_by: Option<Instant> },
+    /// The trunk is asked to call the desk itself.
+    Referring { leg: LegId, step: BlindStep },
     /// The desk answered and has yet to prove that it is human.
     Accepting { leg: LegId, give_up_at: Instant },
     /// Caller and human hear each other. `release_at`: when to look whether we may leave.
@@ -50,7 +53,7 @@ impl Phase {
     pub(crate) const fn state(&self) -> TransferState {
         match self {
             Self::WithBot => TransferState::WithBot,
-            Self::Offering { .. } | Self::Alerting { .. } => TransferState::Consulting,
+            Self::Offering { .. } | Self::Alerting { .. } | Self::Referring { .. } => TransferState::Consulting,
             Self::Accepting { .. } => TransferState::Accepting,
             Self::Joined { .. } => TransferState::Joined,
             Self::Releasing { .. } => TransferState::Releasing,
@@ -61,7 +64,7 @@ impl Phase {
 
     /// Whether a desk is being fetched.
     pub(crate) const fn is_consulting(&self) -> bool {
-        matches!(self, Self::Offering { .. } | Self::Alerting { .. } | Self::Accepting { .. })
+        matches!(self, Self::Offering { .. } | Self::Alerting { .. } | Self::Referring { .. } | Self::Accepting { .. })
     }
 
     /// Whether no human has the caller.

@@ -4,7 +4,7 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
-    Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Profile, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Trigger};
 use core::time::Duration;
@@ -102,6 +102,12 @@ pub struct Setup {
     pub choreography: Choreography,
     /// Who has the caller when the human hangs up first.
     pub on_human_gone: OnHumanGone,
+    /// The desks' URIs, where they are not those of their telephones.
+    pub desk_uri: [Option<&'static str>; 2],
+    /// The gateway can call the desks.
+    pub desk_address: bool,
+    /// The form of telephone numbers in a blind REFER.
+    pub refer_to: ReferTo,
     /// How the caller gets to either desk.
     pub handover: [Handover; 2],
     /// The gate.
@@ -161,6 +167,9 @@ impl Default for Setup {
             while_consulting: WhileConsulting::Bot,
             choreography: Choreography::default(),
             on_human_gone: OnHumanGone::Bot,
+            desk_uri: [None; 2],
+            desk_address: true,
+            refer_to: ReferTo::AsIs,
             handover: [Handover::Warm; 2],
             accept: AcceptGate::KeyOrPage,
             whisper: true,
@@ -234,9 +243,9 @@ impl Setup {
         let host = |party| vec![(sip_of(party).ip(), 32)];
         let desk = |index: usize| Desk {
             name: ["ada", "bob"][index].to_owned(),
-            uri: format!("sip:desk@{}", sip_of(DESK + index)),
+            uri: self.desk_uri[index].map_or_else(|| format!("sip:desk@{}", sip_of(DESK + index)), str::to_owned),
             transport: self.transport,
-            address: sip_of(DESK + index),
+            address: self.desk_address.then(|| sip_of(DESK + index)),
             handover: self.handover[index],
             accept: self.accept,
             whisper: self.whisper,
@@ -275,6 +284,7 @@ impl Setup {
                 addresses: [host(TRUNK), host(CALLER2), callers].concat(),
                 release: self.release,
                 abilities: self.trunk_abilities,
+                refer_to: self.refer_to.clone(),
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 codecs: both.clone(),

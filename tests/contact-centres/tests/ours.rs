@@ -16,7 +16,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         name: "desk".to_owned(),
         uri: target.to_string(),
         transport,
-        address: "192.0.2.13:5060".parse().expect("an address"),
+        address: Some("192.0.2.13:5060".parse().expect("an address")),
         handover: Handover::Warm,
         accept: AcceptGate::Auto,
         whisper: profile.whisper,
@@ -37,7 +37,11 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         telephone_event: 101,
         direction: Direction::SendRecv,
     };
-    let flow = Flow { transport, local: "192.0.2.1:5060".parse().expect("an address"), remote: desk.address };
+    let flow = Flow {
+        transport,
+        local: "192.0.2.1:5060".parse().expect("an address"),
+        remote: desk.address.expect("an address"),
+    };
     let outgoing = Outgoing {
         flow,
         target,

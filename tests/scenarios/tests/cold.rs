@@ -1,11 +1,11 @@
-//! Passing the caller on without asking the human first: joined on answer.
+//! Passing the caller on without asking the human first: joined on answer, or called by the trunk (REFER without Replaces).
 
 mod support;
 
-use call_core::{Handover, Release};
+use call_core::{Abilities, CapabilityView, Evidence, Handover, Manual, PeerKind, ReferTo, Release, WhileConsulting};
 use core::time::Duration;
-use phone::{Answer, Arrival, OnRefer};
-use sim::{BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, Setup, TRUNK, World};
+use phone::{Answer, Arrival, OnRefer, PhoneEvent};
+use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
 use support::{asks_for_a_human, heard, ring, scenario};
 
 fn cold() -> Setup {
@@ -90,4 +90,219 @@ fn a_cold_join_is_released_like_any_other() {
         they_talk(&world, 10_300, 29_950);
         says(&world, method);
     }
+}
+
+/// The first desk is the trunk's to call.
+fn blind(on_refer: OnRefer) -> Setup {
+    Setup { handover: [Handover::Refer, Handover::Warm], on_refer, ..Setup::default() }
+}
+
+/// What stood in the `Refer-To` of every REFER that the trunk got.
+fn referred_to(world: &World) -> Vec<String> {
+    let of_trunk = world.events().iter().filter(|(_, party, _)| *party == TRUNK);
+    of_trunk
+        .filter_map(|(_, _, event)| match event {
+            PhoneEvent::Referred(to) => Some(to.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn trunk_record(world: &World) -> CapabilityView {
+    let views = world.switchboard.capabilities(world.now());
+    views.into_iter().find(|view| view.peer == PeerKind::Trunk).expect("the trunk")
+}
+
+/// The trunk calls the desk: the caller has the bot until the human answers, then the human, without us.
+#[test]
+fn the_trunk_calls_the_desk() {
+    let mut world = asks_for_a_human(&blind(OnRefer::Follow));
+    world.at(20_000, Do::HangUp(DESK)).at(22_000, Do::HangUp(TRUNK));
+    scenario("blind", &mut world, 60_000);
+    heard(&world, TRUNK, 3_200, 6_550, &[BOT_TONE]);
+    they_talk(&world, 7_000, 19_950);
+    says(&world, "handoff: released by blind");
+    let to = referred_to(&world);
+    assert!(to.len() == 1 && to[0].starts_with("<sip:desk@") && !to[0].contains("Replaces"), "{to:?}");
+    let record = trunk_record(&world);
+    assert_eq!((record.refer.evidence, record.blind.evidence), (Evidence::Proven, Evidence::Proven));
+}
+
+/// The same with music while waiting.
+#[test]
+fn the_caller_has_music_until_the_desk_answers() {
+    let setup = Setup { while_consulting: WhileConsulting::Music, ..blind(OnRefer::Follow) };
+    let mut world = asks_for_a_human(&setup);
+    world.at(20_000, Do::HangUp(DESK)).at(22_000, Do::HangUp(TRUNK));
+    scenario("blind_music", &mut world, 60_000);
+    heard(&world, TRUNK, 4_800, 6_550, &[MUSIC_TONE]);
+    they_talk(&world, 7_000, 19_950);
+}
+
+/// Each order of NOTIFY 200 and the trunk's BYE, and the trunk that never hangs up.
+#[test]
+fn every_order_of_notify_and_bye_is_a_release() {
+    let ms = Duration::from_millis;
+    for (name, notify, bye) in [
+        ("together", Some(ms(0)), Some(ms(0))),
+        ("notify_first", Some(ms(0)), Some(ms(500))),
+        ("notify_20us_first", Some(ms(0)), Some(Duration::from_micros(20))),
+        ("no_bye", Some(ms(20)), None),
+    ] {
+        let mut world = asks_for_a_human(&blind(OnRefer::Slowly { notify, bye }));
+        world.at(30_000, Do::HangUp(DESK)).at(32_000, Do::HangUp(TRUNK));
+        scenario(&format!("blind_{name}"), &mut world, 90_000);
+        they_talk(&world, 7_000, 29_950);
+        says(&world, "handoff: released by blind");
+    }
+}
+
+/// REFER refused: we call the desk ourselves, in the same attempt. A policy says nothing of Replaces; 405 and 501 do.
+#[test]
+fn a_refused_blind_refer_becomes_a_call() {
+    for status in [403, 603, 405, 501, 429, 503, 481] {
+        let mut world = asks_for_a_human(&blind(OnRefer::Refuse(status)));
+        world.at(20_000, Do::HangUp(TRUNK));
+        scenario(&format!("blind_refused_{status}"), &mut world, 60_000);
+        heard(&world, TRUNK, 3_200, 6_550, &[BOT_TONE]);
+        they_talk(&world, 7_000, 19_950);
+        says(&world, "handoff: joined by cold");
+        let record = trunk_record(&world);
+        let refused = |evidence| matches!(evidence, Evidence::Refused { .. });
+        let (policy, unknown) = (matches!(status, 403 | 603), matches!(status, 405 | 501 | 429));
+        assert_eq!((refused(record.blind.evidence), refused(record.refer.evidence)), (policy, unknown), "{status}");
+        assert_eq!(record.replaces.evidence, Evidence::Advertised, "{status}");
+    }
+}
+
+/// What was refused once is not asked again that day, and REFER with Replaces still is where only blind was refused.
+#[test]
+fn a_refusal_is_remembered_and_replaces_is_tried_all_the_same() {
+    let setup = Setup { release: Release::Auto, ..blind(OnRefer::RefuseFirst(603, 1)) };
+    let mut world = asks_for_a_human(&setup);
+    world.at(20_000, Do::HangUp(DESK)).at(22_000, Do::HangUp(TRUNK));
+    world.at(60_000, Do::DialFrom(CALLER2, "7001")).at(63_000, Do::Press(CALLER2, '0'));
+    world.at(68_000, Do::HangUp(CALLER2));
+    scenario("blind_refused_is_remembered", &mut world, 130_000);
+    they_talk(&world, 7_000, 9_600);
+    they_talk(&world, 10_300, 19_950);
+    says(&world, "handoff: released by refer_trunk");
+    assert_eq!(referred_to(&world).len(), 2, "{}", world.ladder());
+    assert_eq!(world.ladder().matches("release: REFER sent, without").count(), 1, "{}", world.ladder());
+}
+
+/// A failure that NOTIFY tells: we call the desk ourselves.
+#[test]
+fn a_blind_refer_that_fails_becomes_a_call() {
+    for status in [403, 404, 480, 503, 603] {
+        let mut world = asks_for_a_human(&blind(OnRefer::Report(status)));
+        world.at(20_000, Do::HangUp(TRUNK));
+        scenario(&format!("blind_notify_{status}"), &mut world, 60_000);
+        they_talk(&world, 7_000, 19_950);
+        says(&world, "handoff: joined by cold");
+    }
+}
+
+/// Busy is the desk's own word: it is not rung again, the next desk is.
+#[test]
+fn a_blind_refer_to_a_busy_desk_goes_to_the_next() {
+    let mut world = asks_for_a_human(&Setup { desks: 2, ..blind(OnRefer::Report(486)) });
+    world.at(8_000, Do::Press(DESK2, '1')).at(20_000, Do::HangUp(TRUNK));
+    scenario("blind_busy", &mut world, 60_000);
+    heard(&world, TRUNK, 3_200, 7_950, &[BOT_TONE]);
+    heard(&world, TRUNK, 8_200, 19_950, &[DESK2_TONE]);
+}
+
+/// Accepted and never heard of again: after the result time we call the desk ourselves.
+#[test]
+fn a_blind_refer_that_stalls_becomes_a_call() {
+    for (name, on_refer) in
+        [("stalls", OnRefer::Stall), ("forgotten", OnRefer::Forget), ("unanswered", OnRefer::Ignore)]
+    {
+        let mut world = asks_for_a_human(&blind(on_refer));
+        world.at(60_000, Do::HangUp(TRUNK));
+        scenario(&format!("blind_{name}"), &mut world, 110_000);
+        heard(&world, TRUNK, 3_200, 30_000, &[BOT_TONE]);
+        they_talk(&world, 45_000, 59_950);
+        says(&world, "handoff: joined by cold");
+    }
+}
+
+/// Only the trunk can call this desk, and will not: the next desk, or the bot is told.
+#[test]
+fn a_desk_without_address_is_lost_with_its_refer() {
+    let setup = Setup {
+        desk_uri: [Some("tel:+44-20-7946-0000;ext=12"), None],
+        desk_address: false,
+        ..blind(OnRefer::Refuse(603))
+    };
+    let mut world = asks_for_a_human(&setup);
+    world.at(20_000, Do::HangUp(TRUNK));
+    scenario("blind_without_address", &mut world, 60_000);
+    heard(&world, TRUNK, 3_200, 19_950, &[BOT_TONE]);
+    assert_eq!(referred_to(&world), ["<tel:+44-20-7946-0000;ext=12>"]);
+    says(&world, "(603)");
+}
+
+/// The caller hangs up while the trunk is asked: nothing is left, and nobody is called.
+#[test]
+fn the_caller_leaves_while_the_trunk_is_asked() {
+    let mut world = asks_for_a_human(&blind(OnRefer::Stall));
+    world.at(6_000, Do::HangUp(TRUNK));
+    scenario("blind_caller_gone", &mut world, 90_000);
+    says(&world, "call ended: caller hung_up");
+    assert!(!world.ladder().contains("ada ringing"), "{}", world.ladder());
+}
+
+/// A trunk that is set to `refer = "no"`, and one whose route keeps us in the path, is not asked.
+#[test]
+fn a_trunk_that_cannot_refer_is_not_asked() {
+    let setup =
+        Setup { trunk_abilities: Abilities { refer: Manual::No, ..Abilities::default() }, ..blind(OnRefer::Follow) };
+    let mut world = asks_for_a_human(&setup);
+    world.at(20_000, Do::HangUp(TRUNK));
+    scenario("blind_set_to_no", &mut world, 60_000);
+    they_talk(&world, 7_000, 19_950);
+    assert_eq!(referred_to(&world), [""; 0]);
+}
+
+/// Byte for byte, unless the trunk wants telephone numbers in its own form.
+#[test]
+fn the_target_goes_out_as_it_is_configured() {
+    let (as_is, tel) = (ReferTo::AsIs, ReferTo::Tel);
+    let domain = || ReferTo::Domain("example.pstn.invalid".into());
+    for (uri, form, expected) in [
+        ("sips:A%41@CC.example;x=y?Subject=hi", as_is.clone(), "<sips:A%41@CC.example;x=y?Subject=hi>"),
+        ("tel:+44-20-7946-0000;ext=12", as_is.clone(), "<tel:+44-20-7946-0000;ext=12>"),
+        ("tel:7042;phone-context=cc.example", as_is, "<tel:7042;phone-context=cc.example>"),
+        ("sip:+442079460000@10.0.0.13", tel.clone(), "<tel:+442079460000>"),
+        ("sip:alice@10.0.0.13", tel, "<sip:alice@10.0.0.13>"),
+        ("tel:+44-20-7946-0000", domain(), "<sip:+442079460000@example.pstn.invalid;user=phone>"),
+        ("sip:alice@10.0.0.13", domain(), "<sip:alice@10.0.0.13>"),
+    ] {
+        let setup = Setup { desk_uri: [Some(uri), None], refer_to: form, ..blind(OnRefer::Report(200)) };
+        let mut world = asks_for_a_human(&setup);
+        world.run_until(30_000);
+        assert_eq!(referred_to(&world), [expected]);
+        support::judge(uri, &world);
+    }
+}
+
+/// A telephone number is dialled as it stands, at the address that is configured with it.
+#[test]
+fn a_tel_uri_is_dialled_byte_for_byte() {
+    let setup = Setup { desk_uri: [Some("tel:+44-20-7946-0000;ext=12"), None], ..cold() };
+    let mut world = asks_for_a_human(&setup);
+    world.at(20_000, Do::HangUp(TRUNK));
+    scenario("cold_tel", &mut world, 60_000);
+    they_talk(&world, 7_000, 19_950);
+}
+
+/// A queue: answered at once, its music is heard, then a human.
+#[test]
+fn a_queue_is_a_cold_desk() {
+    let mut world = asks_for_a_human(&Setup { desk: [ring(Answer::After(Duration::ZERO)); 2], ..cold() });
+    world.at(20_000, Do::HangUp(TRUNK));
+    scenario("cold_queue", &mut world, 60_000);
+    they_talk(&world, 5_000, 19_950);
 }

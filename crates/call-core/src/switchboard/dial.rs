@@ -2,7 +2,7 @@
 
 use super::{Link, Switchboard};
 use crate::call::Call;
-use crate::config::{BotReach, Network};
+use crate::config::{BotReach, Network, ReferTo};
 use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
@@ -10,7 +10,7 @@ use crate::profile::ReferToScheme;
 use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, TraceKind};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, Flow, InviteRequest, Transport};
-use sip_wire::{Host, Method, Uri};
+use sip_wire::{Host, Method, Telephone, Uri};
 
 /// The payload type we choose for telephone-event.
 const TELEPHONE_EVENT: u8 = 101;
@@ -60,6 +60,7 @@ impl Switchboard {
             LegCommand::TakeLateAnswer => self.endpoint.take_late_answer(dialog),
             LegCommand::HangUp { reason } => self.endpoint.bye(dialog, Some(&reason), now),
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
+            LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
             LegCommand::Probe => self.endpoint.request(dialog, Method::Options, &[], None, now),
         }
@@ -163,7 +164,8 @@ impl Switchboard {
         let (uri, transport, address, allowed) = match dial.role {
             Role::Desk => {
                 let desk = self.config.desk(&dial.name).ok_or_else(unknown)?;
-                (&desk.uri, desk.transport, desk.address, desk.allowed_media.clone())
+                let address = desk.address.ok_or_else(|| format!("desk {} has no address", desk.name))?;
+                (&desk.uri, desk.transport, address, desk.allowed_media.clone())
             }
             _ => {
                 let bot = self.config.bot(&dial.name).ok_or_else(unknown)?;
@@ -236,9 +238,38 @@ impl Switchboard {
             },
             None => refer_to,
         };
-        let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
-        let referred_by = format!("sip:handoff@{}", host_text(host));
+        let referred_by = self.referred_by();
         self.endpoint.refer(dialog, refer_to.as_str(), &referred_by, now);
+    }
+
+    fn referred_by(&self) -> String {
+        let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
+        format!("sip:handoff@{}", host_text(host))
+    }
+
+    /// REFER without Replaces: the trunk shall call the desk. Its URI goes out byte for byte unless the trunk wants
+    /// telephone numbers in a form of its own.
+    fn refer_blindly(&mut self, call: &Call, leg: LegId, desk: &str, now: Instant) {
+        let link = self.links.get(&leg).and_then(|link| Some((link.dialog?, link.dialled_user.as_str())));
+        let (Some((dialog, dialled)), Some(desk)) = (link, self.config.desk(desk)) else {
+            return self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
+        };
+        let uri = desk.uri.replace("{user}", dialled);
+        let trunk = self.config.trunks.iter().find(|trunk| trunk.name == call.about.trunk);
+        let form = trunk.map(|trunk| trunk.refer_to.clone()).unwrap_or_default();
+        let form = match (form, desk.profile.refer_to_scheme) {
+            (ReferTo::AsIs, ReferToScheme::Tel) => ReferTo::Tel,
+            (form, _) => form,
+        };
+        let number = Uri::parse(&uri).ok().and_then(|uri| Telephone::of(&uri));
+        let rewritten = match (form, number) {
+            (ReferTo::Tel, Some(number)) => number.tel(),
+            (ReferTo::Domain(host), Some(number)) => number.sip_at(&host),
+            _ => None,
+        };
+        let refer_to = rewritten.map_or(uri, |uri| uri.as_str().to_owned());
+        let referred_by = self.referred_by();
+        self.endpoint.refer(dialog, &refer_to, &referred_by, now);
     }
 
     /// With the facts, in the form that the desk's product takes; none when it takes none that names a dialog.

@@ -50,7 +50,7 @@ impl Health {
                 against: 0,
             })
         };
-        let desks = config.desks.iter().map(|d| peer(Party::Desk, &d.name, &d.uri, d.transport, d.address));
+        let desks = config.desks.iter().map(|d| peer(Party::Desk, &d.name, &d.uri, d.transport, d.address?));
         let bots = config.bots.iter().map(|bot| match &bot.reach {
             BotReach::Sip { uri, transport, address } => peer(Party::Bot, &bot.name, uri, *transport, *address),
             BotReach::Stream { .. } => None,

@@ -4,7 +4,7 @@ use super::Switchboard;
 use crate::leg::{InPlaceOf, LegEvent, Referral, ReferralAnswer, ReferralId, ReferralTarget};
 use call_model::{CallId, FactKind, Instant, LegId, Party, Role, TraceKind};
 use sip_proto::{DialogId, RequestId, SubscriptionId};
-use sip_wire::{Host, Message, NameAddr, Replaces, Uri, text};
+use sip_wire::{Host, Message, NameAddr, Replaces, Telephone, Uri, text};
 
 /// Further facts taken from one REFER, and octets of each.
 const MAX_FACTS: usize = 16;
@@ -129,7 +129,9 @@ impl Switchboard {
         let exact = desks.iter().find(|(_, desk)| same_user(desk) && same_host(desk) && port(desk) == port(uri));
         let named = || desks.iter().find(|(desk, at)| desk.name.eq_ignore_ascii_case(&user) && (ours || same_host(at)));
         let number = || {
-            let mut meant = desks.iter().filter(|(_, desk)| (ours || !uri.is_sip()) && same_user(desk));
+            let telephone = Telephone::of(uri);
+            let same = |desk: &Uri| same_user(desk) || (telephone.is_some() && Telephone::of(desk) == telephone);
+            let mut meant = desks.iter().filter(|(_, desk)| (ours || !uri.is_sip()) && same(desk));
             // Two desks behind one user part cannot be told apart by it.
             meant.next().filter(|_| meant.next().is_none())
         };
@@ -166,7 +168,7 @@ impl Switchboard {
             // A telephone's Contact need not resemble its address of record; the host tells whose it is.
             _ => {
                 let ip = bare.host().and_then(Host::ip);
-                let mut there = self.config.desks.iter().filter(|desk| Some(desk.address.ip()) == ip);
+                let mut there = self.config.desks.iter().filter(|desk| ip.is_some_and(|ip| desk.is_at(ip)));
                 let only = there.next().filter(|_| there.next().is_none());
                 only.map(|desk| desk.name.clone()).ok_or(603u16)?
             }

@@ -5,8 +5,8 @@ use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Release,
-    Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo,
+    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, Direction, FactKind, HandoffId, IdSource,
@@ -41,7 +41,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         name: name.to_owned(),
         uri: format!("sip:{name}@127.0.0.1:{port}"),
         transport: Transport::Udp,
-        address: at(port),
+        address: Some(at(port)),
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
@@ -72,6 +72,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         addresses: vec![(ip, 32)],
         release: Release::Auto,
         abilities: Abilities::default(),
+        refer_to: ReferTo::AsIs,
         allowed_media: Vec::new(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
     };
@@ -322,6 +323,7 @@ impl Bench {
                         line
                     }
                     LegCommand::Ring => format!("ring {name}"),
+                    LegCommand::ReferTo { desk } => format!("refer {name} to {desk}"),
                     LegCommand::Answer { codecs } => {
                         let media = Some(RemoteMedia { codec: codecs[0], ..media(40_000) });
                         self.feedback.push_back((leg, LegEvent::Answered { media }));

@@ -3,7 +3,7 @@
 
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern,
-    Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, IdSource, Instant, LocalMedia, MediaCommand,
@@ -552,6 +552,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             addresses: vec![(CALLER.ip(), 32)],
             release: plan.release,
             abilities: Abilities::default(),
+            refer_to: ReferTo::AsIs,
             allowed_media: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
         }],
@@ -564,8 +565,8 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             allowed_media: Vec::new(),
         }],
         desks: vec![
-            desk("anna", "sip:anna@127.0.0.13:5092", DESK),
-            desk("ben", "sip:ben@127.0.0.14:5093", at(14, 5093)),
+            desk("anna", "sip:anna@127.0.0.13:5092", Some(DESK)),
+            desk("ben", "sip:ben@127.0.0.14:5093", Some(at(14, 5093))),
         ],
         routes: plan.routes,
         names: Vec::new(),

@@ -1,8 +1,9 @@
 //! Values that name peers: SIP URIs with the address they lead to, codecs, patterns.
 
-use call_core::{Network, Pattern};
+use call_core::{Network, Pattern, ReferTo};
 use call_model::Codec;
 use sip_proto::Transport;
+use sip_wire::Uri;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 /// A SIP URI as configured, and where requests to it are sent.
@@ -28,6 +29,64 @@ pub(super) fn target(text: &str) -> Result<Target, String> {
     let transport = transport_of(parameters)?;
     let address = resolve(host_port).map_err(|why| format!("`{host_port}` {why}; {example}"))?;
     Ok(Target { uri: text.to_owned(), transport, address })
+}
+
+/// A desk's URI, and where requests to it are sent, if we can call it at all.
+pub(super) struct Reach {
+    pub(super) uri: String,
+    pub(super) transport: Transport,
+    pub(super) address: Option<SocketAddr>,
+}
+
+/// `address`: where requests are sent, for a URI that names no host or is reached by way of another one. `by_trunk`: the
+/// trunk calls it, so we need not be able to.
+pub(super) fn reach(text: &str, address: Option<(Transport, SocketAddr)>, by_trunk: bool) -> Result<Reach, String> {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
+    let known = matches!(scheme.as_str(), "sip" | "sips" | "tel");
+    if known && (address.is_some() || by_trunk) {
+        // A URI holds no braces.
+        Uri::parse(&text.replace("{user}", "0")).map_err(|why| format!("`{text}` is no address: {why}"))?;
+    }
+    let (transport, address) = match (scheme.as_str(), address) {
+        ("sip" | "tel", Some((transport, address))) => (transport, Some(address)),
+        ("sips", Some(_)) => return Err("is sips:, which is not spoken yet: only a trunk can call it".to_owned()),
+        ("sips" | "tel", None) if by_trunk => (Transport::Udp, None),
+        ("sip", None) if by_trunk => match target(text) {
+            Ok(target) => (target.transport, Some(target.address)),
+            // It is enough that the trunk knows the host.
+            Err(_) => (Transport::Udp, None),
+        },
+        ("tel", None) => return Err(format!("`{text}` names no host: set address = \"IP:PORT\" too")),
+        _ => {
+            let target = target(text)?;
+            (target.transport, Some(target.address))
+        }
+    };
+    Ok(Reach { uri: text.to_owned(), transport, address })
+}
+
+/// `HOST:PORT` or `tcp:HOST:PORT`.
+pub(super) fn via(text: &str) -> Result<(Transport, SocketAddr), String> {
+    let (transport, host_port) = match text.split_once(':') {
+        Some(("tcp", rest)) => (Transport::Tcp, rest),
+        Some(("udp", rest)) => (Transport::Udp, rest),
+        _ => (Transport::Udp, text),
+    };
+    let address =
+        resolve(host_port).map_err(|why| format!("`{host_port}` {why}; write 192.0.2.7:5060 or tcp:HOST:PORT"))?;
+    Ok((transport, address))
+}
+
+/// `as_is`, `tel` or `@HOST`.
+pub(super) fn refer_to(text: &str) -> Result<ReferTo, String> {
+    match (text, text.strip_prefix('@')) {
+        ("as_is", _) => Ok(ReferTo::AsIs),
+        ("tel", _) => Ok(ReferTo::Tel),
+        (_, Some(host)) if Uri::parse(&format!("sip:0@{host}")).is_ok() => Ok(ReferTo::Domain(host.to_owned())),
+        _ => {
+            Err(format!("`{text}` is not known: as_is, tel, or the trunk's own host such as @example.pstn.twilio.com"))
+        }
+    }
 }
 
 fn transport_of(parameters: &str) -> Result<Transport, String> {

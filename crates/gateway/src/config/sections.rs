@@ -1,6 +1,6 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
-use super::peers::{codec, http_url, overlap, pattern, stream_url, target};
+use super::peers::{codec, http_url, overlap, pattern, reach, refer_to, stream_url, target, via};
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
 use call_core::profile::{self, built_in};
@@ -210,10 +210,11 @@ fn trunk(mut section: Section) -> Option<Trunk> {
             "is \"refer\" for a trunk that cannot, as refer or replaces says: one of them is wrong",
         );
     }
+    let refer_to = section.text("refer_to", refer_to).unwrap_or_default();
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     section.finish();
-    Some(Trunk { name: name?, addresses: addresses?, release, abilities, allowed_media, codecs })
+    Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs })
 }
 
 /// What the operator knows of a peer, where it is not to be learned.
@@ -276,13 +277,15 @@ fn bot(mut section: Section) -> Option<Bot> {
 
 fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(Desk, Option<DeskLogin>)> {
     let name = section.required("name", "\"alice\"", plain_name);
-    let target = section.required("sip", "\"sip:alice@192.0.2.9:5060\"", target);
     let accept = section.text("accept", |text| match text {
         "key" => Ok(AcceptGate::KeyOrPage),
         "auto" => Ok(AcceptGate::Auto),
         _ => Err(format!("`{text}` is not known: key (press 1, or the page) or auto (answering is accepting)")),
     });
     let handover = handover(&mut section, accept);
+    let address = section.text("address", via);
+    let target = section
+        .required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| reach(text, address, handover == Handover::Refer));
     let profile = profile(&mut section, complaints, base);
     let whisper = section.flag("whisper", profile.whisper);
     let display = section.string("display");
@@ -333,7 +336,10 @@ fn handover(section: &mut Section, accept: Option<AcceptGate>) -> Handover {
     let handover = section.text("handover", |text| match text {
         "warm" => Ok(Handover::Warm),
         "cold" => Ok(Handover::Cold),
-        _ => Err(format!("`{text}` is not known: warm (asked first) or cold (joined on answer)")),
+        "refer" => Ok(Handover::Refer),
+        _ => Err(format!(
+            "`{text}` is not known: warm (asked first), cold (joined on answer) or refer (the trunk calls it)"
+        )),
     });
     let handover = handover.unwrap_or_default();
     if handover != Handover::Warm && accept == Some(AcceptGate::KeyOrPage) {
@@ -601,7 +607,7 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             needs(format!("bots[{index}].sip"), *transport);
         }
     }
-    for (index, desk) in board.desks.iter().enumerate() {
+    for (index, desk) in board.desks.iter().enumerate().filter(|(_, desk)| desk.address.is_some()) {
         needs(format!("desks[{index}].sip"), desk.transport);
     }
 }

@@ -213,3 +213,20 @@ fn a_syntax_error_shows_its_line() {
     let complaints = checked("[sip\nlisten = 3").expect_err("no TOML");
     assert!(complaints[0].contains("line 1"), "{complaints:?}");
 }
+
+#[test]
+fn desks_that_only_the_trunk_can_call_and_numbers_with_an_address() {
+    let desk = |lines: &str| {
+        let text = format!("{SMALL}\n[[desks]]\nname = \"d\"\n{lines}\n");
+        checked(&text).map(|settings| settings.switchboard.desks[0].clone())
+    };
+    let tel = desk("sip = \"tel:+44-20-7946-0000\"\naddress = \"tcp:192.0.2.7:5070\"").expect("valid");
+    assert_eq!((tel.uri.as_str(), tel.address), ("tel:+44-20-7946-0000", "192.0.2.7:5070".parse().ok()));
+    assert!(desk("sip = \"tel:+44\"").is_err(), "no address");
+    assert!(desk("sip = \"sips:q@192.0.2.7\"").is_err(), "sips");
+    for uri in ["tel:+44", "sips:q@cc.invalid", "sip:q@only-the-trunk.invalid;transport=tls"] {
+        let blind = desk(&format!("sip = \"{uri}\"\nhandover = \"refer\"")).expect("valid");
+        assert_eq!((blind.uri.as_str(), blind.address), (uri, None));
+    }
+    assert!(desk("sip = \"http://x\"\nhandover = \"refer\"").is_err(), "scheme");
+}

@@ -54,7 +54,7 @@ pub(super) fn place(
     let listen = settings.sip.listen.iter().find(|listen| listen.transport == transport);
     let listen = listen.with_context(|| format!("sip.listen has no {} address to call from", transport.via()))?;
     let sip = (listen.bind.ip(), listen.advertised.unwrap_or(listen.bind.ip()));
-    let address = plan.desk.address;
+    let address = plan.desk.address.context("has no address to call: only the trunk can reach it")?;
     let line = Line::open(transport, sip, settings.rtp.bind, address).with_context(|| {
         format!("cannot call {address} over {}: is a telephone system listening there?", transport.via())
     })?;

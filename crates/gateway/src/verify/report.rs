@@ -77,7 +77,7 @@ impl Report {
         Self {
             name: desk.name.clone(),
             uri: desk.uri.clone(),
-            address: desk.address.to_string(),
+            address: desk.address.map(|address| address.to_string()).unwrap_or_default(),
             transport: desk.transport.via(),
             profile: desk.profile.name.clone(),
             id: facts.id.to_string(),

@@ -1,0 +1,211 @@
+//! Blind transfer: the trunk is asked to call the desk itself (REFER without Replaces, RFC 5589 §6). The caller stays
+//! with the bot, or with music, until the last NOTIFY. Whatever goes wrong before it, we call the desk ourselves.
+
+use crate::call::{Call, World, reason};
+use crate::capability::{Ability, Peer, PeerKind};
+use crate::config::{Desk, Handover};
+use crate::leg::{LegCommand, ReferProgress};
+use crate::release::{NET, PROOF, REST};
+use crate::transfer::Phase;
+use call_model::{EndCause, EndReason, HandoffOutcome, Instant, LegId, Method, Party, PopUpdate};
+use core::time::Duration;
+
+/// How far the blind transfer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BlindStep {
+    /// REFER is out. The SIP side has its own deadlines; `until` is the net below them.
+    Asked { until: Instant },
+    /// NOTIFY 200 came; the trunk has until then to hang up, then we do.
+    Confirmed { at: Instant },
+    /// The trunk hung up before the NOTIFY: it is done, or the caller hung up.
+    CallerLeft { until: Instant },
+}
+
+impl BlindStep {
+    /// When this step is given up, or done.
+    pub(crate) const fn deadline(&self) -> Instant {
+        match self {
+            Self::Asked { until } | Self::CallerLeft { until } => *until,
+            Self::Confirmed { at } => *at,
+        }
+    }
+}
+
+/// Asking.
+impl Call {
+    /// Whether the trunk is to be asked to call this desk: the desk is set so, nothing is known against it, and nobody
+    /// needs us in the path. A second desk that rings already may answer at any time, so we keep the caller.
+    pub(crate) fn may_refer_blindly(&self, desk: &Desk, world: &World<'_>) -> bool {
+        let (known, now) = (&*world.capabilities, world.now);
+        let trunk = self.trunk_peer();
+        let alone = |handoff: &crate::transfer::Handoff| handoff.in_place_of.is_none() && handoff.beside.is_empty();
+        desk.handover == Handover::Refer
+            && self.handoff.as_ref().is_some_and(alone)
+            && self.passing_human().is_none()
+            && self.caller_is_up()
+            && !self.is_needed_always()
+            && known.may(trunk, Ability::Refer, now)
+            && known.may(trunk, Ability::Blind, now)
+            && !known.rests(trunk, now)
+    }
+
+    fn trunk_peer(&self) -> Peer<'_> {
+        (PeerKind::Trunk, &self.about.trunk)
+    }
+
+    pub(crate) fn refer_blindly(&mut self, leg: LegId, desk: &Desk, world: &mut World<'_>) {
+        let until = world.now + world.config.timers.refer_result_timeout + NET;
+        self.use_method(Method::Blind);
+        self.enter(Phase::Referring { leg, step: BlindStep::Asked { until } }, world.now);
+        self.trace_release("REFER sent, without Replaces", None);
+        self.command(self.caller_id(), LegCommand::ReferTo { desk: desk.name.clone() });
+    }
+}
+
+/// What the trunk makes of it.
+impl Call {
+    pub(crate) fn on_blind_progress(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
+        if from != self.caller_id() {
+            return;
+        }
+        self.learn_from_blind(progress, world);
+        match progress {
+            ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
+            ReferProgress::Refused { status, .. } => {
+                self.trace_release("REFER refused", Some(status));
+                if matches!(status, 408 | 481) {
+                    self.command(from, LegCommand::Probe);
+                }
+                self.blind_failed(Some(status), false, world);
+            }
+            ReferProgress::Unsendable => self.blind_failed(None, false, world),
+            ReferProgress::Notify { status: Some(status @ 200..=299), .. } => {
+                self.trace_release("NOTIFY", Some(status));
+                self.blind_confirmed(world);
+            }
+            ReferProgress::Notify { status: Some(status @ 300..), .. } => {
+                self.trace_release("NOTIFY", Some(status));
+                self.blind_failed(Some(status), true, world);
+            }
+            ReferProgress::Notify { status, last: true } => {
+                self.trace_release("NOTIFY ends without an outcome", status);
+                self.blind_failed(None, false, world);
+            }
+            ReferProgress::Notify { status, last: false } => {
+                self.trace_release("NOTIFY", status);
+                if status.is_some_and(|status| (180..200).contains(&status)) {
+                    self.report_referrals(180);
+                }
+            }
+            ReferProgress::Silence { .. } => {
+                self.trace_release("REFER accepted, then silence", None);
+                self.blind_failed(None, false, world);
+            }
+        }
+    }
+
+    /// A policy against blind transfer says nothing of REFER with Replaces; a method that is unknown says it all.
+    fn learn_from_blind(&self, progress: ReferProgress, world: &mut World<'_>) {
+        let (known, now, trunk) = (&mut *world.capabilities, world.now, self.trunk_peer());
+        match progress {
+            ReferProgress::Refused { status: 503, retry_after, .. } => {
+                let rest = retry_after.map_or(REST, |seconds| Duration::from_secs(seconds.into()));
+                known.on_overload(trunk, rest, now);
+            }
+            ReferProgress::Refused { status, .. } => known.on_blind_refused(trunk, status, now),
+            ReferProgress::Notify { .. } => known.on_notify(trunk),
+            ReferProgress::Silence { notified: false } => known.on_silence(trunk, now),
+            ReferProgress::Silence { .. } | ReferProgress::Accepted(_) | ReferProgress::Unsendable => {}
+        }
+    }
+
+    /// Whether the trunk says that the desk has the caller.
+    pub(crate) const fn is_referred_away(&self) -> bool {
+        matches!(self.phase, Phase::Referring { step: BlindStep::Confirmed { .. }, .. })
+    }
+
+    fn blind_confirmed(&mut self, world: &mut World<'_>) {
+        let Phase::Referring { leg, step } = self.phase else { return };
+        match step {
+            BlindStep::Confirmed { .. } => {}
+            BlindStep::Asked { .. } => {
+                let step = BlindStep::Confirmed { at: world.now + PROOF };
+                self.phase = Phase::Referring { leg, step };
+            }
+            BlindStep::CallerLeft { .. } => self.blindly_released(world),
+        }
+    }
+
+    /// We call the desk ourselves where we can, unless it has spoken for itself: busy is busy. `by_notify`: the status is
+    /// the desk's, as the trunk tells it.
+    fn blind_failed(&mut self, status: Option<u16>, by_notify: bool, world: &mut World<'_>) {
+        let Phase::Referring { leg, step } = self.phase else { return };
+        match step {
+            BlindStep::Confirmed { .. } => {}
+            BlindStep::CallerLeft { .. } => self.end(EndCause::new(Party::Caller, EndReason::HungUp), world),
+            BlindStep::Asked { .. } => {
+                self.use_no_method();
+                let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
+                let busy = by_notify && matches!(status, Some(486 | 600));
+                match desk.filter(|desk| desk.address.is_some() && !busy) {
+                    Some(desk) => self.call_desk(leg, desk, world),
+                    None => self.lose_referred_desk(leg, status, world),
+                }
+            }
+        }
+    }
+
+    fn lose_referred_desk(&mut self, leg: LegId, status: Option<u16>, world: &mut World<'_>) {
+        self.hang_up(leg, &reason(500, "Failed"), EndCause::new(Party::Gateway, EndReason::Finished));
+        match status {
+            Some(486 | 600) => self.on_desk_lost(HandoffOutcome::Busy, status, "the phone was busy", world),
+            _ => self.on_desk_lost(HandoffOutcome::Failed, status, "the trunk could not reach it", world),
+        }
+    }
+}
+
+/// Who leaves, and when it is enough.
+impl Call {
+    /// BYE from the trunk: it has done what we asked, or the caller hung up.
+    pub(crate) fn on_caller_left_in_blind(&mut self, world: &mut World<'_>) {
+        let Phase::Referring { leg, step } = self.phase else { return };
+        match step {
+            BlindStep::Asked { .. } => {
+                self.trace_release("BYE from the trunk before NOTIFY", None);
+                let step = BlindStep::CallerLeft { until: world.now + PROOF };
+                self.phase = Phase::Referring { leg, step };
+            }
+            BlindStep::Confirmed { .. } => self.blindly_released(world),
+            BlindStep::CallerLeft { .. } => {}
+        }
+    }
+
+    pub(crate) fn on_blind_timeout(&mut self, world: &mut World<'_>) {
+        let Phase::Referring { step, .. } = self.phase else { return };
+        match step {
+            BlindStep::Asked { .. } => {
+                self.trace_release("no outcome", None);
+                self.command(self.caller_id(), LegCommand::GiveUpRefer);
+                self.blind_failed(None, false, world);
+            }
+            BlindStep::CallerLeft { .. } => self.blind_failed(None, false, world),
+            BlindStep::Confirmed { .. } => self.blindly_released(world),
+        }
+    }
+
+    /// The desk has the caller, without us.
+    fn blindly_released(&mut self, world: &mut World<'_>) {
+        let trunk = self.trunk_peer();
+        world.capabilities.on_proven(trunk, Ability::Refer, "a blind transfer that went well", world.now);
+        world.capabilities.on_proven(trunk, Ability::Blind, "a blind transfer that went well", world.now);
+        self.trace_release("released", None);
+        if let Some((handoff, desk)) = self.handoff.as_ref().and_then(|h| Some((h.id, h.desk.clone()?.0))) {
+            self.pop(PopUpdate::Joined { desk, handoff });
+            self.trace_pop("joined");
+        }
+        self.enter(Phase::Released, world.now);
+        let cause = EndCause::new(Party::Gateway, EndReason::Released);
+        self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);
+        self.end(cause, world);
+    }
+}
