@@ -173,7 +173,10 @@ impl Call {
         self.learn_from(leg, by, progress, world);
         match progress {
             ReferProgress::Accepted(_) if mutated!(world.config, ByeAfterAccepted) => self.released(world),
-            ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
+            ReferProgress::Accepted(status) => {
+                self.trace_release("REFER accepted", Some(status));
+                self.on_sign_of_life(world);
+            }
             ReferProgress::Refused { status, .. } => {
                 self.trace_release("REFER refused", Some(status));
                 if matches!(status, 408 | 481) {
@@ -203,11 +206,21 @@ impl Call {
                 self.trace_release("NOTIFY ends without an outcome", status);
                 self.release_failed(status, false, world);
             }
-            ReferProgress::Notify { status, last: false } => self.trace_release("NOTIFY", status),
+            ReferProgress::Notify { status, last: false } => {
+                self.trace_release("NOTIFY", status);
+                self.on_sign_of_life(world);
+            }
             ReferProgress::Silence { .. } => {
                 self.trace_release("REFER accepted, then silence", None);
                 self.give_up_waiting(leg, by, world);
             }
+        }
+    }
+
+    /// A trunk whose BYE came first and that still reports is at it: a caller's hang-up would have ended the REFER too.
+    fn on_sign_of_life(&mut self, world: &World<'_>) {
+        if let Phase::Releasing { step: ReleaseStep::CallerLeft { until }, .. } = &mut self.phase {
+            *until = world.now + PROOF;
         }
     }
 

@@ -30,7 +30,7 @@ pub fn address_of(party: Party) -> std::net::SocketAddr {
 }
 
 pub use call_model::TraceKind;
-pub use script::{Click, Do, PageHabit};
+pub use script::{Click, Do, Expected, PageHabit};
 pub use storm::{Dice, Storm};
 pub use world::World;
 

@@ -22,6 +22,8 @@ pub enum Do {
     LoseTo(Party, &'static str, u32),
     /// The next call that a party answers is answered once more, by another branch of a fork.
     Fork(Party),
+    /// These messages to the gateway wait for each other, and arrive in this order, so far apart.
+    Arrange(Vec<Expected>, Duration),
     /// A party hangs up.
     HangUp(Party),
     /// A party presses a key.
@@ -72,6 +74,10 @@ pub enum Do {
     /// The gateway has waited long enough.
     EndAll,
 }
+
+/// A message that a party will send: how it begins, and what else is in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expected(pub Party, pub &'static str, pub &'static str);
 
 /// A click on the desk page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

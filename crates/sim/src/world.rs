@@ -1,6 +1,7 @@
 //! The run itself: one queue, one clock.
 
 mod act;
+mod arrange;
 
 use crate::judge::Verdict;
 use crate::network::Network;
@@ -89,6 +90,7 @@ pub struct World {
     forks: Vec<Party>,
     /// Messages that take their time: whose, whether toward the gateway, how long.
     delays: Vec<(Party, bool, Duration)>,
+    arrangement: Option<arrange::Arrangement>,
     /// Who has stopped; whether loudly.
     stopped: [Option<bool>; CALLER2 + 1],
     witness: Witness,
@@ -145,6 +147,7 @@ impl World {
             losses: Vec::new(),
             forks: Vec::new(),
             delays: Vec::new(),
+            arrangement: None,
             stopped: [None; CALLER2 + 1],
             witness: Witness::default(),
             inconsistent: Vec::new(),
@@ -548,7 +551,8 @@ impl World {
         match output {
             PhoneOutput::Sip { flow, bytes, .. } => {
                 let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-                if flow.remote.ip() == GATEWAY && self.is_lost(party, true, &bytes) {
+                let inward = flow.remote.ip() == GATEWAY;
+                if inward && (self.is_lost(party, true, &bytes) || self.is_arranged(party, back, &bytes)) {
                     return;
                 }
                 if flow.remote.ip() == GATEWAY {

@@ -226,6 +226,33 @@ fn byes_that_cross_end_both_sides_once() {
 }
 
 #[test]
+fn a_copy_that_is_answered_after_the_refusal_is_hung_up() {
+    for later in [1, 31, 40] {
+        let mut world = World::new(14, PERFECT);
+        let phone = "192.0.2.9:5060";
+        let request = invite_request(world.flow(A, phone), local(20_000));
+        let a = world.on(A, |endpoint, now| endpoint.invite(request, now));
+        let invite = world.outside.pop().expect("the INVITE").1;
+        world.inject(phone, A, &invite.response_to(486, "", Some("one")).to_bytes());
+        assert!(matches!(world.take(A).as_slice(), [E::Failed { dialog, code: 486, .. }] if *dialog == a));
+        world.run_for(seconds(later));
+        world.outside.clear();
+        let mut ok = invite.response_to(200, "", Some("two"));
+        ok.headers.push("Contact", format!("<sip:two@{phone}>"));
+        world.inject(phone, A, &ok.to_bytes());
+        let said: Vec<_> = world.outside.iter().map(|(_, message)| message.method().unwrap().to_string()).collect();
+        if later < 32 {
+            assert_eq!(said, ["ACK", "BYE"], "{later} s later");
+            assert_eq!(world.take(A), [E::Late { dialog: a }]);
+        } else {
+            assert!(said.is_empty(), "what is forgotten is left to the phone, which hangs up without an ACK: {said:?}");
+        }
+        world.run_for(seconds(200));
+        assert_eq!(world.node(A).endpoint.dialog_count(), 0);
+    }
+}
+
+#[test]
 fn of_two_answers_to_a_forked_invite_the_first_stays_and_the_other_is_hung_up() {
     let mut world = World::new(13, PERFECT);
     let proxy = "192.0.2.9:5060";

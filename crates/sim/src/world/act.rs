@@ -28,6 +28,9 @@ impl World {
             }
             Do::Lose(party, what, times) => self.losses.push(Loss { party, to_gateway: true, what, times }),
             Do::LoseTo(party, what, times) => self.losses.push(Loss { party, to_gateway: false, what, times }),
+            Do::Arrange(expected, spacing) => {
+                self.arrangement = Some(super::arrange::Arrangement::new(expected, spacing));
+            }
             Do::Stop { party, loud } => {
                 self.witness.note(Did::Stopped(party), now);
                 self.stopped[party] = Some(loud);

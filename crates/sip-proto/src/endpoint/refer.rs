@@ -61,10 +61,12 @@ impl Endpoint {
             if refer.state == ReferState::GivenUp && !core::mem::replace(&mut refer.accepted, true) && !over {
                 return self.unsubscribe(id, now);
             }
-            if !refer.accepted && !over {
+            if !refer.accepted {
                 refer.accepted = true;
                 refer.state = ReferState::Subscribed;
-                self.timers.start(id, TimerName::AwaitFirstNotify, now + self.timing.span());
+                if !over {
+                    self.timers.start(id, TimerName::AwaitFirstNotify, now + self.timing.span());
+                }
                 self.emit(DialogEvent::ReferAccepted { dialog: id, code });
             }
             return;

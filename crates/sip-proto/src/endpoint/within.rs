@@ -146,8 +146,10 @@ impl Endpoint {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let method = request.method().cloned().unwrap_or(Method::Options);
         let number = request.cseq().map_or(0, |cseq| cseq.number);
-        if dialog.remote_cseq.is_some_and(|last| number <= last) && method != Method::Bye {
-            // Overtaken by a later one (RFC 3261 §12.2.2). BYE counts whenever it comes.
+        // Reports on our REFER may be overtaken by each other and by the BYE behind them; refused, an outcome were lost.
+        let counts_always = method == Method::Bye || method == Method::Notify && dialog.refer.is_some();
+        if dialog.remote_cseq.is_some_and(|last| number <= last) && !counts_always {
+            // Overtaken by a later one (RFC 3261 §12.2.2).
             return self.refuse(tx, &Refusal(500, "Out Of Order", Vec::new()), now);
         }
         dialog.remote_cseq = dialog.remote_cseq.max(Some(number));

@@ -35,6 +35,8 @@ pub(crate) fn step(state: State, input: Input) -> (Option<State>, &'static [Acti
         // The connection on which the answer would come is gone; a 2xx that finds another way is hung up as late.
         (Calling | Proceeding, TransportError) => (None, &[TransportFailed]),
         (Completed, Failure) => (Some(Completed), &[Acknowledge]),
+        // A copy of the INVITE that took its time was answered after all: the dialog acknowledges and hangs up.
+        (Completed, Success) => (Some(Completed), &[Report]),
         (Completed, Timer(AbsorbResponses) | TransportError) => (None, &[]),
         (Accepted, Success) => (Some(Accepted), &[Report]),
         (Accepted, Timer(AbsorbLateOk)) => (None, &[]),
@@ -58,7 +60,7 @@ mod tests {
             (Proceeding, Provisional, Some(Proceeding), &[Report]),
             (Proceeding, Timer(GiveUp), Some(Proceeding), &[]),
             (Completed, Failure, Some(Completed), &[Acknowledge]),
-            (Completed, Success, Some(Completed), &[]),
+            (Completed, Success, Some(Completed), &[Report]),
             (Completed, Provisional, Some(Completed), &[]),
             (Completed, Timer(AbsorbResponses), None, &[]),
             (Accepted, Success, Some(Accepted), &[Report]),
@@ -73,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_first_final_response_below_completed_is_reported_and_a_refusal_is_always_acknowledged() {
+    fn of_refusals_only_the_first_is_reported_and_each_is_acknowledged() {
         for state in [Calling, Proceeding] {
             assert!(step(state, Success).1.contains(&Report));
             let (next, actions) = step(state, Failure);
             assert_eq!(next, Some(Completed));
             assert!(actions.contains(&Acknowledge) && actions.contains(&Report));
         }
-        assert!(!step(Completed, Failure).1.contains(&Report));
+        assert_eq!(step(Completed, Failure).1, [Acknowledge]);
     }
 }
