@@ -96,7 +96,10 @@ fn complaints(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
             "pattern" if !value.as_str().is_some_and(|text| is_id(text, rule)) => {
                 complain(format!("{value} is not {rule}"));
             }
-            "enum" | "minimum" | "maximum" | "pattern" => {}
+            "maxItems" if value.as_array().is_some_and(|list| Some(list.len() as u64) > rule.as_u64()) => {
+                complain(format!("more than {rule} items"));
+            }
+            "enum" | "minimum" | "maximum" | "pattern" | "maxItems" => {}
             "required" => {
                 for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
                     if value.get(name).is_none() {
