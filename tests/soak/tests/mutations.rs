@@ -1,11 +1,11 @@
-//! `cargo test -p soak --features mutations`: every deliberate bug is found within a few hundred storms, and none is
+//! `cargo test -p soak --features mutations`: every deliberate bug is found within a few thousand storms, and none is
 //! found where there is none.
 #![cfg(feature = "mutations")]
 
 use call_core::mutation::Mutation;
 use sim::{Findings, Storm};
 
-const STORMS: u64 = 400;
+const STORMS: u64 = 4000;
 
 #[test]
 fn every_deliberate_bug_is_found() {
