@@ -53,6 +53,17 @@ pub struct Serve {
     pub check: bool,
 }
 
+/// Which gateway to ask.
+#[derive(Args, Debug)]
+pub struct Server {
+    /// Where the gateway serves HTTP.
+    #[arg(long, default_value = "http://127.0.0.1:8088")]
+    pub url: String,
+    /// The admin token; without it, what a gateway on this machine left for its user.
+    #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
 /// Options of `warmline tail`.
 #[derive(Args, Debug)]
 pub struct Tail {
@@ -62,12 +73,9 @@ pub struct Tail {
     /// One JSON object per line instead of ladder lines.
     #[arg(long)]
     pub json: bool,
-    /// Where the gateway serves HTTP.
-    #[arg(long, default_value = "http://127.0.0.1:8088")]
-    pub url: String,
-    /// The admin token; without it, what a gateway on this machine left for its user.
-    #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
+    /// Which gateway.
+    #[command(flatten)]
+    pub server: Server,
 }
 
 const VERIFY: &str = "\
@@ -122,12 +130,9 @@ pub struct Trunks {
     /// The API's JSON object instead of the table.
     #[arg(long)]
     pub json: bool,
-    /// Where the gateway serves HTTP.
-    #[arg(long, default_value = "http://127.0.0.1:8088")]
-    pub url: String,
-    /// The admin token; without it, what a gateway on this machine left for its user.
-    #[arg(long, env = "WARMLINE_ADMIN_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
+    /// Which gateway.
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Options of `warmline demo`.

@@ -17,8 +17,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The gateway is not there, or refuses the token; the text says what to do.
 pub fn tail(options: &Tail) -> anyhow::Result<()> {
     let path = path(options.call.as_deref())?;
-    let server = connect(&options.url, options.token.as_deref())?;
-    let mut stream = open(&server, &path, &options.url)?;
+    let server = connect(&options.server.url, options.server.token.as_deref())?;
+    let mut stream = open(&server, &path, &options.server.url)?;
     loop {
         if !print_all(&mut stream, options.json)? {
             return Ok(());

@@ -17,9 +17,9 @@ Set by hand what was learned wrongly, under [[trunks]] or [[desks]], and restart
 /// # Errors
 /// The gateway is not there, or refuses the token; the text says what to do.
 pub fn trunks(options: &Trunks) -> anyhow::Result<()> {
-    let server = connect(&options.url, options.token.as_deref())?;
+    let server = connect(&options.server.url, options.server.token.as_deref())?;
     let answer = server.get("/v1/trunks").with_context(|| {
-        format!("cannot reach a gateway at {}: is it running, and is http.listen the same?", options.url)
+        format!("cannot reach a gateway at {}: is it running, and is http.listen the same?", options.server.url)
     })?;
     match answer.status {
         200 => {}
