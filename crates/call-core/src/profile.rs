@@ -40,8 +40,6 @@ pub struct Profile {
     pub whisper: bool,
     /// Whether telephone numbers in URIs carry `user=phone` (RFC 3261 §19.1.1).
     pub user_phone: bool,
-    /// Whether its BYE tells something back in headers that begin with `X-`.
-    pub bye_headers: bool,
 }
 
 /// How User-to-User is written (RFC 7433 §4.1).
@@ -168,7 +166,6 @@ impl Default for Profile {
             accept: AcceptGate::default(),
             whisper: true,
             user_phone: false,
-            bye_headers: false,
         }
     }
 }

@@ -46,7 +46,7 @@ mod tests {
         // It documents every setting, so that it can be copied and changed.
         let keys = "name header discriminator discriminator_in encoding encoding_parameter purpose content layout \
                     max_octets id trigger score url call_info multipart max_header max_headers max_refer_to refer_to \
-                    refer_to_scheme refer replaces accept whisper user_phone bye_headers";
+                    refer_to_scheme refer replaces accept whisper user_phone";
         for key in keys.split_whitespace() {
             let told = SHIPPED[0].1.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
             assert!(told, "{key} is not in generic-pbx.toml");

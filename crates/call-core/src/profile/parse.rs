@@ -79,7 +79,6 @@ impl Reader<'_> {
         let accept = self.one_of("accept", &gates, default.accept);
         let whisper = self.flag("whisper", default.whisper);
         let user_phone = self.flag("user_phone", default.user_phone);
-        let bye_headers = self.flag("bye_headers", default.bye_headers);
         self.distinct(user_to_user.as_ref(), &headers);
         self.finish();
         Profile {
@@ -96,7 +95,6 @@ impl Reader<'_> {
             accept,
             whisper,
             user_phone,
-            bye_headers,
         }
     }
 
