@@ -94,10 +94,6 @@ impl Call {
         match event {
             LegEvent::Ringing if Some(id) == self.bot => self.ring_caller(),
             LegEvent::Answered { .. } if Some(id) == self.bot => self.on_bot_up(id, world),
-            // A caller who waits for an answer hears it ring, and no dead line.
-            LegEvent::Ringing if Some(id) == self.bot && !self.caller_is_up() => {
-                self.command(self.caller_id(), LegCommand::Ring);
-            }
             LegEvent::Refused { status } if Some(id) == self.bot && self.bot_deadline.is_some() => {
                 self.bot_refused(status, world);
             }
