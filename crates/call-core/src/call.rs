@@ -9,14 +9,14 @@ use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, Switchboa
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
 use crate::known::Known;
-use crate::leg::{Leg, LegCommand, LegEvent, LegState, ReferralAnswer, ReferralId, ReferralTarget};
+use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::{Loose, Unproven};
 use crate::reply::Turn;
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
-    BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, Fact, FactKind, IdSource, Instant, LegId, MediaCommand,
-    MediaEvent, Party, PopUpdate, Prompt, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, IdSource, Instant, LegId, MediaCommand, Party, PopUpdate,
+    Prompt, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -24,11 +24,6 @@ use std::collections::VecDeque;
 
 /// A prompt that is never reported as played is taken for played after this.
 pub(crate) const PROMPT_LIMIT: Duration = Duration::from_secs(15);
-
-/// A caller without audio for so long is asked whether it is still there.
-const PROBE_AFTER: Duration = Duration::from_secs(20);
-/// And again after this.
-const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// What stays the same from the first INVITE to the end.
 #[derive(Clone, Debug)]
@@ -99,7 +94,7 @@ pub(crate) struct Call {
     /// When a caller who waits with music hears that somebody is still being sought.
     pub(crate) company_at: Option<Instant>,
     pub(crate) turn: Turn,
-    probed: Option<Instant>,
+    pub(crate) probed: Option<Instant>,
     /// REFERs whose senders wait for the outcome of this handoff.
     pub(crate) referrals: Vec<ReferralId>,
     /// A human who passes the caller on and has yet to be relieved.
@@ -186,187 +181,6 @@ impl Call {
         }
     }
 
-    /// Something happened to a leg.
-    pub(crate) fn handle_leg(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
-        if let LegEvent::Refer(progress) = event {
-            // NOTIFY may come after the BYE of its own dialog, when the leg is gone.
-            self.on_refer(id, progress, world);
-            return self.settle();
-        }
-        if let LegEvent::Referral(referral) = event {
-            self.on_referral(id, *referral, world);
-            return self.settle();
-        }
-        if let LegEvent::Reason(reason) = event {
-            self.last_reason = Some(reason);
-            return;
-        }
-        let event = match event {
-            LegEvent::Replaced { media, by, sip_call_id } => {
-                match self.on_replaced(id, media, by, &sip_call_id, world) {
-                    Some(event) => event,
-                    None => return self.settle(),
-                }
-            }
-            other => other,
-        };
-        let Some(leg) = self.leg_mut(id) else { return };
-        match &event {
-            LegEvent::Answered { media } if leg.state != LegState::Ending => {
-                leg.state = LegState::Up;
-                if let Some(media) = media {
-                    self.take_media(id, *media);
-                }
-            }
-            LegEvent::Answered { media: Some(media) } if leg.take_late => self.on_late_answer(id, *media, world),
-            LegEvent::MediaChanged { media } if leg.state != LegState::Ending => self.take_media(id, *media),
-            _ => {}
-        }
-        let Some(leg) = self.leg_mut(id) else { return };
-        let (role, ending) = (leg.role, leg.state == LegState::Ending);
-        let gone =
-            matches!(event, LegEvent::Refused { .. } | LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Late);
-        if gone {
-            let cause = self.leg_cause(id, &event);
-            let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event, world);
-            if !redial {
-                self.remove_leg(id, cause);
-            }
-        }
-        if !ending && self.ending.is_none() {
-            if matches!(event, LegEvent::MediaChanged { .. }) {
-                self.on_hold_in_release(id, world);
-                self.on_media_proof(world);
-            }
-            match role {
-                Role::Caller => self.on_caller(event, world),
-                Role::Bot => self.on_bot(id, event, world),
-                Role::Desk => self.on_desk(id, event, world),
-            }
-        }
-        self.settle();
-    }
-
-    /// Something happened to a leg's audio.
-    pub(crate) fn handle_media(&mut self, event: MediaEvent, world: &mut World<'_>) {
-        match event {
-            MediaEvent::Flowing { leg, .. } => self.on_flowing(leg, world),
-            MediaEvent::Speaks { leg } => self.on_speech(leg, true, world),
-            MediaEvent::Paused { leg } => self.on_speech(leg, false, world),
-            MediaEvent::MarkPlayed { leg, name } => self.on_mark(leg, name, world),
-            MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
-            MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
-            MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
-            MediaEvent::Quality { leg, stats, last } => {
-                let role = self.leg(leg).map_or(Role::Caller, |leg| leg.role);
-                if let Some(leg) = self.leg_mut(leg)
-                    && stats.last_received.is_some_and(|last| world.now.since(last) < Duration::from_secs(1))
-                {
-                    leg.silent = false;
-                }
-                if self.leg(leg).is_some() {
-                    self.trace(TraceKind::Quality { leg, role, stats });
-                }
-                if role == Role::Caller && !last {
-                    self.on_measured(stats.last_received, world);
-                }
-            }
-            MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
-        }
-        self.settle();
-    }
-
-    /// Something was observed.
-    pub(crate) fn observe(&mut self, kind: FactKind, world: &mut World<'_>) {
-        if self.ending.is_some() {
-            return;
-        }
-        let fact = Fact { at: world.now, kind };
-        let grew = self.known.note(&fact);
-        self.engine.handle_fact(&fact);
-        let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
-        let said = direction.then(|| fact.kind.clone());
-        self.trace(TraceKind::Fact(fact));
-        if let Some(said) = said {
-            self.on_stage_direction(&said, world);
-        }
-        while let Some(decision) = self.engine.poll_output() {
-            self.on_decision(decision, world);
-        }
-        if grew {
-            self.grow_pop(world);
-        }
-        self.settle();
-    }
-
-    /// Lets everything that is due happen.
-    pub(crate) fn handle_timeout(&mut self, world: &mut World<'_>) {
-        let now = world.now;
-        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if let Some(digit) = self.digits.handle_timeout(now) {
-            self.observe(FactKind::LoneDigit(digit), world);
-        }
-        if due(self.engine.poll_timeout().map(|(at, _)| at)) {
-            self.engine.handle_timeout(now);
-            while let Some(decision) = self.engine.poll_output() {
-                self.on_decision(decision, world);
-            }
-        }
-        if due(self.bot_deadline) {
-            self.on_bot_timeout(world);
-        }
-        if due(self.prompt.map(|(_, until)| until)) {
-            self.after_prompt(world);
-        }
-        if due(self.company_at) {
-            self.keep_company(world);
-        }
-        if due(self.whisper_deadline()) {
-            self.whisper_again(now);
-        }
-        if due(self.turn.reply_by) {
-            self.on_no_reply(world);
-        }
-        if due(self.phase_deadline()) {
-            self.on_phase_timeout(world);
-        }
-        if due(self.beside_deadline()) {
-            self.on_beside_timeout(world);
-        }
-        if due(self.pop_deadline(world.config)) {
-            self.amend_pop(world);
-        }
-        self.end_farewells(now);
-        if due(self.forget_at) {
-            self.forget_legs();
-        }
-        self.settle();
-    }
-
-    /// When to wake up.
-    pub(crate) fn poll_timeout(&self, config: &SwitchboardConfig) -> Option<Instant> {
-        if self.over {
-            return None;
-        }
-        [
-            self.digits.poll_timeout(),
-            self.engine.poll_timeout().map(|(at, _)| at),
-            self.bot_deadline,
-            self.prompt.map(|(_, until)| until),
-            self.company_at,
-            self.whisper_deadline(),
-            self.turn.reply_by,
-            self.phase_deadline(),
-            self.pop_deadline(config),
-            self.beside_deadline(),
-            self.farewell.iter().map(|(_, until)| *until).min(),
-            self.forget_at,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
     /// What to do next.
     pub(crate) fn poll_output(&mut self) -> Option<CallOutput> {
         self.outputs.pop_front()
@@ -380,131 +194,6 @@ impl Call {
     /// Nothing is left to do.
     pub(crate) const fn is_over(&self) -> bool {
         self.over
-    }
-}
-
-/// The caller.
-impl Call {
-    fn on_caller(&mut self, event: LegEvent, world: &mut World<'_>) {
-        match event {
-            LegEvent::Answered { .. } => self.on_caller_up(world),
-            LegEvent::Cancelled => {
-                self.end(EndCause::new(Party::Caller, call_model::EndReason::Cancelled), world);
-            }
-            LegEvent::Refused { status } => {
-                self.end(EndCause::sip(Party::Gateway, call_model::EndReason::Refused, status), world);
-            }
-            LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
-            LegEvent::Unanswered => self.on_caller_unanswered(world),
-            LegEvent::Ringing
-            | LegEvent::Queued
-            | LegEvent::MediaChanged { .. }
-            | LegEvent::Late
-            | LegEvent::Replaced { .. }
-            | LegEvent::Refer(_)
-            | LegEvent::Referral(_)
-            | LegEvent::Reason(_) => {}
-        }
-    }
-
-    /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). A trunk that merely ignores OPTIONS sends audio.
-    fn on_caller_unanswered(&mut self, world: &mut World<'_>) {
-        if self.leg(self.caller_id()).is_some_and(|caller| caller.silent) {
-            self.note(Party::Caller, "no audio, and no answer to OPTIONS: taken for gone".to_owned());
-            self.on_caller_gone(false, Some(408), world);
-        }
-    }
-
-    /// The caller is answered: whoever was waited for is there.
-    fn on_caller_up(&mut self, world: &mut World<'_>) {
-        if matches!(self.phase, Phase::Alerting { .. }) && self.is_direct() {
-            return self.connect_directly(world);
-        }
-        if let Some(decision) = self.waiting.take() {
-            self.on_ready_decision(decision, world);
-        }
-    }
-
-    fn on_digit(&mut self, leg: LegId, digit: char, world: &mut World<'_>) {
-        let Some(role) = self.leg(leg).map(|leg| leg.role) else { return };
-        match role {
-            Role::Caller if self.phase.before_join() && !self.is_direct() => {
-                self.digits.handle_digit(digit, world.now);
-                let stream = self.bot.and_then(|bot| self.leg(bot)).filter(|bot| bot.stream && bot.is_up());
-                if let Some(bot) = stream.map(|bot| bot.id)
-                    && self.bot_hears_caller()
-                {
-                    self.outputs.push_back(CallOutput::Bot { leg: bot, command: BotCommand::Digit(digit) });
-                }
-            }
-            Role::Desk => self.on_desk_key(leg, digit, world),
-            Role::Caller | Role::Bot => {}
-        }
-    }
-
-    fn on_flowing(&mut self, id: LegId, world: &mut World<'_>) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let (first, role) = (!leg.flowing, leg.role);
-        leg.flowing = true;
-        leg.silent = false;
-        if first {
-            self.trace(TraceKind::Flowing { leg: id, role });
-        }
-        if role == Role::Caller {
-            self.on_measured(Some(world.now), world);
-        }
-        self.on_media_proof(world);
-    }
-
-    fn on_speech(&mut self, id: LegId, speaks: bool, world: &mut World<'_>) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        leg.speaking = speaks;
-        self.on_turn(id, speaks, world);
-        self.on_media_proof(world);
-        self.on_announced(world);
-    }
-
-    fn on_silent(&mut self, id: LegId, lasted: Duration, now: Instant) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let first = !core::mem::replace(&mut leg.silent, true);
-        let (role, up) = (leg.role, leg.is_up());
-        if first {
-            self.note(party(role), format!("no audio for {} s", lasted.as_secs()));
-        }
-        let rested = self.probed.is_none_or(|probed| now.since(probed) >= PROBE_EVERY);
-        if role == Role::Caller && up && lasted >= PROBE_AFTER && rested {
-            self.probed = Some(now);
-            self.command(id, LegCommand::Probe);
-        }
-    }
-
-    fn on_played(&mut self, leg: LegId, prompt: Prompt, world: &mut World<'_>) {
-        if leg == self.caller_id() && self.prompt.is_some_and(|(playing, _)| playing == prompt) {
-            self.after_prompt(world);
-        }
-        self.on_whispered(leg, prompt, world.now);
-        if prompt == Prompt::CallerGone {
-            self.end_farewell(leg);
-        }
-    }
-
-    /// A leg's audio cannot work: the leg is as good as gone.
-    fn on_media_failed(&mut self, id: LegId, why: &str, world: &mut World<'_>) {
-        let Some(leg) = self.leg(id) else { return };
-        let (role, state) = (leg.role, leg.state);
-        self.note(Party::Gateway, format!("{role} leg cannot carry audio: {why}"));
-        if state == LegState::Ending || self.ending.is_some() {
-            return;
-        }
-        let cause = EndCause::new(Party::Gateway, call_model::EndReason::NoCapacity);
-        if role == Role::Caller {
-            return self.end(cause, world);
-        }
-        self.hang_up(id, &reason(503, "No media"), cause);
-        match role {
-            Role::Bot => self.bot_gone(id, false, "its audio failed", world),
-            _ => self.on_desk(id, LegEvent::Refused { status: 503 }, world),
-        }
     }
 }
 
@@ -674,56 +363,6 @@ impl Call {
 
     pub(crate) fn set_over(&mut self) {
         self.over = true;
-    }
-
-    /// The time at which the phase wants to be woken.
-    fn phase_deadline(&self) -> Option<Instant> {
-        if self.ending.is_some() {
-            return None;
-        }
-        match &self.phase {
-            Phase::Offering { until, .. } => Some(*until),
-            Phase::Alerting { give_up_at, progress_by, .. } => {
-                Some(progress_by.unwrap_or(*give_up_at).min(*give_up_at))
-            }
-            Phase::Accepting { give_up_at, .. } => Some(self.join_by().unwrap_or(*give_up_at)),
-            Phase::Joined { release_at, .. } => {
-                [*release_at, self.proof_deadline(), self.trio_deadline()].into_iter().flatten().min()
-            }
-            Phase::Releasing { step, .. } => Some(step.deadline()),
-            Phase::Referring { step, .. } => Some(step.deadline()),
-            Phase::WithBot | Phase::Released | Phase::Recovering(_) => None,
-        }
-    }
-
-    fn on_phase_timeout(&mut self, world: &mut World<'_>) {
-        match self.phase {
-            Phase::Offering { leg, .. } => self.on_pop_unacknowledged(leg, world),
-            Phase::Alerting { leg, give_up_at, .. } if give_up_at <= world.now => self.on_ring_timeout(leg, world),
-            Phase::Alerting { .. } => self.on_no_progress(world),
-            Phase::Accepting { leg, .. } => self.on_accept_timeout(leg, world),
-            Phase::Joined { .. } => self.on_joined_timeout(world),
-            Phase::Releasing { .. } => self.on_release_timeout(world),
-            Phase::Referring { .. } => self.on_blind_timeout(world),
-            Phase::WithBot | Phase::Released | Phase::Recovering(_) => {}
-        }
-    }
-
-    /// Whose doing the end of a leg is.
-    fn leg_cause(&self, id: LegId, event: &LegEvent) -> EndCause {
-        use call_model::EndReason::{Cancelled, Finished, HungUp, Refused, TimedOut, Unreachable};
-        let role = self.leg(id).map_or(Role::Caller, |leg| leg.role);
-        let by = party(role);
-        match *event {
-            LegEvent::Refused { status: 408 } => EndCause::sip(by, TimedOut, 408),
-            LegEvent::Refused { status: 503 } => EndCause::sip(by, Unreachable, 503),
-            LegEvent::Refused { status } => EndCause::sip(by, Refused, status),
-            LegEvent::Cancelled => EndCause::new(by, Cancelled),
-            LegEvent::Ended { by_remote: true, .. } if role == Role::Bot => EndCause::new(by, Finished),
-            LegEvent::Ended { by_remote: true, .. } => EndCause::new(by, HungUp),
-            LegEvent::Ended { status: Some(status), .. } => EndCause::sip(by, Unreachable, status),
-            _ => EndCause::new(Party::Gateway, HungUp),
-        }
     }
 }
 

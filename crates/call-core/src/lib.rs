@@ -31,6 +31,7 @@ mod digits;
 mod ending;
 mod handback;
 mod hearing;
+mod inputs;
 mod invariants;
 mod invite;
 mod join;
