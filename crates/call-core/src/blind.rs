@@ -7,8 +7,20 @@ use crate::config::{Desk, Handover};
 use crate::leg::{LegCommand, ReferProgress};
 use crate::release::{NET, PROOF, REST};
 use crate::transfer::Phase;
-use call_model::{EndCause, EndReason, HandoffOutcome, Instant, LegId, Method, Party, PopUpdate};
+use call_model::{DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party, PopUpdate};
 use core::time::Duration;
+
+/// What the trunk was asked to do, as long as it may be done.
+#[derive(Clone, Debug)]
+pub(crate) struct Blind {
+    leg: LegId,
+    /// The desk that it was asked to call, and the name of the leg that was meant for it.
+    desk: (DeskId, String),
+    /// It said that it would.
+    accepted: bool,
+    /// It has reported, so it would report the end, too.
+    notified: bool,
+}
 
 /// How far the blind transfer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +67,8 @@ impl Call {
 
     pub(crate) fn refer_blindly(&mut self, leg: LegId, desk: &Desk, world: &mut World<'_>) {
         let until = world.now + world.config.timers.refer_result_timeout + NET;
+        let desk_and_id = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone());
+        self.blind = desk_and_id.map(|desk| Blind { leg, desk, accepted: false, notified: false });
         self.use_method(Method::Blind);
         self.enter(Phase::Referring { leg, step: BlindStep::Asked { until } }, world.now);
         self.trace_release("REFER sent, without Replaces", None);
@@ -69,6 +83,7 @@ impl Call {
             return;
         }
         self.learn_from_blind(progress, world);
+        self.note_blind(progress);
         match progress {
             ReferProgress::Accepted(status) => self.trace_release("REFER accepted", Some(status)),
             ReferProgress::Refused { status, .. } => {
@@ -101,6 +116,19 @@ impl Call {
                 self.trace_release("REFER accepted, then silence", None);
                 self.blind_failed(None, false, world);
             }
+        }
+    }
+
+    fn note_blind(&mut self, progress: ReferProgress) {
+        let Some(blind) = self.blind.as_mut() else { return };
+        match progress {
+            ReferProgress::Accepted(_) => blind.accepted = true,
+            ReferProgress::Notify { status: None | Some(..200), last: false } => blind.notified = true,
+            ReferProgress::Refused { .. }
+            | ReferProgress::Unsendable
+            | ReferProgress::Notify { status: Some(300..), .. }
+            | ReferProgress::Notify { last: true, status: None | Some(..200) } => self.blind = None,
+            ReferProgress::Notify { .. } | ReferProgress::Silence { .. } => {}
         }
     }
 
@@ -142,7 +170,7 @@ impl Call {
         let Phase::Referring { leg, step } = self.phase else { return };
         match step {
             BlindStep::Confirmed { .. } => {}
-            BlindStep::CallerLeft { .. } => self.end(EndCause::new(Party::Caller, EndReason::HungUp), world),
+            BlindStep::CallerLeft { .. } => self.caller_left_for_good(world),
             BlindStep::Asked { .. } => {
                 self.use_no_method();
                 let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
@@ -153,6 +181,43 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// The trunk hung up, and no NOTIFY came. One that had reported before would have told of a success. Of one that
+    /// agreed and never reported nobody knows: the desk has the caller, or the caller hung up.
+    fn caller_left_for_good(&mut self, world: &mut World<'_>) {
+        if self.blind.as_ref().is_none_or(|blind| !blind.accepted || blind.notified) {
+            return self.end(EndCause::new(Party::Caller, EndReason::HungUp), world);
+        }
+        self.trace_release("the trunk never reported: nobody knows", None);
+        self.report_referrals(487);
+        self.finish_handoff(HandoffOutcome::Unproven, HandoffStage::Release, None);
+        self.end(EndCause::new(Party::Trunk, EndReason::HungUp), world);
+    }
+
+    /// The outcome of a REFER that we had given up, and nobody else is proven to have the caller: with 200 the desk has
+    /// it, and whoever we called instead is talking to nobody.
+    pub(crate) fn on_late_blind(&mut self, status: u16, world: &mut World<'_>) {
+        let Some(Blind { leg, desk, .. }) = self.blind.take().filter(|_| status < 300) else { return };
+        self.trace_release("NOTIFY, late", Some(status));
+        self.only_this_desk(world);
+        if let Phase::Offering { leg, .. }
+        | Phase::Alerting { leg, .. }
+        | Phase::Accepting { leg, .. }
+        | Phase::Joined { leg, .. } = self.phase
+        {
+            let cause = EndCause::new(Party::Gateway, EndReason::Finished);
+            self.hang_up(leg, &reason(200, "Call completed elsewhere"), cause);
+        }
+        if self.handoff.as_ref().is_some_and(|handoff| handoff.desk.as_ref().is_some_and(|(now, _)| *now != desk.0)) {
+            self.leave_desk("another desk took the caller", world);
+            if let Some(handoff) = self.handoff.as_mut() {
+                handoff.desk = Some(desk);
+            }
+            self.show_pop_again();
+        }
+        self.use_method(Method::Blind);
+        self.enter(Phase::Referring { leg, step: BlindStep::Confirmed { at: world.now + PROOF } }, world.now);
     }
 
     fn lose_referred_desk(&mut self, leg: LegId, status: Option<u16>, world: &mut World<'_>) {

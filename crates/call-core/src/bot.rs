@@ -5,7 +5,6 @@
 
 use crate::call::{Call, PROMPT_LIMIT, World, reason};
 use crate::config::{BotReach, OnBotClose, OnBotRefusal};
-use crate::join::HUMAN_GONE;
 use crate::leg::{Dial, LegCommand, LegEvent, LegState};
 use crate::transfer::{Phase, Recovery};
 use call_model::{
@@ -125,8 +124,8 @@ impl Call {
             let codec = self.leg(id).and_then(|leg| leg.codec);
             return self.answer_caller(codec);
         }
-        if let Phase::Recovering(Recovery::Bot { .. }) = self.phase {
-            self.back_to_bot("human_gone", HUMAN_GONE, world);
+        if let Phase::Recovering(Recovery::Bot { told, .. }) = self.phase {
+            self.back_to_bot(told, world);
             if let Some(decision) = self.waiting.take() {
                 self.on_ready_decision(decision, world);
             }
@@ -154,7 +153,7 @@ impl Call {
         {
             return self.on_hand_back_failed(why, world);
         }
-        if let Phase::Recovering(Recovery::Bot { or_else }) = self.phase {
+        if let Phase::Recovering(Recovery::Bot { or_else, .. }) = self.phase {
             self.hand_back = None;
             self.note(Party::Bot, why);
             return self.say_goodbye(or_else, world);

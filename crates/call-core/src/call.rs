@@ -3,6 +3,7 @@
 //! A call speaks legs. What a leg hears is computed from the state in one place ([`Call::settle`]), so that a caller
 //! is never fed by two sources or by none.
 
+use crate::blind::Blind;
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
@@ -94,7 +95,6 @@ pub(crate) struct Call {
     /// When a caller who waits with music hears that somebody is still being sought.
     pub(crate) company_at: Option<Instant>,
     pub(crate) turn: Turn,
-    pub(crate) probed: Option<Instant>,
     /// REFERs whose senders wait for the outcome of this handoff.
     pub(crate) referrals: Vec<ReferralId>,
     /// A human who passes the caller on and has yet to be relieved.
@@ -108,6 +108,8 @@ pub(crate) struct Call {
     pub(crate) announcement: Announcement,
     /// The desk whose leg ended while a REFER was out that has had no outcome yet.
     pub(crate) unproven: Option<Unproven>,
+    /// A REFER without Replaces, as long as what it asked for may be done.
+    pub(crate) blind: Option<Blind>,
     /// A REFER that was accepted and given up.
     pub(crate) loose: Option<Loose>,
     /// The `Reason` of the latest BYE.
@@ -148,7 +150,6 @@ impl Call {
             forget_at: None,
             company_at: None,
             turn: Turn::default(),
-            probed: None,
             unproven: None,
             referrals: Vec::new(),
             retransfer: None,
@@ -156,6 +157,7 @@ impl Call {
             bot_left: false,
             trio: None,
             announcement: Announcement::default(),
+            blind: None,
             loose: None,
             last_reason: None,
             hand_back: None,

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, World, reason};
 use crate::config::{AcceptGate, Desk, Handover};
+use crate::inputs::leg_cause;
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
 use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role};
@@ -114,7 +115,7 @@ impl Call {
                 if self.reopen_release(world) {
                     self.on_desk_left_in_release(world);
                 } else {
-                    self.on_human_gone(world);
+                    self.on_human_gone(leg_cause(Role::Desk, &event), world);
                 }
             }
             (Phase::Releasing { leg, .. }, LegEvent::Ended { .. } | LegEvent::Refused { .. }) if leg == id => {

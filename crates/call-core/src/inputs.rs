@@ -4,10 +4,12 @@ use crate::call::{Call, World, party, reason};
 use crate::config::SwitchboardConfig;
 use crate::leg::{LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
-use call_model::{BotCommand, EndCause, Fact, FactKind, Instant, LegId, MediaEvent, Party, Prompt, Role, TraceKind};
+use call_model::{
+    BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, MediaEvent, Party, Prompt, Role, TraceKind,
+};
 use core::time::Duration;
 
-/// A caller without audio for so long is asked whether it is still there.
+/// A caller, or a human who has one, without audio for so long is asked whether it is still there.
 const PROBE_AFTER: Duration = Duration::from_secs(20);
 /// And again after this.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
@@ -54,13 +56,15 @@ impl Call {
         let gone =
             matches!(event, LegEvent::Refused { .. } | LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Late);
         if gone {
-            let cause = self.leg_cause(id, &event);
+            let cause = leg_cause(role, &event);
             let redial = role == Role::Desk && !ending && self.wants_plain_retry(id, &event, world);
             if !redial {
                 self.remove_leg(id, cause);
             }
         }
-        if !ending && self.ending.is_none() {
+        if event == LegEvent::Unanswered && self.ending.is_none() {
+            self.on_unanswered(id, world);
+        } else if !ending && self.ending.is_none() {
             if matches!(event, LegEvent::MediaChanged { .. }) {
                 self.on_hold_in_release(id, world);
                 self.on_media_proof(world);
@@ -226,23 +230,6 @@ impl Call {
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => {}
         }
     }
-
-    /// Whose doing the end of a leg is.
-    fn leg_cause(&self, id: LegId, event: &LegEvent) -> EndCause {
-        use call_model::EndReason::{Cancelled, Finished, HungUp, Refused, TimedOut, Unreachable};
-        let role = self.leg(id).map_or(Role::Caller, |leg| leg.role);
-        let by = party(role);
-        match *event {
-            LegEvent::Refused { status: 408 } => EndCause::sip(by, TimedOut, 408),
-            LegEvent::Refused { status: 503 } => EndCause::sip(by, Unreachable, 503),
-            LegEvent::Refused { status } => EndCause::sip(by, Refused, status),
-            LegEvent::Cancelled => EndCause::new(by, Cancelled),
-            LegEvent::Ended { by_remote: true, .. } if role == Role::Bot => EndCause::new(by, Finished),
-            LegEvent::Ended { by_remote: true, .. } => EndCause::new(by, HungUp),
-            LegEvent::Ended { status: Some(status), .. } => EndCause::sip(by, Unreachable, status),
-            _ => EndCause::new(Party::Gateway, HungUp),
-        }
-    }
 }
 
 /// The caller, and the audio of every leg.
@@ -251,17 +238,17 @@ impl Call {
         match event {
             LegEvent::Answered { .. } => self.on_caller_up(world),
             LegEvent::Cancelled => {
-                self.end(EndCause::new(Party::Caller, call_model::EndReason::Cancelled), world);
+                self.end(EndCause::new(Party::Caller, EndReason::Cancelled), world);
             }
             LegEvent::Refused { status } => {
-                self.end(EndCause::sip(Party::Gateway, call_model::EndReason::Refused, status), world);
+                self.end(EndCause::sip(Party::Gateway, EndReason::Refused, status), world);
             }
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
-            LegEvent::Unanswered => self.on_caller_unanswered(world),
             LegEvent::Ringing
             | LegEvent::Queued
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
+            | LegEvent::Unanswered
             | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_)
@@ -269,12 +256,18 @@ impl Call {
         }
     }
 
-    /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). A trunk that merely ignores OPTIONS sends audio.
-    fn on_caller_unanswered(&mut self, world: &mut World<'_>) {
-        if self.leg(self.caller_id()).is_some_and(|caller| caller.silent) {
-            self.note(Party::Caller, "no audio, and no answer to OPTIONS: taken for gone".to_owned());
-            self.on_caller_gone(false, Some(408), world);
+    /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). Who merely ignores OPTIONS sends audio.
+    fn on_unanswered(&mut self, id: LegId, world: &mut World<'_>) {
+        let Some(role) = self.leg(id).filter(|leg| leg.silent && leg.is_up()).map(|leg| leg.role) else { return };
+        if role != Role::Caller && !self.is_in_charge(id) {
+            return;
         }
+        self.note(party(role), "no audio, and no answer to OPTIONS: taken for gone".to_owned());
+        if role == Role::Caller {
+            return self.on_caller_gone(false, Some(408), world);
+        }
+        self.hang_up(id, &reason(408, "No answer"), EndCause::sip(Party::Desk, EndReason::Unreachable, 408));
+        self.on_desk(id, LegEvent::Ended { by_remote: false, status: Some(408) }, world);
     }
 
     /// The caller is answered: whoever was waited for is there.
@@ -329,15 +322,23 @@ impl Call {
     fn on_silent(&mut self, id: LegId, lasted: Duration, now: Instant) {
         let Some(leg) = self.leg_mut(id) else { return };
         let first = !core::mem::replace(&mut leg.silent, true);
-        let (role, up) = (leg.role, leg.is_up());
+        let role = leg.role;
+        let due = leg.is_up() && lasted >= PROBE_AFTER;
+        let rested = leg.probed.is_none_or(|probed| now.since(probed) >= PROBE_EVERY);
         if first {
             self.note(party(role), format!("no audio for {} s", lasted.as_secs()));
         }
-        let rested = self.probed.is_none_or(|probed| now.since(probed) >= PROBE_EVERY);
-        if role == Role::Caller && up && lasted >= PROBE_AFTER && rested {
-            self.probed = Some(now);
+        if due && rested && (role == Role::Caller || self.is_in_charge(id)) {
+            if let Some(leg) = self.leg_mut(id) {
+                leg.probed = Some(now);
+            }
             self.command(id, LegCommand::Probe);
         }
+    }
+
+    /// Whether it is the human who has the caller, also while they pass it on.
+    fn is_in_charge(&self, id: LegId) -> bool {
+        matches!(self.phase, Phase::Joined { leg, .. } if leg == id) || self.passing_human() == Some(id)
     }
 
     fn on_played(&mut self, leg: LegId, prompt: Prompt, world: &mut World<'_>) {
@@ -358,7 +359,7 @@ impl Call {
         if state == LegState::Ending || self.ending.is_some() {
             return;
         }
-        let cause = EndCause::new(Party::Gateway, call_model::EndReason::NoCapacity);
+        let cause = EndCause::new(Party::Gateway, EndReason::NoCapacity);
         if role == Role::Caller {
             return self.end(cause, world);
         }
@@ -367,5 +368,21 @@ impl Call {
             Role::Bot => self.bot_gone(id, false, "its audio failed", world),
             _ => self.on_desk(id, LegEvent::Refused { status: 503 }, world),
         }
+    }
+}
+
+/// Whose doing the end of a leg is.
+pub(crate) fn leg_cause(role: Role, event: &LegEvent) -> EndCause {
+    use call_model::EndReason::{Cancelled, Finished, HungUp, Refused, TimedOut, Unreachable};
+    let by = party(role);
+    match *event {
+        LegEvent::Refused { status: 408 } => EndCause::sip(by, TimedOut, 408),
+        LegEvent::Refused { status: 503 } => EndCause::sip(by, Unreachable, 503),
+        LegEvent::Refused { status } => EndCause::sip(by, Refused, status),
+        LegEvent::Cancelled => EndCause::new(by, Cancelled),
+        LegEvent::Ended { by_remote: true, .. } if role == Role::Bot => EndCause::new(by, Finished),
+        LegEvent::Ended { by_remote: true, .. } => EndCause::new(by, HungUp),
+        LegEvent::Ended { status: Some(status), .. } => EndCause::sip(by, Unreachable, status),
+        _ => EndCause::new(Party::Gateway, HungUp),
     }
 }

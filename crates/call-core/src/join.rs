@@ -70,6 +70,7 @@ impl Call {
                 return self.set_proof(Proof::Awaited { caller, desk, until });
             }
             self.set_proof(Proof::Given);
+            self.blind = None;
             self.let_bot_go();
             if !release {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
@@ -151,11 +152,16 @@ impl Call {
         if self.undo_retransfer(world) {
             return;
         }
+        let failed = Told { outcome: outcome.as_str(), why: failure_in_words(outcome) };
         if self.bot_is_up() {
-            self.back_to_bot(outcome.as_str(), failure_in_words(outcome), world);
+            self.back_to_bot(failed, world);
         } else if self.bot_left || after_human.is_some() {
+            let told = if after_human.is_some() { HUMAN_GONE } else { failed };
             let or_else = after_human.unwrap_or_else(|| EndCause::new(Party::Desk, EndReason::Unreachable));
-            self.enter(Phase::Recovering(Recovery::Bot { or_else }), world.now);
+            if let Some(resumed) = self.resumed.as_mut() {
+                told.why.clone_into(&mut resumed.notes);
+            }
+            self.enter(Phase::Recovering(Recovery::Bot { or_else, told }), world.now);
             self.settle();
             self.dial_bot(world);
         } else {
@@ -164,7 +170,7 @@ impl Call {
     }
 
     /// The bot that is up has the caller again, and is told why.
-    pub(crate) fn back_to_bot(&mut self, outcome: &'static str, why: &str, world: &mut World<'_>) {
+    pub(crate) fn back_to_bot(&mut self, Told { outcome, why }: Told, world: &mut World<'_>) {
         self.resume_bot(BotUpdate::HandoffFailed { outcome, why: why.to_owned() }, world);
     }
 
@@ -178,9 +184,8 @@ impl Call {
         self.tell_bot(update);
     }
 
-    /// The human hung up and the caller did not. Gives the handoff that is over, unless the next desk goes on with it.
-    pub(crate) fn on_human_gone(&mut self, world: &mut World<'_>) -> Option<Handoff> {
-        let cause = EndCause::new(Party::Desk, EndReason::HungUp);
+    /// The human hung up, or their line died, and the caller is there. Gives the handoff that is over, unless the next desk goes on with it.
+    pub(crate) fn on_human_gone(&mut self, cause: EndCause, world: &mut World<'_>) -> Option<Handoff> {
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
         if self.hand_back.is_none() {
             self.watch_the_end(cause, world);
@@ -200,9 +205,10 @@ impl Call {
             self.fetch_another_human(over, cause, world);
             return None;
         }
-        self.enter(Phase::Recovering(Recovery::Bot { or_else: cause }), world.now);
+        let told = if cause.reason == EndReason::HungUp { HUMAN_GONE } else { HUMAN_LOST };
+        self.enter(Phase::Recovering(Recovery::Bot { or_else: cause, told }), world.now);
         if self.bot_is_up() {
-            self.back_to_bot("human_gone", HUMAN_GONE, world);
+            self.back_to_bot(told, world);
         } else {
             self.settle();
             if self.hand_back.is_none() {
@@ -230,8 +236,19 @@ impl Call {
     }
 }
 
-/// What the bot is told when the human has gone.
-pub(crate) const HUMAN_GONE: &str = "the person who took the call has hung up";
+/// What a bot that gets the caller back is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    pub(crate) outcome: &'static str,
+    /// In words that it can say.
+    pub(crate) why: &'static str,
+}
+
+/// The human has hung up.
+pub(crate) const HUMAN_GONE: Told = Told { outcome: "human_gone", why: "the person who took the call has hung up" };
+/// The human's line has died.
+const HUMAN_LOST: Told =
+    Told { outcome: "human_gone", why: "the line to the person who took the call has broken down" };
 
 /// What a bot can say about it.
 const fn failure_in_words(outcome: HandoffOutcome) -> &'static str {

@@ -2,7 +2,9 @@
 //! messages that takes.
 
 use crate::whisper::Whisper;
-use call_model::{Codec, Direction, EndCause, FactKind, HandoffId, LegId, RemoteMedia, Resumed, Role, Selector};
+use call_model::{
+    Codec, Direction, EndCause, FactKind, HandoffId, Instant, LegId, RemoteMedia, Resumed, Role, Selector,
+};
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -255,6 +257,8 @@ pub(crate) struct Leg {
     pub(crate) speaking: bool,
     /// Its RTP has stopped, as far as we know.
     pub(crate) silent: bool,
+    /// When it was last asked whether it is still there.
+    pub(crate) probed: Option<Instant>,
     /// Hung up because the caller went: should it answer all the same, it is told.
     pub(crate) take_late: bool,
     /// Its audio was closed.
@@ -278,6 +282,7 @@ impl Leg {
             flowing: false,
             speaking: false,
             silent: false,
+            probed: None,
             take_late: false,
             closed: false,
             cause: None,

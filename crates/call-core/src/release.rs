@@ -80,6 +80,8 @@ const STOPPED: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Who matched the Replaces has hung up by then.
 const REPLACED_BYE: Duration = Duration::from_secs(4);
+/// Why a desk has gone that is not replaced.
+const HUNG_UP: EndCause = EndCause::new(Party::Desk, EndReason::HungUp);
 /// Above every deadline of the SIP side but timer N and the result time: 32 s + 32 s and some.
 pub(crate) const NET: Duration = Duration::from_secs(70);
 /// A 503 without Retry-After counts for so long.
@@ -286,7 +288,7 @@ impl Call {
             ReleaseStep::DeskLeft { .. } => {
                 self.use_no_method();
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, status);
-                self.on_human_gone(world);
+                self.on_human_gone(HUNG_UP, world);
             }
             ReleaseStep::CallerLeft { .. } => {
                 self.use_no_method();
@@ -336,6 +338,9 @@ impl Call {
     /// talking to nobody.
     fn on_late_outcome(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
         let ReferProgress::Notify { status: Some(status @ 200..), .. } = progress else { return };
+        if from == self.caller_id() && self.blind.is_some() {
+            return self.on_late_blind(status, world);
+        }
         if matches!(self.phase, Phase::Joined { .. }) {
             if status >= 300 {
                 self.loose = None;
@@ -360,7 +365,7 @@ impl Call {
     }
 
     /// The human still has the caller: what was taken off the page comes back.
-    fn show_pop_again(&mut self) {
+    pub(crate) fn show_pop_again(&mut self) {
         let Some(package) = self.next_package() else { return };
         let Some((desk, sip_call_id)) = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone()) else { return };
         let handoff = package.id;
@@ -463,7 +468,7 @@ impl Call {
         let Phase::Releasing { leg, by, .. } = self.phase else { return };
         self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
-        let handoff = self.on_human_gone(world);
+        let handoff = self.on_human_gone(HUNG_UP, world);
         self.unproven = handoff.map(|handoff| Unproven { desk: leg, by, handoff });
     }
 

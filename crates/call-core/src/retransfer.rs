@@ -4,6 +4,7 @@
 //! stays where it is, or goes back to the bot when the first human has gone.
 
 use crate::call::{Call, World, reason};
+use crate::join::HUMAN_GONE;
 use crate::leg::{Leg, LegEvent, Referral, ReferralTarget};
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
@@ -106,7 +107,7 @@ impl Call {
             }
             None => {
                 let or_else = EndCause::new(Party::Desk, EndReason::HungUp);
-                self.enter(Phase::Recovering(Recovery::Bot { or_else }), world.now);
+                self.enter(Phase::Recovering(Recovery::Bot { or_else, told: HUMAN_GONE }), world.now);
                 self.settle();
                 self.dial_bot(world);
             }

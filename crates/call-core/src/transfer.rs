@@ -4,7 +4,7 @@
 use crate::beside::Attempt;
 use crate::blind::BlindStep;
 use crate::call::{Call, World};
-use crate::join::Proof;
+use crate::join::{Proof, Told};
 use crate::leg::{InPlaceOf, LegState, ReferralTarget};
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
@@ -41,8 +41,8 @@ pub(crate) enum Phase {
 /// What is being done for a caller who has nobody.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Recovery {
-    /// The bot is dialled again; should it fail, the call ends for this cause.
-    Bot { or_else: EndCause },
+    /// The bot is dialled again and told why; should it fail, the call ends for this cause.
+    Bot { or_else: EndCause, told: Told },
     /// A human is about to be fetched.
     Human,
     /// Nobody is left; the caller is told, then hung up.

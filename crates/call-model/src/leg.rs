@@ -62,7 +62,8 @@ pub enum HandoffOutcome {
     Joined,
     /// Joined, then released: we left the path.
     Released,
-    /// Joined, but nobody proved by speech on both sides that they hear each other; they stay connected.
+    /// Joined, but nobody proved by speech on both sides that they hear each other; they stay connected. Or the trunk
+    /// was told to call the desk, agreed, and hung up without reporting.
     Unproven,
     /// Nobody was there to ring.
     NoTarget,

@@ -168,6 +168,9 @@ pub(crate) fn outcome_words(outcome: HandoffOutcome, stage: HandoffStage, sip: O
     match outcome {
         HandoffOutcome::Joined | HandoffOutcome::Released if method == Method::Stay => outcome.to_string(),
         HandoffOutcome::Joined | HandoffOutcome::Released => format!("{outcome} by {method}"),
+        HandoffOutcome::Unproven if method == Method::Blind => {
+            format!("{outcome} by {method}: the trunk never reported")
+        }
         HandoffOutcome::Unproven => format!("{outcome}: no speech from both sides"),
         _ => format!("{outcome} at {stage}{}", status_words(sip)),
     }

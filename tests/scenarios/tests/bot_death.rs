@@ -2,7 +2,7 @@
 
 mod support;
 
-use call_model::{FactKind, TraceKind};
+use call_model::{BotCommand, BotUpdate, FactKind, TraceKind};
 use phone::PhoneEvent;
 use sim::{BOT, BOT_LOST_TONE, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, MUSIC_TONE, PageHabit, Setup, TRUNK, World};
 use support::{asks_for_a_human, heard, judge, scenario};
@@ -119,4 +119,35 @@ fn a_caller_who_stopped_dead_is_asked_and_let_go() {
     world.at(0, Do::Dial("7001")).at(5_000, Do::Stop { party: TRUNK, loud: false });
     scenario("caller_stops_dead", &mut world, 150_000);
     assert!(!world.phones[BOT].is_busy(), "{}", world.ladder());
+}
+
+/// The human has the caller from 9 s on; something happens to the desk's telephone at 15 s.
+fn joined_until(what: Do) -> World {
+    let mut world = asks_for_a_human(&Setup { stream_bot: true, ..Setup::default() });
+    world.at(9_000, Do::Press(DESK, '1')).at(15_000, what);
+    world
+}
+
+#[test]
+fn a_desk_that_stopped_dead_after_the_join_is_asked_and_the_bot_has_the_caller_again() {
+    let mut world = joined_until(Do::Stop { party: DESK, loud: false });
+    world.at(80_000, Do::HangUp(TRUNK));
+    scenario("desk_stops_dead", &mut world, 150_000);
+    heard(&world, TRUNK, 9_200, 14_950, &[DESK_TONE]);
+    // Asked after 20 s without audio; timer F is 32 s.
+    heard(&world, TRUNK, 68_000, 79_950, &[BOT_TONE]);
+    let told = world.told().iter().any(|(_, command)| {
+        matches!(command, BotCommand::Tell(BotUpdate::HandoffFailed { outcome: "human_gone", why }) if why.contains("broken"))
+    });
+    assert!(told, "the bot is told what happened\n{}", world.ladder());
+}
+
+#[test]
+fn a_desk_that_is_only_muted_answers_and_keeps_the_caller() {
+    let mut world = joined_until(Do::Mute(DESK, true));
+    world.at(90_000, Do::Mute(DESK, false)).at(95_000, Do::HangUp(TRUNK));
+    scenario("desk_is_muted", &mut world, 150_000);
+    heard(&world, DESK, 9_200, 94_950, &[CALLER_TONE]);
+    heard(&world, TRUNK, 15_500, 89_950, &[]);
+    heard(&world, TRUNK, 90_300, 94_950, &[DESK_TONE]);
 }

@@ -306,3 +306,54 @@ fn a_queue_is_a_cold_desk() {
     scenario("cold_queue", &mut world, 60_000);
     they_talk(&world, 5_000, 19_950);
 }
+
+/// The trunk hangs up once it has said 202, and never reports: it did it, or the caller hung up.
+#[test]
+fn a_trunk_that_hangs_up_and_never_reports_leaves_it_unproven() {
+    let mut world = asks_for_a_human(&blind(OnRefer::HangUp));
+    scenario("blind_bye_and_no_notify", &mut world, 60_000);
+    says(&world, "handoff: unproven by blind");
+    says(&world, "call ended: trunk hung_up");
+}
+
+/// The desk has the caller from 6.7 s on, through the trunk, which says so 40 s later: we have given it up meanwhile.
+fn late_200(desk2: Arrival) -> World {
+    let on_refer = OnRefer::Slowly { notify: Some(Duration::from_secs(40)), bye: None };
+    let seconds = Duration::from_secs(2);
+    asks_for_a_human(&Setup { desks: 2, desk: [ring(Answer::After(seconds)), desk2], ..blind(on_refer) })
+}
+
+/// The telephone that plays the trunk mixes its two lines until we hang up ours.
+fn only_they_talk(world: &World) {
+    heard(world, DESK, 7_000, 59_950, &[CALLER_TONE]);
+    they_talk(world, 47_900, 59_950);
+}
+
+#[test]
+fn a_late_200_takes_the_caller_from_the_bot() {
+    let mut world = late_200(Arrival::Refuse(486));
+    world.at(60_000, Do::HangUp(DESK)).at(62_000, Do::HangUp(TRUNK));
+    scenario("blind_late_200", &mut world, 110_000);
+    only_they_talk(&world);
+    says(&world, "[ Consulting -> Released ]");
+}
+
+#[test]
+fn a_late_200_stops_the_other_desk_that_rings() {
+    let mut world = late_200(ring(Answer::Never));
+    world.at(60_000, Do::HangUp(DESK)).at(62_000, Do::HangUp(TRUNK));
+    scenario("blind_late_200_another_rings", &mut world, 110_000);
+    only_they_talk(&world);
+    says(&world, "handoff: released by blind");
+    assert!(!world.phones[DESK2].is_busy());
+}
+
+#[test]
+fn a_late_200_relieves_the_other_human_who_hears_nobody() {
+    let mut world = late_200(ring(Answer::After(Duration::from_secs(2))));
+    world.at(41_000, Do::Press(DESK2, '1')).at(60_000, Do::HangUp(DESK)).at(62_000, Do::HangUp(TRUNK));
+    scenario("blind_late_200_another_has_nobody", &mut world, 110_000);
+    only_they_talk(&world);
+    says(&world, "handoff: released by blind");
+    assert!(!world.phones[DESK2].is_busy());
+}

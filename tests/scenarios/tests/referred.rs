@@ -159,6 +159,11 @@ fn a_bot_that_left_is_fetched_again_when_nobody_takes_the_caller() {
     scenario("refer_from_the_bot_that_is_fetched_again", &mut world, 60_000);
     heard(&world, TRUNK, 3_700, 14_950, &[BOT_TONE]);
     heard(&world, BOT, 3_700, 14_950, &[CALLER_TONE]);
+    let invites = world.events().iter().filter_map(|(_, party, event)| match event {
+        PhoneEvent::Arrived(invite) if *party == BOT => Some(invite.headers.get("X-Handoff-Notes")),
+        _ => None,
+    });
+    assert_eq!(invites.collect::<Vec<_>>(), [None, Some("the line was busy")]);
 }
 
 #[test]
