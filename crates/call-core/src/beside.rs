@@ -2,10 +2,10 @@
 //! something happens to leads, the others stand beside it; the first human to accept gets the caller, once.
 
 use crate::call::{Call, World, reason};
-use crate::consult::given_up;
+use crate::consult::{given_up, refusal};
 use crate::leg::LegEvent;
 use crate::pop::Pop;
-use crate::transfer::Phase;
+use crate::transfer::{Handoff, Phase};
 use call_model::{
     DeskAction, DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Party, PopUpdate, TraceKind,
 };
@@ -18,6 +18,7 @@ pub(crate) struct Attempt {
     sip_call_id: String,
     pop: Option<Pop>,
     accepted_on_page: bool,
+    /// The rich INVITE was refused by this desk.
     plain: bool,
     /// Its phone has rung meanwhile.
     rings: bool,
@@ -39,6 +40,27 @@ impl Attempt {
             Phase::Alerting { give_up_at, .. } | Phase::Accepting { give_up_at, .. } => Some(give_up_at),
             _ => None,
         }
+    }
+}
+
+/// What the INVITE to a desk says of the attempt.
+pub(crate) struct Terms<'a> {
+    pub(crate) desk: &'a DeskId,
+    pub(crate) sip_call_id: &'a mut String,
+    /// The rich INVITE was refused.
+    pub(crate) plain: &'a mut bool,
+    pub(crate) popped: bool,
+}
+
+impl Handoff {
+    /// Of the attempt that this leg belongs to, leading or not.
+    pub(crate) fn terms(&mut self, leg: LegId) -> Option<Terms<'_>> {
+        if let Some(beside) = self.beside.iter_mut().find(|attempt| attempt.leg() == Some(leg)) {
+            let Attempt { desk, sip_call_id, plain, pop, .. } = beside;
+            return Some(Terms { desk, sip_call_id, plain, popped: pop.is_some() });
+        }
+        let (desk, sip_call_id) = self.desk.as_mut()?;
+        Some(Terms { desk, sip_call_id, plain: &mut self.plain, popped: self.pop.is_some() })
     }
 }
 
@@ -154,9 +176,17 @@ impl Call {
                 self.bring_forward(index, world.now);
                 self.on_desk_answered(id, world);
             }
-            LegEvent::Refused { status } => self.drop_beside(index, HandoffOutcome::Failed, Some(*status), world),
+            LegEvent::Refused { status } => {
+                let (outcome, why) = refusal(*status);
+                if let Some(desk) =
+                    self.handoff.as_ref().and_then(|handoff| handoff.beside.get(index)).map(|one| one.desk.clone())
+                {
+                    self.charge_desk(&desk, *status, world);
+                }
+                self.drop_beside(index, outcome, Some(*status), why, world);
+            }
             LegEvent::Ended { .. } | LegEvent::Late => {
-                self.drop_beside(index, HandoffOutcome::NotAccepted, None, world);
+                self.drop_beside(index, HandoffOutcome::NotAccepted, None, "hung up before accepting", world);
             }
             _ => {}
         }
@@ -184,7 +214,7 @@ impl Call {
             }
             DeskAction::Declined(_) => {
                 self.trace(TraceKind::Pop { handoff, desk: desk.clone(), what: "declined" });
-                self.drop_beside(index, HandoffOutcome::Declined, None, world);
+                self.drop_beside(index, HandoffOutcome::Declined, None, "you declined", world);
                 true
             }
             DeskAction::HandBack { .. } => false,
@@ -193,7 +223,14 @@ impl Call {
     }
 
     /// One of the desks beside did not work out; the leading one does not notice.
-    fn drop_beside(&mut self, index: usize, outcome: HandoffOutcome, sip: Option<u16>, world: &mut World<'_>) {
+    fn drop_beside(
+        &mut self,
+        index: usize,
+        outcome: HandoffOutcome,
+        sip: Option<u16>,
+        why: &'static str,
+        world: &mut World<'_>,
+    ) {
         let Some(handoff) = self.handoff.as_mut() else { return };
         let attempt = handoff.beside.remove(index);
         let stage = match attempt.phase {
@@ -201,12 +238,6 @@ impl Call {
             _ => HandoffStage::Consult,
         };
         handoff.last = Some((outcome, stage, sip));
-        let why = match outcome {
-            HandoffOutcome::Declined => "you declined",
-            HandoffOutcome::NoAnswer => "nobody answered",
-            HandoffOutcome::NotAccepted => "not accepted in time",
-            _ => "the phone could not be reached",
-        };
         let (cause, text) = given_up(outcome);
         self.leave_beside(attempt, why, &text, cause, world);
     }
@@ -269,7 +300,11 @@ impl Call {
             .as_ref()
             .and_then(|handoff| handoff.beside.get(index))
             .is_some_and(|attempt| matches!(attempt.phase, Phase::Accepting { .. }));
-        let outcome = if accepting { HandoffOutcome::NotAccepted } else { HandoffOutcome::NoAnswer };
-        self.drop_beside(index, outcome, None, world);
+        let (outcome, why) = if accepting {
+            (HandoffOutcome::NotAccepted, "not accepted in time")
+        } else {
+            (HandoffOutcome::NoAnswer, "nobody answered")
+        };
+        self.drop_beside(index, outcome, None, why, world);
     }
 }

@@ -5,7 +5,9 @@ use crate::config::{AcceptGate, Desk, Handover};
 use crate::inputs::leg_cause;
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
-use call_model::{EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role};
+use call_model::{
+    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role, TraceKind,
+};
 
 /// The desk leg until the join.
 impl Call {
@@ -34,15 +36,14 @@ impl Call {
     }
 
     pub(crate) fn dial_desk(&mut self, leg: LegId, desk: &Desk, again: bool) {
-        let consult = self.handoff.as_ref().and_then(|handoff| {
-            let (_, sip_call_id) = handoff.desk.clone()?;
-            Some(Consult {
-                sip_call_id,
-                facts: self.facts_of(handoff),
-                plain: handoff.plain,
-                in_place_of: handoff.in_place_of.clone(),
-                again,
-            })
+        let terms = self.handoff.as_mut().and_then(|handoff| handoff.terms(leg));
+        let terms = terms.map(|terms| (terms.sip_call_id.clone(), *terms.plain));
+        let consult = self.handoff.as_ref().zip(terms).map(|(handoff, (sip_call_id, plain))| Consult {
+            sip_call_id,
+            facts: self.facts_of(handoff),
+            plain,
+            in_place_of: handoff.in_place_of.clone(),
+            again,
         });
         let codecs = self.codecs_for(&desk.codecs);
         if let Some(leg) = self.leg_mut(leg) {
@@ -70,13 +71,13 @@ impl Call {
 
     /// The refusal may be about the form of the rich INVITE rather than about the call: once more, plainly
     /// (standards §2.2), unless the desk's profile made it plain already.
-    pub(crate) fn wants_plain_retry(&self, id: LegId, event: &LegEvent, world: &World<'_>) -> bool {
+    pub(crate) fn wants_plain_retry(&mut self, id: LegId, event: &LegEvent, world: &World<'_>) -> bool {
         let LegEvent::Refused { status: 415 | 420 | 488 } = event else { return false };
-        let alerting = matches!(self.phase, Phase::Alerting { leg, .. } if leg == id);
+        let alerting = self.is_alerting(id);
         let desk = self.leg(id).and_then(|leg| world.config.desk(&leg.name));
         let rich = desk.is_some_and(|desk| desk.profile.is_rich(desk.multipart));
-        let fresh = |handoff: &Handoff| !handoff.plain && handoff.in_place_of.is_none();
-        alerting && rich && self.handoff.as_ref().is_some_and(fresh)
+        let handoff = self.handoff.as_mut().filter(|handoff| handoff.in_place_of.is_none());
+        alerting && rich && handoff.and_then(|handoff| handoff.terms(id)).is_some_and(|terms| !*terms.plain)
     }
 
     pub(crate) fn on_desk(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
@@ -140,28 +141,28 @@ impl Call {
     /// after 488 it is another one, of which the screen pop is told.
     fn retry_plainly(&mut self, id: LegId, same_dialog: bool, world: &mut World<'_>) {
         let Some(name) = self.leg(id).map(|leg| leg.name.clone()) else { return };
-        if let Some(handoff) = self.handoff.as_mut() {
-            handoff.plain = true;
+        if let Some(terms) = self.handoff.as_mut().and_then(|handoff| handoff.terms(id)) {
+            *terms.plain = true;
         }
         self.note(Party::Desk, "refused the rich INVITE; once more with plain headers".to_owned());
         if !same_dialog {
-            self.rename_desk_leg(world);
+            self.rename_desk_leg(id, world);
         }
         if let Some(desk) = world.config.desk(&name) {
             self.dial_desk(id, desk, same_dialog);
         }
     }
 
-    fn rename_desk_leg(&mut self, world: &mut World<'_>) {
+    fn rename_desk_leg(&mut self, leg: LegId, world: &mut World<'_>) {
         let sip_call_id = self.fresh_call_id(world);
         let Some(handoff) = self.handoff.as_mut() else { return };
-        let (id, popped) = (handoff.id, handoff.pop.is_some());
-        let Some((desk, old)) = handoff.desk.as_mut() else { return };
-        old.clone_from(&sip_call_id);
-        let desk = desk.clone();
+        let id = handoff.id;
+        let Some(terms) = handoff.terms(leg) else { return };
+        terms.sip_call_id.clone_from(&sip_call_id);
+        let (desk, popped) = (terms.desk.clone(), terms.popped);
         if popped {
-            self.pop(PopUpdate::Redialled { desk, handoff: id, sip_call_id });
-            self.trace_pop("redialled");
+            self.pop(PopUpdate::Redialled { desk: desk.clone(), handoff: id, sip_call_id });
+            self.trace(TraceKind::Pop { handoff: id, desk, what: "redialled" });
         }
     }
 
@@ -205,23 +206,19 @@ impl Call {
             let reason = if status == 408 { EndReason::TimedOut } else { EndReason::Refused };
             return self.end(EndCause::sip(Party::Desk, reason, status), world);
         }
-        let (outcome, why) = match status {
-            486 | 600 => (HandoffOutcome::Busy, "the phone was busy"),
-            603 => (HandoffOutcome::Declined, "declined on the phone"),
-            300..=399 => (HandoffOutcome::Failed, "it wanted the caller to be sent elsewhere, which is not done"),
-            408 | 480 | 487 => (HandoffOutcome::NoAnswer, "nobody answered"),
-            _ => (HandoffOutcome::Failed, "the phone could not be reached"),
-        };
-        if matches!(status, 408 | 503) {
-            self.charge_desk(world);
+        let (outcome, why) = refusal(status);
+        let desk = self.handoff.as_ref().and_then(|handoff| Some(handoff.desk.clone()?.0));
+        if let Some(desk) = desk {
+            self.charge_desk(&desk, status, world);
         }
         self.on_desk_lost(outcome, Some(status), why, world);
     }
 
-    /// Its phone system did not answer at all.
-    fn charge_desk(&mut self, world: &mut World<'_>) {
-        let desk = self.handoff.as_ref().and_then(|handoff| Some(handoff.desk.clone()?.0));
-        if let Some(text) = desk.and_then(|desk| world.seats.charge(&desk, world.now)) {
+    /// A phone system that does not answer at all counts against its desk.
+    pub(crate) fn charge_desk(&mut self, desk: &DeskId, status: u16, world: &mut World<'_>) {
+        if matches!(status, 408 | 503)
+            && let Some(text) = world.seats.charge(desk, world.now)
+        {
             self.note(Party::Desk, text);
         }
     }
@@ -313,6 +310,17 @@ impl Call {
             Phase::Joined { .. } => self.on_key_after_join(id, digit, world),
             _ => {}
         }
+    }
+}
+
+/// What a refusal of the consult INVITE means.
+pub(crate) const fn refusal(status: u16) -> (HandoffOutcome, &'static str) {
+    match status {
+        486 | 600 => (HandoffOutcome::Busy, "the phone was busy"),
+        603 => (HandoffOutcome::Declined, "declined on the phone"),
+        300..=399 => (HandoffOutcome::Failed, "it wanted the caller to be sent elsewhere, which is not done"),
+        408 | 480 | 487 => (HandoffOutcome::NoAnswer, "nobody answered"),
+        _ => (HandoffOutcome::Failed, "the phone could not be reached"),
     }
 }
 

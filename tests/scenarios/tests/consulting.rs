@@ -326,3 +326,38 @@ fn of_two_answers_from_a_fork_the_first_stays_and_the_other_is_hung_up() {
     heard(&world, TRUNK, 9_250, 11_950, &[DESK_TONE]);
     heard(&world, DESK, 9_250, 11_950, &[CALLER_TONE]);
 }
+
+/// The first desk says nothing for six seconds, rings after all, and refuses with this a moment later.
+fn late_refusal(status: u16) -> Setup {
+    let slow = Arrival::Ring { after: S(6), then: Answer::Refuse(Duration::from_millis(100), status) };
+    Setup { desks: 2, desk: [slow, ring(Answer::After(S(20)))], ..Setup::default() }
+}
+
+#[test]
+fn a_desk_beside_the_leading_one_that_refuses_the_rich_invite_gets_the_plain_one() {
+    for (status, same) in [(415, true), (488, false)] {
+        let mut world = asks_for_a_human(&late_refusal(status));
+        // It is refused 20 ms before the next one arrives.
+        world.at(10_708, Do::Arrival(DESK, ring(Answer::After(S(1)))));
+        world.at(14_000, Do::Press(DESK, '1')).at(18_000, Do::HangUp(TRUNK));
+        scenario(&format!("no_progress_and_plain_retry_after_{status}"), &mut world, 90_000);
+        heard(&world, TRUNK, 500, 14_050, &[BOT_TONE]);
+        heard(&world, TRUNK, 14_250, 17_950, &[DESK_TONE]);
+        let invites = invites(&world);
+        assert_eq!(invites.len(), 2);
+        assert_eq!(invites[0].0 == invites[1].0, same, "{status}: {invites:?}");
+    }
+}
+
+#[test]
+fn a_desk_beside_the_leading_one_that_fails_twice_is_tried_last() {
+    let mut world =
+        asks_for_a_human(&Setup { desk: [late_refusal(503).desk[0], ring(Answer::After(S(1)))], ..late_refusal(503) });
+    world.at(12_000, Do::Press(DESK2, '1')).at(14_000, Do::HangUp(TRUNK));
+    world.at(16_000, Do::DialFrom(CALLER2, "7001")).at(19_000, Do::Press(CALLER2, '0'));
+    world.at(29_000, Do::Press(DESK2, '1')).at(31_000, Do::HangUp(CALLER2));
+    scenario("no_progress_and_503_twice", &mut world, 90_000);
+    heard(&world, TRUNK, 12_250, 13_950, &[DESK2_TONE]);
+    heard(&world, CALLER2, 29_250, 30_950, &[DESK2_TONE]);
+    assert!(world.ladder().contains("ada has not answered 2 times"), "{}", world.ladder());
+}
