@@ -52,15 +52,41 @@ pub struct SipAddresses {
     pub udp: Option<SocketAddr>,
     /// TCP.
     pub tcp: Option<SocketAddr>,
+    /// TLS.
+    pub tls: Option<SocketAddr>,
+    /// WebSocket.
+    pub ws: Option<SocketAddr>,
+    /// WebSocket over TLS.
+    pub wss: Option<SocketAddr>,
 }
 
 impl SipAddresses {
     /// Our address for a transport.
-    pub fn of(&self, transport: Transport) -> Option<SocketAddr> {
+    pub const fn of(&self, transport: Transport) -> Option<SocketAddr> {
         match transport {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
+            Transport::Tls => self.tls,
+            Transport::Ws => self.ws,
+            Transport::Wss => self.wss,
         }
+    }
+
+    /// Sets our address for a transport.
+    pub const fn set(&mut self, transport: Transport, address: SocketAddr) {
+        let place = match transport {
+            Transport::Udp => &mut self.udp,
+            Transport::Tcp => &mut self.tcp,
+            Transport::Tls => &mut self.tls,
+            Transport::Ws => &mut self.ws,
+            Transport::Wss => &mut self.wss,
+        };
+        *place = Some(address);
+    }
+
+    /// All of them, the plainest first.
+    pub fn all(&self) -> impl Iterator<Item = SocketAddr> {
+        Transport::ALL.into_iter().filter_map(|transport| self.of(transport))
     }
 }
 

@@ -572,10 +572,7 @@ impl Phone {
     fn follow(&mut self, dialog: DialogId, target: &Uri, now: Instant) {
         self.notify(dialog, 100, now);
         let Some(remote) = address_of(target) else { return self.notify(dialog, 400, now) };
-        let transport = match target.param("transport") {
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            _ => Transport::Udp,
-        };
+        let transport = target.param("transport").and_then(Transport::named).unwrap_or(Transport::Udp);
         let headers = ["Replaces", "Require", "User-to-User"]
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), target.header(name)?)))

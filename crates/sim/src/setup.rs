@@ -311,7 +311,11 @@ impl Setup {
                 },
             ],
             names: vec!["gateway.invalid".into()],
-            sip: SipAddresses { udp: Some(SocketAddr::new(GATEWAY, 5060)), tcp: Some(SocketAddr::new(GATEWAY, 5060)) },
+            sip: SipAddresses {
+                udp: Some(SocketAddr::new(GATEWAY, 5060)),
+                tcp: Some(SocketAddr::new(GATEWAY, 5060)),
+                ..SipAddresses::default()
+            },
             media_ip: GATEWAY,
             rtp_ports: (20_000, 20_199),
             timers: self.timers.clone(),

@@ -17,25 +17,23 @@ pub(crate) fn via(flow: Flow, branch: &str) -> Via {
     let transport = match flow.transport {
         Transport::Udp => ViaTransport::Udp,
         Transport::Tcp => ViaTransport::Tcp,
+        Transport::Tls => ViaTransport::Tls,
+        other => ViaTransport::Other(other.via().to_owned()),
     };
     Via::new(transport, flow.local, branch)
 }
 
 /// Our `Contact` on a flow.
 pub(crate) fn contact(user: &str, flow: Flow) -> String {
-    let param = match flow.transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
-    };
-    format!("<sip:{user}@{}{param}>", flow.local)
+    match flow.transport {
+        Transport::Udp => format!("<sip:{user}@{}>", flow.local),
+        other => format!("<sip:{user}@{};transport={}>", flow.local, other.param()),
+    }
 }
 
 /// Where responses to a request go (RFC 3261 §18.2.2, RFC 3581): the connection, or the datagram's source.
 pub(crate) fn reply_flow(flow: Flow, via: &Via) -> Flow {
-    match flow.transport {
-        Transport::Tcp => flow,
-        Transport::Udp => Flow { remote: via.response_address(flow.remote), ..flow },
-    }
+    if flow.transport.is_reliable() { flow } else { Flow { remote: via.response_address(flow.remote), ..flow } }
 }
 
 /// The ACK of a 3xx-6xx (RFC 3261 §17.1.1.3).
@@ -105,7 +103,8 @@ pub(crate) fn describe(message: &Message) -> String {
 ///
 /// There is no DNS here: a host name means "where the peer is known to be". An address is believed, unless no packet
 /// could get there from here: unspecified, multicast, loopback or private where the peer is not (an unaware phone
-/// behind NAT). A connection is kept as long as it leads to the right host (RFC 5923). The transport stays.
+/// behind NAT). A connection is kept as long as it leads to the right host (RFC 5923), and where there could be no other.
+/// The transport stays.
 pub(crate) fn next_hop(uri: &Uri, flow: Flow) -> Flow {
     let Some(ip) = uri.host().and_then(sip_wire::Host::ip) else { return flow };
     let peer = flow.remote.ip();
@@ -115,10 +114,12 @@ pub(crate) fn next_hop(uri: &Uri, flow: Flow) -> Flow {
         || ip.is_ipv4() != peer.is_ipv4()
         || (ip.is_loopback() && !peer.is_loopback())
         || (is_private(ip) && !is_private(peer) && !peer.is_loopback());
-    if unreachable || (flow.transport == Transport::Tcp && ip == peer) {
+    let connected = flow.transport.is_reliable() && ip == peer;
+    if unreachable || connected || !flow.transport.is_dialable() {
         return flow;
     }
-    Flow { remote: SocketAddr::new(ip, uri.port().filter(|port| *port != 0).unwrap_or(5060)), ..flow }
+    let port = uri.port().filter(|port| *port != 0).unwrap_or(flow.transport.default_port());
+    Flow { remote: SocketAddr::new(ip, port), ..flow }
 }
 
 fn is_private(ip: IpAddr) -> bool {
@@ -149,6 +150,9 @@ mod tests {
             (Transport::Udp, "198.51.100.20:5060", "sip:x@[2001:db8::1]", "198.51.100.20:5060"),
             (Transport::Tcp, "198.51.100.20:41234", "sip:x@198.51.100.20:5060", "198.51.100.20:41234"),
             (Transport::Tcp, "198.51.100.20:41234", "sip:x@198.51.100.21:5060", "198.51.100.21:5060"),
+            (Transport::Tls, "198.51.100.20:41234", "sip:x@198.51.100.20", "198.51.100.20:41234"),
+            (Transport::Tls, "198.51.100.20:41234", "sip:x@198.51.100.21", "198.51.100.21:5061"),
+            (Transport::Wss, "198.51.100.20:41234", "sip:x@198.51.100.21:443", "198.51.100.20:41234"),
         ] {
             let hop: SocketAddr = hop.parse().unwrap();
             assert_eq!(next_hop(&Uri::parse(uri).unwrap(), flow(transport, remote)).remote, hop, "{uri}");

@@ -28,7 +28,7 @@ impl Target {
     fn move_to(&mut self, uri: &str) -> Result<(), String> {
         self.uri = Uri::parse(uri).map_err(|error| format!("{uri} is not a URI: {error}"))?;
         if self.uri.host().and_then(Host::ip) == Some(self.address.ip()) {
-            self.address.set_port(self.uri.port().unwrap_or(5060));
+            self.address.set_port(self.uri.port().unwrap_or(self.transport.default_port()));
         }
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Switchboard {
         if let Some(resumed) = &dial.resumed {
             let room = match flow.transport {
                 Transport::Udp => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
-                Transport::Tcp => usize::MAX,
+                _ => usize::MAX,
             };
             request.headers.extend(metadata::resumed(resumed, room));
         }
@@ -243,7 +243,7 @@ impl Switchboard {
     }
 
     fn referred_by(&self) -> String {
-        let host = self.config.sip.udp.or(self.config.sip.tcp).map_or(self.config.media_ip, |address| address.ip());
+        let host = self.config.sip.all().next().map_or(self.config.media_ip, |address| address.ip());
         format!("sip:handoff@{}", host_text(host))
     }
 

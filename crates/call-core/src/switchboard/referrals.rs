@@ -178,7 +178,7 @@ impl Switchboard {
     }
 
     fn is_our_host(&self, host: &Host, port: Option<u16>) -> bool {
-        let sip = || [self.config.sip.udp, self.config.sip.tcp].into_iter().flatten();
+        let sip = || self.config.sip.all();
         let there = port.is_none_or(|port| sip().any(|address| address.port() == port));
         let named = |name: &String| name.eq_ignore_ascii_case(&host.to_string());
         there

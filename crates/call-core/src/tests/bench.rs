@@ -82,7 +82,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         desks: vec![desk("anna", 5092), desk("ben", 5093)],
         routes: Vec::new(),
         names: Vec::new(),
-        sip: SipAddresses { udp: Some(at(5060)), tcp: None },
+        sip: SipAddresses { udp: Some(at(5060)), ..SipAddresses::default() },
         media_ip: ip,
         rtp_ports: (20_000, 20_099),
         timers: Timers::default(),

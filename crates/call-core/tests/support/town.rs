@@ -570,7 +570,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         ],
         routes: plan.routes,
         names: Vec::new(),
-        sip: SipAddresses { udp: Some(GATEWAY), tcp: Some(GATEWAY) },
+        sip: SipAddresses { udp: Some(GATEWAY), tcp: Some(GATEWAY), ..SipAddresses::default() },
         media_ip: GATEWAY.ip(),
         rtp_ports: plan.rtp_ports,
         timers: Timers::default(),

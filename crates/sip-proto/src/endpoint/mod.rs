@@ -105,9 +105,10 @@ impl Endpoint {
     /// Takes the news that a flow is gone (connection lost, ICMP): its client transactions fail with 503. Dialogs on a
     /// lost connection go on over a new one to the peer's `Contact` or first route.
     pub fn handle_flow_failed(&mut self, flow: Flow, now: Instant) {
-        for dialog in self.dialogs.values_mut().filter(|dialog| dialog.flow == flow && flow.transport.is_reliable()) {
+        let redials = flow.transport.is_reliable() && flow.transport.is_dialable();
+        for dialog in self.dialogs.values_mut().filter(|dialog| redials && dialog.flow == flow) {
             let hop = dialog.route_set.first().map_or(&dialog.remote_target, |route| &route.uri);
-            dialog.flow.remote.set_port(hop.port().unwrap_or(5060));
+            dialog.flow.remote.set_port(hop.port().unwrap_or(flow.transport.default_port()));
         }
         for purpose in self.transactions.fail_flow(flow, now, &mut self.out) {
             self.on_no_response(purpose, 503, now);

@@ -153,7 +153,7 @@ impl Endpoint {
             return self.refuse(tx, &Refusal(500, "Out Of Order", Vec::new()), now);
         }
         dialog.remote_cseq = dialog.remote_cseq.max(Some(number));
-        if flow.transport == Transport::Tcp {
+        if flow.transport.is_reliable() {
             // The connection the peer uses now is the one that works (RFC 5923).
             dialog.flow = flow;
         }
