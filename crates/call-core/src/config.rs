@@ -202,6 +202,8 @@ pub enum BotReach {
         transport: Transport,
         /// Where the request is sent.
         address: SocketAddr,
+        /// The host name it was found under, which its TLS certificate must hold.
+        host: Option<String>,
     },
     /// A WebSocket of the Media Streams kind that we dial.
     Stream {
@@ -241,6 +243,8 @@ pub struct Desk {
     pub transport: Transport,
     /// Where the request is sent. None: only the trunk can call it.
     pub address: Option<SocketAddr>,
+    /// The host name it was found under, which its TLS certificate must hold.
+    pub host: Option<String>,
     /// How the caller gets there.
     pub handover: Handover,
     /// The proof that a human answered.

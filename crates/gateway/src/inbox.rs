@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 /// Everything that reaches the switchboard except UDP datagrams, which its thread reads itself.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A message from a TCP connection.
+    /// A message from a connection.
     Framed { flow: Flow, framed: Box<Result<Message, Malformed>> },
-    /// A TCP connection ended or could not be made.
+    /// A connection ended or could not be made.
     FlowFailed(Flow),
     /// From the connection of a WebSocket bot.
     Bot { leg: LegId, event: BotEvent },

@@ -8,21 +8,22 @@ use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
-use crate::sip_tcp::{self, TcpSip};
-use crate::sip_udp::{self, UdpSip};
+use crate::sip_streams::{Limits, Setup, Streams, Tls};
+use crate::sip_udp::UdpSip;
+use crate::sockets::Sockets;
 use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
-use call_core::{Peers, Switchboard};
+use call_core::{BotReach, Peers, Switchboard, SwitchboardConfig};
 use call_model::{IdSource, Secret, TraceEvent};
 use dashmap::DashMap;
 use http_api::{Api, Hub, HubConfig};
 use ledger::Ledger;
 use sip_proto::Transport;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The voice model cannot be used.
     #[error("{0}\n  or set listen = false on every route to run without it")]
     Model(#[from] prosody::ModelError),
+    /// A certificate cannot be used.
+    #[error("TLS for SIP: {0}\n  see [sip.tls]")]
+    Tls(String),
     /// Media threads cannot be started.
     #[error("cannot start the media threads: {0}")]
     Media(io::Error),
@@ -108,6 +112,7 @@ impl Gateway {
         let (inbox, outlet) = inbox(mio::Waker::new(poll.registry(), BELL)?);
 
         let sockets = Sockets::open(&mut settings, &runtime)?;
+        let tls = Tls::load(&settings.sip.tls, server_names(&settings.switchboard)).map_err(StartError::Tls)?;
         let http = sockets.http.local_addr()?;
         let public_url = settings.http.public_url.clone().unwrap_or_else(|| format!("http://{http}"));
         settings.switchboard.package_url_base = Some(crate::config::package_url(&public_url));
@@ -120,13 +125,23 @@ impl Gateway {
         let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
 
         let peers = Arc::new(Peers::from_config(&settings.switchboard));
-        let tcp = sockets.tcp.map(|(listener, addresses)| {
-            let limits = sip_tcp::Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout };
-            let tcp =
-                TcpSip::new(addresses, limits, peers.clone(), inbox.clone(), hub.clone(), runtime.handle().clone());
-            runtime.spawn(tcp.clone().accept(listener));
-            tcp
+        let streams = Streams::new(Setup {
+            advertised: settings.switchboard.sip,
+            bind: sockets
+                .streams
+                .iter()
+                .map(|(transport, listener)| Ok((*transport, listener.local_addr()?.ip())))
+                .collect::<io::Result<_>>()?,
+            limits: Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout },
+            tls,
+            peers: peers.clone(),
+            inbox: inbox.clone(),
+            hub: hub.clone(),
+            runtime: runtime.handle().clone(),
         });
+        for (transport, listener) in sockets.streams {
+            runtime.spawn(streams.clone().accept(transport, listener));
+        }
         let mut udp = sockets.udp.map(|(socket, advertised)| UdpSip::new(socket, advertised));
         if let Some(udp) = &mut udp {
             poll.registry().register(udp.socket(), UDP, mio::Interest::READABLE)?;
@@ -151,8 +166,15 @@ impl Gateway {
             public_url,
         );
         let board = Switchboard::new(Arc::new(settings.switchboard), ids.fork(), clock.wall());
-        let outputs =
-            Outputs { tcp, media: media.handle(), listening, bots, hub: hub.clone(), ledger: ledger.clone(), observer };
+        let outputs = Outputs {
+            streams,
+            media: media.handle(),
+            listening,
+            bots,
+            hub: hub.clone(),
+            ledger: ledger.clone(),
+            observer,
+        };
         let switchboard = SwitchboardLoop {
             board,
             peers,
@@ -313,65 +335,6 @@ impl Signals {
     }
 }
 
-struct Sockets {
-    udp: Option<(mio::net::UdpSocket, SocketAddr)>,
-    tcp: Option<(TcpListener, (SocketAddr, std::net::IpAddr))>,
-    http: TcpListener,
-    sip: Vec<(Transport, SocketAddr)>,
-}
-
-impl Sockets {
-    /// Binds everything and writes the ports the system chose into the settings.
-    fn open(settings: &mut Settings, runtime: &Runtime) -> Result<Self, StartError> {
-        let (mut udp, mut tcp, mut sip) = (None, None, Vec::new());
-        for listen in &settings.sip.listen {
-            let public = |port| SocketAddr::new(listen.advertised.unwrap_or(listen.bind.ip()), port);
-            match listen.transport {
-                Transport::Udp => {
-                    let socket = sip_udp::bind(listen.bind).map_err(|source| taken("SIP udp", listen.bind, source))?;
-                    let advertised = public(socket.local_addr()?.port());
-                    settings.switchboard.sip.udp = Some(advertised);
-                    sip.push((Transport::Udp, advertised));
-                    udp = Some((socket, advertised));
-                }
-                Transport::Tcp => {
-                    let listener = runtime
-                        .block_on(TcpListener::bind(listen.bind))
-                        .map_err(|source| taken("SIP tcp", listen.bind, source))?;
-                    let advertised = public(listener.local_addr()?.port());
-                    settings.switchboard.sip.tcp = Some(advertised);
-                    sip.push((Transport::Tcp, advertised));
-                    tcp = Some((listener, (advertised, listen.bind.ip())));
-                }
-            }
-        }
-        let http = runtime
-            .block_on(TcpListener::bind(settings.http.bind))
-            .map_err(|source| taken("HTTP", settings.http.bind, source))?;
-        Ok(Self { udp, tcp, http, sip })
-    }
-}
-
-fn taken(what: &'static str, address: SocketAddr, source: io::Error) -> StartError {
-    let setting = if what == "HTTP" { "http.listen" } else { "sip.listen" };
-    let advice = match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!(
-                "another program holds it (see: ss -lptun 'sport = :{}'): stop it, or change {setting}",
-                address.port()
-            )
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("this machine has no address {}: change {setting} to one of `ip addr`", address.ip())
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or change {setting}")
-        }
-        _ => format!("change {setting}"),
-    };
-    StartError::Listen { what, address, advice, source }
-}
-
 fn listening(settings: &Settings, inbox: &Inbox, hub: &Hub) -> Result<(Listening, Option<ModelInfo>), StartError> {
     if !settings.switchboard.routes.iter().any(|route| route.listen) {
         return Ok((Listening::off(), None));
@@ -403,6 +366,16 @@ fn media(
         move |leg, out| bot_streams::route(&to_bots, leg, out),
     )
     .map_err(StartError::Media)
+}
+
+/// The names that certificates of the peers we call must hold.
+fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, String> {
+    let bots = board.bots.iter().filter_map(|bot| match &bot.reach {
+        BotReach::Sip { address, host: Some(host), .. } => Some((*address, host.clone())),
+        _ => None,
+    });
+    let desks = board.desks.iter().filter_map(|desk| Some((desk.address?, desk.host.clone()?)));
+    bots.chain(desks).collect()
 }
 
 /// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.

@@ -7,7 +7,7 @@ use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
-use crate::sip_tcp::TcpSip;
+use crate::sip_streams::Streams;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Peers, Switchboard};
 use call_model::{HandoffRefused, Instant, Secret, TraceEvent};
@@ -35,7 +35,7 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Where outputs go.
 pub(crate) struct Outputs {
-    pub(crate) tcp: Option<TcpSip>,
+    pub(crate) streams: Streams,
     pub(crate) media: MediaHandle,
     pub(crate) listening: Listening,
     pub(crate) bots: BotStreams,
@@ -252,15 +252,15 @@ impl Outputs {
     }
 
     fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: Option<&UdpSip>) {
-        match (flow.transport, udp, &self.tcp) {
-            (Transport::Udp, Some(udp), _) => {
+        match (flow.transport, udp) {
+            (Transport::Udp, Some(udp)) => {
                 if let Err(error) = udp.send(flow.remote, &bytes) {
                     // SIP over UDP repeats itself, so this heals or times out as the RFC has it.
                     tracing::warn!(to = %flow.remote, %error, "a SIP datagram was not sent");
                 }
             }
-            (Transport::Tcp, _, Some(tcp)) => tcp.send(flow, bytes),
-            _ => tracing::error!(%flow, "no socket for this transport"),
+            (Transport::Udp, None) => tracing::error!(%flow, "no socket for this transport"),
+            _ => self.streams.send(flow, bytes),
         }
     }
 

@@ -246,6 +246,7 @@ impl Setup {
             uri: self.desk_uri[index].map_or_else(|| format!("sip:desk@{}", sip_of(DESK + index)), str::to_owned),
             transport: self.transport,
             address: self.desk_address.then(|| sip_of(DESK + index)),
+            host: None,
             handover: self.handover[index],
             accept: self.accept,
             whisper: self.whisper,
@@ -267,6 +268,7 @@ impl Setup {
                 uri: format!("sip:{{user}}@{}", sip_of(BOT)),
                 transport: self.transport,
                 address: sip_of(BOT),
+                host: None,
             }
         };
         let callers = if self.desks_may_call { [host(DESK), host(DESK2)].concat() } else { vec![] };

@@ -17,6 +17,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         uri: target.to_string(),
         transport,
         address: Some("192.0.2.13:5060".parse().expect("an address")),
+        host: None,
         handover: Handover::Warm,
         accept: AcceptGate::Auto,
         whisper: profile.whisper,

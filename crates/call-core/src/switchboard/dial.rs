@@ -169,7 +169,7 @@ impl Switchboard {
             }
             _ => {
                 let bot = self.config.bot(&dial.name).ok_or_else(unknown)?;
-                let BotReach::Sip { uri, transport, address } = &bot.reach else { return Err(unknown()) };
+                let BotReach::Sip { uri, transport, address, .. } = &bot.reach else { return Err(unknown()) };
                 (uri, *transport, *address, bot.allowed_media.clone())
             }
         };

@@ -52,7 +52,7 @@ impl Health {
         };
         let desks = config.desks.iter().map(|d| peer(Party::Desk, &d.name, &d.uri, d.transport, d.address?));
         let bots = config.bots.iter().map(|bot| match &bot.reach {
-            BotReach::Sip { uri, transport, address } => peer(Party::Bot, &bot.name, uri, *transport, *address),
+            BotReach::Sip { uri, transport, address, .. } => peer(Party::Bot, &bot.name, uri, *transport, *address),
             BotReach::Stream { .. } => None,
         });
         let peers: Vec<_> = desks.chain(bots).flatten().collect();

@@ -42,6 +42,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         uri: format!("sip:{name}@127.0.0.1:{port}"),
         transport: Transport::Udp,
         address: Some(at(port)),
+        host: None,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
@@ -64,8 +65,12 @@ pub(crate) fn config() -> SwitchboardConfig {
         on_refusal: OnBotRefusal::Refuse,
         allowed_media: Vec::new(),
     };
-    let sip =
-        BotReach::Sip { uri: "sip:{user}@127.0.0.1:5091".to_owned(), transport: Transport::Udp, address: at(5091) };
+    let sip = BotReach::Sip {
+        uri: "sip:{user}@127.0.0.1:5091".to_owned(),
+        transport: Transport::Udp,
+        address: at(5091),
+        host: None,
+    };
     let stream = BotReach::Stream { url: "ws://127.0.0.1:9000/".to_owned() };
     let trunk = Trunk {
         name: "trunk".to_owned(),

@@ -532,6 +532,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         uri: uri.to_owned(),
         transport: plan.desk_transport,
         address,
+        host: None,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
@@ -558,7 +559,12 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
-            reach: BotReach::Sip { uri: format!("sip:{{user}}@{BOT}"), transport: Transport::Udp, address: BOT },
+            reach: BotReach::Sip {
+                uri: format!("sip:{{user}}@{BOT}"),
+                transport: Transport::Udp,
+                address: BOT,
+                host: None,
+            },
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             on_close: OnBotClose::HangUp,
             on_refusal: OnBotRefusal::Refuse,

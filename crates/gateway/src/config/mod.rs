@@ -8,7 +8,7 @@ mod sections;
 mod settings;
 
 pub use reader::Complaint;
-pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
+pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 
 pub(crate) use sections::package_url;
 

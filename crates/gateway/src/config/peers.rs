@@ -6,75 +6,64 @@ use sip_proto::Transport;
 use sip_wire::Uri;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-/// A SIP URI as configured, and where requests to it are sent.
-pub(super) struct Target {
-    pub(super) uri: String,
+/// Where requests to a peer are sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Hop {
     pub(super) transport: Transport,
     pub(super) address: SocketAddr,
+    /// As written, when it was no address.
+    pub(super) host: Option<String>,
 }
 
-/// `sip:USER@HOST[:PORT][;transport=tcp]`. A host name is looked up now, once: a peer that moves needs a restart, and
-/// an address list cannot be widened by whoever runs the name server in mid-flight.
-pub(super) fn target(text: &str) -> Result<Target, String> {
+/// `sip:USER@HOST[:PORT][;transport=tcp]`, `sips:USER@HOST[:PORT]`. A host name is looked up now, once: a peer that
+/// moves needs a restart, and an address list cannot be widened by whoever runs the name server in mid-flight.
+pub(super) fn target(text: &str) -> Result<(String, Hop), String> {
     let example = "write for example sip:{user}@192.0.2.7:5060;transport=udp";
-    let rest = text.strip_prefix("sip:").ok_or_else(|| {
-        format!("`{text}` is no SIP address: it must begin with sip: (sips: is not spoken yet); {example}")
-    })?;
+    let (rest, secure) = match (text.strip_prefix("sip:"), text.strip_prefix("sips:")) {
+        (Some(rest), _) => (rest, false),
+        (_, Some(rest)) => (rest, true),
+        _ => return Err(format!("`{text}` is no SIP address: it must begin with sip: or sips:; {example}")),
+    };
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"')) {
         return Err(format!("holds blanks, control characters, quotes or angle brackets; {example}"));
     }
     let (address, parameters) = rest.split_once(';').unwrap_or((rest, ""));
     let host_port = address.rsplit_once('@').map_or(address, |(_, host)| host);
     let host_port = host_port.split('?').next().unwrap_or(host_port);
-    let transport = transport_of(parameters)?;
-    let address = resolve(host_port).map_err(|why| format!("`{host_port}` {why}; {example}"))?;
-    Ok(Target { uri: text.to_owned(), transport, address })
+    let transport = transport_of(parameters, secure)?;
+    let hop = hop(transport, host_port).map_err(|why| format!("`{host_port}` {why}; {example}"))?;
+    Ok((text.to_owned(), hop))
 }
 
-/// A desk's URI, and where requests to it are sent, if we can call it at all.
-pub(super) struct Reach {
-    pub(super) uri: String,
-    pub(super) transport: Transport,
-    pub(super) address: Option<SocketAddr>,
-}
-
-/// `address`: where requests are sent, for a URI that names no host or is reached by way of another one. `by_trunk`: the
-/// trunk calls it, so we need not be able to.
-pub(super) fn reach(text: &str, address: Option<(Transport, SocketAddr)>, by_trunk: bool) -> Result<Reach, String> {
+/// A desk's URI, and where requests to it are sent, if we can call it at all. `hop`: where, for a URI that names no host
+/// or is reached by way of another one. `by_trunk`: the trunk calls it, so we need not be able to.
+pub(super) fn reach(text: &str, hop: Option<Hop>, by_trunk: bool) -> Result<(String, Option<Hop>), String> {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
     let known = matches!(scheme.as_str(), "sip" | "sips" | "tel");
-    if known && (address.is_some() || by_trunk) {
+    if known && (hop.is_some() || by_trunk) {
         // A URI holds no braces.
         Uri::parse(&text.replace("{user}", "0")).map_err(|why| format!("`{text}` is no address: {why}"))?;
     }
-    let (transport, address) = match (scheme.as_str(), address) {
-        ("sip" | "tel", Some((transport, address))) => (transport, Some(address)),
-        ("sips", Some(_)) => return Err("is sips:, which is not spoken yet: only a trunk can call it".to_owned()),
-        ("sips" | "tel", None) if by_trunk => (Transport::Udp, None),
-        ("sip", None) if by_trunk => match target(text) {
-            Ok(target) => (target.transport, Some(target.address)),
-            // It is enough that the trunk knows the host.
-            Err(_) => (Transport::Udp, None),
-        },
-        ("tel", None) => return Err(format!("`{text}` names no host: set address = \"IP:PORT\" too")),
-        _ => {
-            let target = target(text)?;
-            (target.transport, Some(target.address))
+    let hop = match (scheme.as_str(), hop) {
+        ("sips", Some(hop)) if !hop.transport.is_secure() => {
+            return Err(format!("is sips:, so address must be TLS as well: write address = \"tls:{}\"", hop.address));
         }
+        ("sip" | "sips" | "tel", Some(hop)) => Some(hop),
+        ("tel", None) if by_trunk => None,
+        // It is enough that the trunk knows the host.
+        ("sip" | "sips", None) if by_trunk => target(text).ok().map(|(_, hop)| hop),
+        ("tel", None) => return Err(format!("`{text}` names no host: set address = \"IP:PORT\" too")),
+        _ => Some(target(text)?.1),
     };
-    Ok(Reach { uri: text.to_owned(), transport, address })
+    Ok((text.to_owned(), hop))
 }
 
-/// `HOST:PORT` or `tcp:HOST:PORT`.
-pub(super) fn via(text: &str) -> Result<(Transport, SocketAddr), String> {
-    let (transport, host_port) = match text.split_once(':') {
-        Some(("tcp", rest)) => (Transport::Tcp, rest),
-        Some(("udp", rest)) => (Transport::Udp, rest),
-        _ => (Transport::Udp, text),
-    };
-    let address =
-        resolve(host_port).map_err(|why| format!("`{host_port}` {why}; write 192.0.2.7:5060 or tcp:HOST:PORT"))?;
-    Ok((transport, address))
+/// `HOST:PORT`, `tcp:HOST:PORT` or `tls:HOST:PORT`.
+pub(super) fn via(text: &str) -> Result<Hop, String> {
+    let named = text.split_once(':').and_then(|(name, rest)| Some((Transport::named(name)?, rest)));
+    let (transport, host_port) = named.unwrap_or((Transport::Udp, text));
+    let transport = dialable(transport)?;
+    hop(transport, host_port).map_err(|why| format!("`{host_port}` {why}; write 192.0.2.7:5060 or tls:HOST:PORT"))
 }
 
 /// `as_is`, `tel` or `@HOST`.
@@ -89,37 +78,53 @@ pub(super) fn refer_to(text: &str) -> Result<ReferTo, String> {
     }
 }
 
-fn transport_of(parameters: &str) -> Result<Transport, String> {
+fn transport_of(parameters: &str, secure: bool) -> Result<Transport, String> {
     let named = parameters
         .split(';')
         .filter_map(|parameter| parameter.split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("transport"));
-    match named.map(|(_, value)| value.to_ascii_lowercase()).as_deref() {
-        None | Some("udp") => Ok(Transport::Udp),
-        Some("tcp") => Ok(Transport::Tcp),
-        Some(other) => Err(format!("transport={other} is not spoken: use udp or tcp")),
+    let Some((_, name)) = named else { return Ok(if secure { Transport::Tls } else { Transport::Udp }) };
+    match Transport::named(name) {
+        // RFC 3261 §26.2.2: sips over TCP is TLS.
+        Some(Transport::Tcp) if secure => Ok(Transport::Tls),
+        Some(Transport::Udp) if secure => {
+            Err("is sips: over udp, which does not exist: leave transport out".to_owned())
+        }
+        Some(transport) => dialable(transport),
+        None => Err(format!("transport={name} is not spoken: use udp, tcp or tls")),
     }
 }
 
-fn resolve(host_port: &str) -> Result<SocketAddr, String> {
+fn dialable(transport: Transport) -> Result<Transport, String> {
+    if transport.is_dialable() {
+        return Ok(transport);
+    }
+    Err(format!(
+        "{transport} cannot be called: a browser has no address. It must register or call us; use udp, tcp or tls"
+    ))
+}
+
+fn hop(transport: Transport, host_port: &str) -> Result<Hop, String> {
+    let fixed = |address| Ok(Hop { transport, address, host: None });
     if let Ok(address) = host_port.parse::<SocketAddr>() {
-        return if address.port() == 0 { Err("has port 0".to_owned()) } else { Ok(address) };
+        return if address.port() == 0 { Err("has port 0".to_owned()) } else { fixed(address) };
     }
     if let Ok(ip) = host_port.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, 5060));
+        return fixed(SocketAddr::new(ip, transport.default_port()));
     }
     let (host, port) = match host_port.rsplit_once(':') {
         Some((host, port)) => (host, port.parse::<u16>().map_err(|_| "has a port that is no number".to_owned())?),
-        None => (host_port, 5060),
+        None => (host_port, transport.default_port()),
     };
     if host.is_empty() {
         return Err("has no host".to_owned());
     }
-    (host, port)
+    let address = (host, port)
         .to_socket_addrs()
         .map_err(|error| format!("cannot be looked up ({error})"))?
         .min_by_key(|address| address.is_ipv6())
-        .ok_or_else(|| "has no address".to_owned())
+        .ok_or_else(|| "has no address".to_owned())?;
+    Ok(Hop { transport, address, host: Some(host.to_owned()) })
 }
 
 pub(super) fn codec(text: &str) -> Result<Codec, String> {

@@ -1,8 +1,9 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
-use super::peers::{codec, http_url, overlap, pattern, reach, refer_to, stream_url, target, via};
+use super::peers::{Hop, codec, http_url, overlap, pattern, reach, refer_to, stream_url, target, via};
 use super::reader::{Complaints, Section, ip, network, socket};
-use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings};
+use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
+use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual,
@@ -13,7 +14,7 @@ use call_model::{Codec, DeskId};
 use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
 use sip_proto::Transport;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 /// `None` only with complaints; with complaints the value is good for nothing but finding further ones.
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
-    let sip = sip(root.section("sip"));
+    let sip = sip(root.section("sip"), base);
     let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
     let mut http = http(root.section("http"));
     let trunks: Vec<Trunk> = root.sections("trunks").into_iter().filter_map(trunk).collect();
@@ -71,7 +72,7 @@ fn user_agent() -> String {
     format!("Warmline/{}", env!("CARGO_PKG_VERSION"))
 }
 
-fn sip(mut section: Section) -> SipSettings {
+fn sip(mut section: Section, base: &Path) -> SipSettings {
     let advertised = section.text("advertised", ip);
     let parsed = section.list("listen", sip_listen);
     let mut listen = parsed.unwrap_or_else(|| {
@@ -90,9 +91,9 @@ fn sip(mut section: Section) -> SipSettings {
             );
         }
     }
-    for transport in [Transport::Udp, Transport::Tcp] {
+    for transport in Transport::ALL {
         if listen.iter().filter(|one| one.transport == transport).count() > 1 {
-            section.complain("listen", "holds more than one address for one transport: keep one udp: and one tcp:");
+            section.complain("listen", format!("holds more than one {transport}: address: keep one of each"));
         }
     }
     if listen.is_empty() {
@@ -103,7 +104,40 @@ fn sip(mut section: Section) -> SipSettings {
         names: section.list("names", own_name).unwrap_or_default(),
         max_connections: as_size(section.number("max_connections", 1..=100_000, 512)),
         idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
+        tls: tls(section.section("tls"), base),
     };
+    let secure = |one: &&SipListen| one.transport.is_secure();
+    if let Some(one) = settings.listen.iter().find(secure).filter(|_| settings.tls.certificate.is_none()) {
+        let what = format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport);
+        section.complain("listen", what);
+    }
+    section.finish();
+    settings
+}
+
+/// Certificates are read here once, so that a wrong one is a complaint and no surprise.
+fn tls(mut section: Section, base: &Path) -> TlsSettings {
+    let mut file = |key| section.text(key, |text| Ok(base.join(text)));
+    let (certificate, key) = (file("certificate"), file("key"));
+    let (ca, client_ca) = (file("ca"), file("client_ca"));
+    let missing = match (&certificate, &key) {
+        (Some(_), None) => Some("key"),
+        (None, Some(_)) => Some("certificate"),
+        _ => None,
+    };
+    if let Some(key) = missing {
+        section.complain(key, "is missing: certificate and key belong together");
+    }
+    let settings = TlsSettings { certificate: certificate.zip(key), ca, client_ca };
+    if settings.client_ca.is_some() && settings.certificate.is_none() {
+        section.complain(
+            "client_ca",
+            "asks callers for certificates, but we have none ourselves: set certificate and key",
+        );
+    }
+    if let Err(problem) = Tls::load(&settings, BTreeMap::new()) {
+        section.complain("certificate", problem);
+    }
     section.finish();
     settings
 }
@@ -117,21 +151,20 @@ fn own_name(text: &str) -> Result<String, String> {
 }
 
 fn sip_listen(text: &str) -> Result<SipListen, String> {
-    let (transport, address) = match text.split_once(':') {
-        Some(("udp", address)) => (Transport::Udp, address),
-        Some(("tcp", address)) => (Transport::Tcp, address),
-        _ => return Err(format!("`{text}` names no transport: write udp:127.0.0.1:5060 or tcp:127.0.0.1:5060")),
+    let named = text.split_once(':').and_then(|(name, address)| Some((Transport::named(name)?, address)));
+    let Some((transport, address)) = named else {
+        return Err(format!("`{text}` names no transport: write udp:127.0.0.1:5060, or tcp:, tls:, ws:, wss:"));
     };
     Ok(SipListen { transport, bind: socket(address)?, advertised: None })
 }
 
 /// Our addresses as peers reach them. Ports 0 are filled in once the sockets are bound.
 fn addresses(sip: &SipSettings) -> SipAddresses {
-    let of = |transport| {
-        let one = sip.listen.iter().find(|one| one.transport == transport)?;
-        Some(SocketAddr::new(one.advertised.unwrap_or(one.bind.ip()), one.bind.port()))
-    };
-    SipAddresses { udp: of(Transport::Udp), tcp: of(Transport::Tcp) }
+    let mut addresses = SipAddresses::default();
+    for one in &sip.listen {
+        addresses.set(one.transport, SocketAddr::new(one.advertised.unwrap_or(one.bind.ip()), one.bind.port()));
+    }
+    addresses
 }
 
 fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
@@ -240,9 +273,7 @@ fn bot(mut section: Section) -> Option<Bot> {
             section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
             None
         }
-        (Some(target), None) => {
-            Some(BotReach::Sip { uri: target.uri, transport: target.transport, address: target.address })
-        }
+        (Some((uri, Hop { transport, address, host })), None) => Some(BotReach::Sip { uri, transport, address, host }),
         (None, Some(url)) => Some(BotReach::Stream { url }),
         (None, None) => {
             section.complain(
@@ -307,13 +338,15 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
     let abilities = abilities(&mut section);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     section.finish();
-    let (name, target) = (name?, target?);
+    let (name, (uri, hop)) = (name?, target?);
+    let transport = hop.as_ref().map_or(Transport::Udp, |hop| hop.transport);
     let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
     let desk = Desk {
         name,
-        uri: target.uri,
-        transport: target.transport,
-        address: target.address,
+        uri,
+        transport,
+        address: hop.as_ref().map(|hop| hop.address),
+        host: hop.and_then(|hop| hop.host),
         handover,
         accept: accept.unwrap_or(profile.accept),
         whisper,
@@ -598,8 +631,8 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
     }
     let needs = |path: String, transport: Transport| {
         if board.sip.of(transport).is_none() {
-            let name = if transport == Transport::Udp { "udp" } else { "tcp" };
-            complaints.add(path, format!("needs {name}, but sip.listen has no {name} address: add \"{name}:IP:PORT\""));
+            let what = format!("needs {transport}, but sip.listen has no such address: add \"{transport}:IP:PORT\"");
+            complaints.add(path, what);
         }
     };
     for (index, bot) in board.bots.iter().enumerate() {

@@ -35,10 +35,23 @@ pub struct SipSettings {
     pub listen: Vec<SipListen>,
     /// Host names that mean us, beside our addresses.
     pub names: Vec<String>,
-    /// TCP connections at once, both directions.
+    /// Connections at once, both directions; one address may hold a quarter of them.
     pub max_connections: usize,
-    /// A TCP connection without traffic is closed after this.
+    /// A connection without traffic that its peer opened is closed after this.
     pub idle_timeout: Duration,
+    /// Certificates.
+    pub tls: TlsSettings,
+}
+
+/// Certificates, as PEM files.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TlsSettings {
+    /// Our chain and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Who vouches for the peers we call; `None`: the roots of the Web.
+    pub ca: Option<PathBuf>,
+    /// Who vouches for the peers that call us; `None`: they need no certificate.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// One SIP socket.

@@ -63,6 +63,7 @@ fn the_shipped_file_mentions_every_setting() {
             let line = line.trim_start_matches("# ");
             line.starts_with(&format!("{key} ="))
                 || line.starts_with(&format!("[{key}]"))
+                || line.starts_with(&format!("[sip.{key}]"))
                 || line.starts_with(&format!("[[{key}]]"))
                 || line.contains(&format!("Or {key} ="))
         });

@@ -6,7 +6,7 @@ use super::{Endpoint, Purpose};
 use crate::body;
 use crate::dialog::{Change, State};
 use crate::event::{DialogEvent, DialogId, EndedBecause, RequestId};
-use crate::flow::{Flow, Transport};
+use crate::flow::Flow;
 use crate::message::ALLOW;
 use crate::timer::TimerName;
 use crate::transaction::TxId;
