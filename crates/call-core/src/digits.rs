@@ -77,7 +77,7 @@ mod tests {
     fn a_sequence_is_found_once_among_other_keys() {
         assert_eq!(found("*9", &[('1', 0), ('*', 10), ('*', 20), ('9', 30), ('9', 40)]), [30]);
         assert_eq!(found("99", &[('9', 0), ('9', 10), ('9', 20), ('9', 30)]), [10, 30]);
-        assert_eq!(found("", &[('*', 0), ('9', 10)]), []);
+        assert_eq!(found("", &[('*', 0), ('9', 10)]), [0_u64; 0]);
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl Call {
         self.leg(leg).filter(|leg| leg.is_up()).map(|leg| (leg.id, leg.name.clone()))
     }
 
+    /// The desk that rings for a caller who dialled it.
+    pub(crate) fn rung_directly(&self) -> Option<String> {
+        let Phase::Alerting { leg, .. } = self.phase else { return None };
+        self.leg(leg).filter(|_| self.is_direct()).map(|leg| leg.name.clone())
+    }
+
     /// The leg of the human who passes the caller on, while they are there.
     pub(crate) fn passing_human(&self) -> Option<LegId> {
         let leg = self.retransfer.as_ref()?.leg;

@@ -105,3 +105,22 @@ fn a_desk_that_must_have_its_page_open_is_rung_only_then() {
     assert_eq!(town.count_received(DESK, &Method::Invite), 1);
     assert!(!town.switchboard.handle_page(&DeskId("nobody".into()), true, town.now));
 }
+
+#[test]
+fn a_bots_refer_may_carry_a_control_event_and_one_that_cannot_be_read_is_ignored_aloud() {
+    let event =
+        r#"{"summary":"Order 42 came broken.","intent":{"name":"refund"},"escalate":{"because":"over my limit"}}"#;
+    for (body, taken) in [(event, true), (&event[1..], false), (r#"{"mood":"bad"}"#, false)] {
+        let mut town = Town::new(TownPlan::default());
+        town.call("1000");
+        town.refer_with(BOT, "sip:handoff@127.0.0.1", "application/json", body);
+        town.wait(Duration::from_secs(1));
+        assert_eq!(town.received_response(BOT, 202).cseq().map(|cseq| cseq.method), Ok(Method::Refer));
+        let package = town.package();
+        assert_eq!(package.intent.as_deref(), taken.then_some("refund"), "{body}");
+        assert_eq!(package.summary == "Order 42 came broken.", taken, "{body}");
+        assert_eq!(package.because[0].text, if taken { "REFER: over my limit" } else { "the bot sent REFER" });
+        let ignored = town.notes().iter().any(|note| note.starts_with("the control event in its REFER is ignored"));
+        assert_eq!(ignored, !taken, "{:?}", town.notes());
+    }
+}

@@ -369,6 +369,19 @@ fn the_colleague_may_have_been_asked_through_the_gateway() {
 }
 
 #[test]
+fn a_colleague_whose_telephone_still_rings_is_rung_for_the_caller_instead() {
+    let desk = [ring(Answer::After(Duration::from_secs(2))), ring(Answer::After(Duration::from_secs(5)))];
+    let mut world = with_ada(&Setup { desks_may_call: true, desk, ..two_desks() });
+    world.at(0, Do::AfterRefer(DESK, AfterRefer::HangUpOnSuccess)).at(10_000, Do::ConsultThrough(DESK, "bob"));
+    world.at(12_000, Do::ReferToConsult(DESK)).at(19_000, Do::Press(DESK2, '1')).at(23_000, Do::HangUp(TRUNK));
+    scenario("refer_to_a_consult_that_rings", &mut world, 90_000);
+    heard(&world, TRUNK, 8_200, 18_950, &[DESK_TONE]);
+    heard(&world, TRUNK, 19_250, 22_950, &[DESK2_TONE]);
+    heard(&world, DESK2, 19_250, 22_950, &[CALLER_TONE]);
+    assert_eq!(told(&world, DESK).last().map(String::as_str), Some("NOTIFY 200!"));
+}
+
+#[test]
 fn a_conversation_that_is_not_there_any_more_leaves_the_caller_with_the_human() {
     let mut world = with_ada(&two_desks());
     let gone = "sip:desk@10.0.0.14?Replaces=gone%40x%3Bto-tag%3Da%3Bfrom-tag%3Db&Require=replaces";

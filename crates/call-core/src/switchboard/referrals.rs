@@ -2,7 +2,8 @@
 
 use super::Switchboard;
 use crate::leg::{InPlaceOf, LegEvent, Referral, ReferralAnswer, ReferralId, ReferralTarget};
-use call_model::{CallId, FactKind, Instant, LegId, Party, Role, TraceKind};
+use bot_proto::{ControlError, control};
+use call_model::{CallId, EndCause, EndReason, FactKind, Instant, LegId, Party, Role, TraceKind};
 use sip_proto::{DialogId, RequestId, SubscriptionId};
 use sip_wire::{Host, Message, NameAddr, Replaces, Telephone, Uri, text};
 
@@ -25,6 +26,8 @@ struct Told {
     reason: Option<String>,
     summary: Option<String>,
     others: Vec<(String, String)>,
+    /// Of a control event.
+    events: Vec<FactKind>,
 }
 
 impl Switchboard {
@@ -32,6 +35,7 @@ impl Switchboard {
     pub(super) fn on_referred(&mut self, dialog: DialogId, request: RequestId, message: &Message, now: Instant) {
         let from = self.current_leg(dialog).filter(|(_, role)| *role != Role::Caller);
         let target = message.refer_to().and_then(Result::ok).map(|address| address.uri);
+        let mut gives_way = None;
         let verdict = match (from, target) {
             (None, _) => Err(603),
             (Some(_), None) => Err(400),
@@ -39,7 +43,13 @@ impl Switchboard {
                 let target = match Replaces::from_refer_to(&uri) {
                     None => self.referral_target(&uri),
                     Some(Err(_)) => Err(400),
-                    Some(Ok(replaces)) => self.place_to_take(leg, &uri, &replaces),
+                    Some(Ok(replaces)) => match self.ringing_consult(leg, &replaces) {
+                        Some((consult, desk)) => {
+                            gives_way = Some(consult);
+                            Ok(ReferralTarget::Desk(desk))
+                        }
+                        None => self.place_to_take(leg, &uri, &replaces),
+                    },
                 };
                 target.map(|target| (leg, target, uri))
             }
@@ -49,14 +59,42 @@ impl Switchboard {
             Err(status) => return self.decline_refer(dialog, request, status, now),
         };
         let id = ReferralId(request.0);
-        let told = Told::of(message, &uri);
+        let mut told = Told::of(message, &uri);
+        if from.is_some_and(|(_, role)| role == Role::Bot)
+            && let Some(Err(error)) = told.take_event(message)
+        {
+            let text = format!("the control event in its REFER is ignored: {error}");
+            self.note_dialog(dialog, Party::Bot, text, now);
+        }
         let referral = Referral { id, target, reason: told.reason.clone(), facts: told.facts() };
         self.referrals.insert(id, Referred { dialog, request, subscription: None });
         let event = LegEvent::Referral(Box::new(referral));
         self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+        let accepted = self.referrals.get(&id).is_some_and(|referred| referred.subscription.is_some());
+        if let Some(consult) = gives_way.filter(|_| accepted) {
+            let cause = EndCause::new(Party::Desk, EndReason::Finished);
+            self.with_call(consult, now, |call, world| call.end(cause, world));
+        }
         if self.referrals.get(&id).is_some_and(|referred| referred.subscription.is_none()) {
             self.answer_referral(id, ReferralAnswer::Refuse(603), now);
         }
+    }
+
+    /// The desk that the sender is ringing through us. A conversation that has not begun cannot be taken over (RFC 3891
+    /// §3): the caller goes to that desk anew (RFC 5589 §7.6), and the sender's own call to it gives way.
+    fn ringing_consult(&self, sender: LegId, replaces: &Replaces) -> Option<(CallId, String)> {
+        let (leg, role) = self.current_leg(self.endpoint.match_unanswered(replaces)?)?;
+        let consult = self.calls.get(&leg.call).filter(|_| self.is_own_call(sender, leg, role))?;
+        Some((leg.call, consult.call.rung_directly()?))
+    }
+
+    /// Only one's own conversations can be given away.
+    fn is_own_call(&self, sender: LegId, leg: LegId, role: Role) -> bool {
+        let address = |leg: LegId| {
+            let dialog = self.links.get(&leg)?.dialog?;
+            Some(self.endpoint.remote_address(dialog)?.ip())
+        };
+        role == Role::Caller && leg.call != sender.call && address(leg) == address(sender)
     }
 
     fn decline_refer(&mut self, dialog: DialogId, request: RequestId, status: u16, now: Instant) {
@@ -145,14 +183,9 @@ impl Switchboard {
     /// The conversation that an attended transfer names (RFC 5589 §7): one that the sender has with a desk through us, or
     /// directly.
     fn place_to_take(&self, sender: LegId, uri: &Uri, replaces: &Replaces) -> Result<ReferralTarget, u16> {
-        let address = |leg: LegId| {
-            let dialog = self.links.get(&leg)?.dialog?;
-            Some(self.endpoint.remote_address(dialog)?.ip())
-        };
         if let Some(dialog) = self.endpoint.match_replaces(replaces) {
             let (leg, role) = self.current_leg(dialog).ok_or(603u16)?;
-            // Only one's own conversations can be given away.
-            let own = role == Role::Caller && leg.call != sender.call && address(leg) == address(sender);
+            let own = self.is_own_call(sender, leg, role);
             let other = self.calls.get(&leg.call).filter(|_| own).and_then(|entry| entry.call.human()).ok_or(603u16)?;
             let named = self.links.get(&other.0).and_then(|link| link.dialog).and_then(|dialog| {
                 let replaces = self.endpoint.replaces_value(dialog)?;
@@ -163,6 +196,9 @@ impl Switchboard {
             return Ok(ReferralTarget::InPlaceOf(place));
         }
         let bare = uri.without_headers();
+        if bare.host().is_some_and(|host| self.is_our_host(host, bare.port())) {
+            return Err(603);
+        }
         let desk = match self.referral_target(&bare) {
             Ok(ReferralTarget::Desk(desk)) => desk,
             // A telephone's Contact need not resemble its address of record; the host tells whose it is.
@@ -211,6 +247,20 @@ impl Told {
         told
     }
 
+    /// A bot may send along what it could say over its control channel: all of it counts, or nothing.
+    fn take_event(&mut self, message: &Message) -> Option<Result<(), ControlError>> {
+        let json = matches!(message.content_type(), Some(Ok(kind)) if kind.value == "application/json");
+        let facts = json.then(|| control::parse(&String::from_utf8_lossy(&message.body)))?;
+        Some(facts.map(|facts| {
+            for fact in facts {
+                match fact {
+                    FactKind::BotEscalates { because } => _ = self.reason.get_or_insert(because),
+                    other => self.events.push(other),
+                }
+            }
+        }))
+    }
+
     fn note(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
         let value = clean(value);
@@ -231,7 +281,7 @@ impl Told {
     fn facts(self) -> Vec<FactKind> {
         let summary = self.summary.map(FactKind::Summary);
         let entities = self.others.into_iter().map(|(name, value)| FactKind::Entity { name, value });
-        entities.chain(summary).collect()
+        self.events.into_iter().chain(entities).chain(summary).collect()
     }
 }
 

@@ -6,8 +6,8 @@ use call_core::{
     ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
-    Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, IdSource, Instant, LocalMedia, MediaCommand,
-    MediaEvent, PopUpdate, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, HandoffPackage, IdSource, Instant, LocalMedia,
+    MediaCommand, MediaEvent, PopUpdate, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -209,6 +209,14 @@ impl Town {
         self.deliver();
     }
 
+    pub fn refer_with(&mut self, who: SocketAddr, to: &str, content_type: &str, body: &str) {
+        let (now, dialog) = (self.now, *self.party(who).established.last().expect("an established dialog"));
+        let headers = [("Refer-To".to_owned(), format!("<{to}>"))];
+        let body = Some((content_type, body.as_bytes()));
+        self.party(who).endpoint.request(dialog, Method::Refer, &headers, body, now);
+        self.deliver();
+    }
+
     pub fn info(&mut self, who: SocketAddr, dialog: DialogId, content_type: &str, body: &[u8]) {
         let now = self.now;
         self.party(who).endpoint.request(dialog, Method::Info, &[], Some((content_type, body)), now);
@@ -342,11 +350,15 @@ impl Town {
     }
 
     pub fn handoff(&self) -> HandoffId {
-        let id = |pop: &PopUpdate| match pop {
-            PopUpdate::Offered { package, .. } => Some(package.id),
+        self.package().id
+    }
+
+    pub fn package(&self) -> &HandoffPackage {
+        let offered = self.pops.iter().rev().find_map(|pop| match pop {
+            PopUpdate::Offered { package, .. } => Some(package),
             _ => None,
-        };
-        self.pops.iter().rev().find_map(id).expect("a pop was offered")
+        });
+        offered.expect("a pop was offered")
     }
 
     pub fn offered_call_ids(&self) -> Vec<String> {

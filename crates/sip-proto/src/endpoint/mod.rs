@@ -170,11 +170,15 @@ impl Endpoint {
     /// How a third party must name this dialog to its remote party in `Replaces` (RFC 3891 §3): `to-tag` is the
     /// remote's tag. None unless the dialog is established, or rings here.
     pub fn replaces_value(&self, dialog: DialogId) -> Option<Replaces> {
-        let rings = |dialog: &Dialog| matches!(dialog.state, State::Arriving { .. });
-        let dialog = self.dialogs.get(&dialog).filter(|dialog| dialog.is_open() || rings(dialog))?;
+        let dialog = self.dialogs.get(&dialog)?;
+        let to_tag = match dialog.state {
+            State::Calling { .. } => dialog.early_tags.last()?,
+            State::Arriving { .. } => &dialog.remote_tag,
+            _ => Some(&dialog.remote_tag).filter(|_| dialog.is_open())?,
+        };
         Some(Replaces {
             call_id: dialog.call_id.clone(),
-            to_tag: dialog.remote_tag.clone(),
+            to_tag: to_tag.clone(),
             from_tag: dialog.local_tag.clone(),
             early_only: false,
         })
@@ -184,6 +188,12 @@ impl Endpoint {
     pub fn match_replaces(&self, replaces: &Replaces) -> Option<DialogId> {
         let id = self.find_replaced(replaces)?;
         self.dialogs.get(&id).filter(|dialog| dialog.is_open()).map(|dialog| dialog.id)
+    }
+
+    /// Which call to us that we have not answered yet a received `Replaces` names.
+    pub fn match_unanswered(&self, replaces: &Replaces) -> Option<DialogId> {
+        let id = self.find_replaced(replaces)?;
+        self.dialogs.get(&id).filter(|dialog| matches!(dialog.state, State::Arriving { .. })).map(|dialog| dialog.id)
     }
 
     /// Where requests to the peer go: its latest `Contact`.
