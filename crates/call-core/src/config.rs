@@ -2,6 +2,7 @@
 //! converts it into these.
 
 use crate::profile::Profile;
+use crate::signalling::Signalling;
 use call_model::Codec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -90,8 +91,7 @@ impl SipAddresses {
     }
 }
 
-/// A network: address and prefix length.
-pub type Network = (IpAddr, u8);
+pub use sip_proto::Network;
 
 /// A configured carrier or SBC peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,6 +110,8 @@ pub struct Trunk {
     pub allowed_media: Vec<Network>,
     /// Codecs we accept from it, in our order of preference.
     pub codecs: Vec<Codec>,
+    /// How SIP is spoken with it.
+    pub signalling: Signalling,
 }
 
 /// The form of telephone numbers in the `Refer-To` of a blind REFER. Other targets go out as they are configured.
@@ -189,6 +191,8 @@ pub struct Bot {
     pub on_refusal: OnBotRefusal,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
+    /// How SIP is spoken with it.
+    pub signalling: Signalling,
 }
 
 /// How a bot is reached.
@@ -272,6 +276,8 @@ pub struct Desk {
     pub abilities: Abilities,
     /// Where its RTP may come from besides the address in its SDP.
     pub allowed_media: Vec<Network>,
+    /// How SIP is spoken with it.
+    pub signalling: Signalling,
 }
 
 impl Desk {

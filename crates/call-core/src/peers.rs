@@ -2,6 +2,7 @@
 
 use crate::config::{BotReach, Network, SwitchboardConfig};
 use core::net::IpAddr;
+pub use sip_proto::contains;
 
 /// The addresses of all configured peers, and the parts they play.
 #[derive(Clone, Debug, Default)]
@@ -50,21 +51,6 @@ impl Peers {
 impl From<&SwitchboardConfig> for Peers {
     fn from(config: &SwitchboardConfig) -> Self {
         Self::from_config(config)
-    }
-}
-
-/// Whether the network holds the address. IPv4 in IPv6 clothing (`::ffff:a.b.c.d`) counts as IPv4.
-pub fn contains((network, prefix): Network, ip: IpAddr) -> bool {
-    match (network.to_canonical(), ip.to_canonical()) {
-        (IpAddr::V4(network), IpAddr::V4(ip)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
-            network.to_bits() & mask == ip.to_bits() & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(ip)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
-            network.to_bits() & mask == ip.to_bits() & mask
-        }
-        _ => false,
     }
 }
 

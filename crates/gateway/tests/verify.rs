@@ -44,6 +44,7 @@ impl Desk {
             tones: vec![],
             arrival,
             on_refer: OnRefer::Refuse(603),
+            habits: sip_proto::EndpointConfig::default(),
         };
         let over = Arc::new(AtomicBool::new(false));
         let (watch, (ready, wait)) = (Arc::clone(&over), mpsc::channel());

@@ -30,6 +30,8 @@ pub struct PhoneConfig {
     pub arrival: Arrival,
     /// What it does when a REFER comes.
     pub on_refer: OnRefer,
+    /// How its SIP behaves; the user agent and the contact are its own.
+    pub habits: EndpointConfig,
 }
 
 /// What to do when a call arrives, after the given times.
@@ -205,11 +207,8 @@ impl Phone {
     /// A telephone on the hook.
     pub fn new(config: PhoneConfig, mut ids: IdSource) -> Self {
         let media = Media::new(config.source.clone(), &config.tones, &mut ids);
-        let endpoint_config = EndpointConfig {
-            user_agent: "phone".into(),
-            contact_user: config.user.clone(),
-            ..EndpointConfig::default()
-        };
+        let endpoint_config =
+            EndpointConfig { user_agent: "phone".into(), contact_user: config.user.clone(), ..config.habits.clone() };
         Self {
             endpoint: Endpoint::new(endpoint_config, ids),
             media,

@@ -4,14 +4,15 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
-    Profile, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    WhileConsulting,
 };
-use call_model::{Codec, IdSource, Prompt, Trigger};
+use call_model::{Codec, IdSource, Prompt, Secret, Trigger};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
 use rtp_proto::EngineConfig;
-use sip_proto::Transport;
+use sip_proto::{Account, Credentials, EndpointConfig, Guard, Transport};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
@@ -150,6 +151,12 @@ pub struct Setup {
     pub on_refusal: OnBotRefusal,
     /// How long things may take.
     pub timers: Timers,
+    /// Parties who ask the gateway who it is, for every request.
+    pub asking: Vec<Party>,
+    /// The gateway says that it has another password.
+    pub wrong_password: bool,
+    /// The gateway asks callers on the trunk who they are, and they know.
+    pub trunk_is_asked: bool,
     /// A deliberate bug.
     #[cfg(feature = "mutations")]
     pub mutation: Option<call_core::mutation::Mutation>,
@@ -191,6 +198,9 @@ impl Default for Setup {
             on_close: OnBotClose::HangUp,
             on_refusal: OnBotRefusal::Refuse,
             timers: Timers::default(),
+            asking: vec![],
+            wrong_password: false,
+            trunk_is_asked: false,
             #[cfg(feature = "mutations")]
             mutation: None,
         }
@@ -220,8 +230,35 @@ impl Setup {
                 DESK | DESK2 => self.desk_on_refer,
                 _ => OnRefer::Refuse(603),
             },
+            habits: self.habits(party),
         };
         (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+    }
+
+    fn credentials(&self, right: bool) -> Credentials {
+        let password = Secret::new(if right { "secret" } else { "guess" });
+        Credentials { realm: "sim.invalid".to_owned(), username: "gateway".to_owned(), password }
+    }
+
+    /// How a party's telephone speaks SIP.
+    fn habits(&self, party: Party) -> EndpointConfig {
+        let gateway = vec![(GATEWAY, 32)];
+        let (credentials, caller) = (self.credentials(true), matches!(party, TRUNK | CALLER2));
+        let guard = Guard { peer: gateway.clone(), credentials: credentials.clone(), within: true };
+        let account = Account { peer: gateway, credentials };
+        EndpointConfig {
+            guards: self.asking.contains(&party).then_some(guard).into_iter().collect(),
+            accounts: (self.trunk_is_asked && caller).then_some(account).into_iter().collect(),
+            ..EndpointConfig::default()
+        }
+    }
+
+    /// How the gateway speaks SIP with a party.
+    fn signalling(&self, party: Party) -> Signalling {
+        Signalling {
+            account: self.asking.contains(&party).then(|| self.credentials(!self.wrong_password)),
+            admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
+        }
     }
 
     /// What a party says: a tone for ears that listen, a mere level for a run without.
@@ -260,6 +297,7 @@ impl Setup {
             profile: Arc::clone(&self.profile),
             abilities: self.desk_abilities,
             allowed_media: host(DESK + index),
+            signalling: self.signalling(DESK + index),
         };
         let reach = if self.stream_bot {
             BotReach::Stream { url: "ws://bot.invalid/stream".into() }
@@ -289,6 +327,7 @@ impl Setup {
                 refer_to: self.refer_to.clone(),
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
+                signalling: self.signalling(TRUNK),
                 codecs: both.clone(),
             }],
             bots: vec![Bot {
@@ -298,6 +337,7 @@ impl Setup {
                 on_close: self.on_close,
                 on_refusal: self.on_refusal,
                 allowed_media: host(BOT),
+                signalling: self.signalling(BOT),
             }],
             desks: (0..self.desks).map(desk).collect(),
             routes: vec![

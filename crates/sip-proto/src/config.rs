@@ -1,6 +1,57 @@
 //! What an endpoint is told once.
 
+use call_model::Secret;
+use core::net::IpAddr;
 use core::time::Duration;
+
+/// A network: address and prefix length.
+pub type Network = (IpAddr, u8);
+
+/// Whether the network holds the address. IPv4 in IPv6 clothing (`::ffff:a.b.c.d`) counts as IPv4.
+pub fn contains((network, prefix): Network, ip: IpAddr) -> bool {
+    match (network.to_canonical(), ip.to_canonical()) {
+        (IpAddr::V4(network), IpAddr::V4(ip)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+            network.to_bits() & mask == ip.to_bits() & mask
+        }
+        (IpAddr::V6(network), IpAddr::V6(ip)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+            network.to_bits() & mask == ip.to_bits() & mask
+        }
+        _ => false,
+    }
+}
+
+/// A user of a realm, and the proof.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Credentials {
+    /// The realm, exactly as the challenge names it.
+    pub realm: String,
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// What we say when a peer asks who we are. Nobody else is told, and no other realm.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Where the peer is.
+    pub peer: Vec<Network>,
+    /// Who we are there.
+    pub credentials: Credentials,
+}
+
+/// Whom we ask who they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// Where the peer is. The longest prefix decides which guard it meets.
+    pub peer: Vec<Network>,
+    /// Who it has to be.
+    pub credentials: Credentials,
+    /// Requests within dialogs are asked as well, not only new calls.
+    pub within: bool,
+}
 
 /// What an [`Endpoint`](crate::Endpoint) is told once. The defaults are those of RFC 3261 §17.1.1.1 and of the design.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +77,12 @@ pub struct EndpointConfig {
     pub max_dialogs: usize,
     /// The value of `Retry-After` in such a 503, in seconds. 5.
     pub retry_after: u32,
+    /// Whom we tell who we are, when asked.
+    pub accounts: Vec<Account>,
+    /// Whom we ask.
+    pub guards: Vec<Guard>,
+    /// How long a nonce of ours may be used. 60 s.
+    pub nonce_lifetime: Duration,
     /// A deliberate bug: answers that come too late are not hung up.
     #[cfg(feature = "mutations")]
     pub honours_late_ok: bool,
@@ -44,6 +101,9 @@ impl Default for EndpointConfig {
             max_transactions: 50_000,
             max_dialogs: 20_000,
             retry_after: 5,
+            accounts: Vec::new(),
+            guards: Vec::new(),
+            nonce_lifetime: Duration::from_secs(60),
             #[cfg(feature = "mutations")]
             honours_late_ok: false,
         }

@@ -1,6 +1,7 @@
 //! One dialog (RFC 3261 §12): who is in it, the one builder of requests within it, the one counter of CSeq.
 
 use crate::config::EndpointConfig;
+use crate::digest::Challenges;
 use crate::event::{DialogId, EndedBecause};
 use crate::flow::Flow;
 use crate::message::{self, ALLOW, SUPPORTED};
@@ -50,6 +51,10 @@ pub(crate) struct Dialog {
     pub(crate) parting: Option<Option<String>>,
     /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
     pub(crate) quiet: bool,
+    /// What its peer, or a proxy on the way, asked of us.
+    pub(crate) challenges: Challenges,
+    /// The credentials of our latest INVITE: its ACK carries them too (RFC 3261 §13.2.2.4).
+    pub(crate) invite_credentials: Vec<(&'static str, String)>,
     /// An answer to our INVITE counts although we have given it up.
     pub(crate) take_late: bool,
 }

@@ -9,6 +9,7 @@
 mod body;
 mod config;
 mod dialog;
+mod digest;
 mod endpoint;
 mod event;
 mod flow;
@@ -17,7 +18,7 @@ mod offer_answer;
 mod timer;
 mod transaction;
 
-pub use config::EndpointConfig;
+pub use config::{Account, Credentials, EndpointConfig, Guard, Network, contains};
 pub use endpoint::Endpoint;
 pub use event::{
     AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, ReferStage,

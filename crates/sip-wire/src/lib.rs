@@ -17,6 +17,7 @@
 //! # Ok::<(), sip_wire::Malformed>(())
 //! ```
 
+mod auth;
 mod body;
 mod error;
 mod frame;
@@ -36,6 +37,7 @@ mod values;
 mod via;
 mod write;
 
+pub use auth::{DigestAlgorithm, DigestChallenge, DigestResponse};
 pub use body::{BodyPart, Multipart};
 pub use error::{HeaderError, ParseError};
 pub use frame::{Framed, StreamFramer};

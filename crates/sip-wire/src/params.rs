@@ -29,6 +29,11 @@ impl Params {
         Ok(params)
     }
 
+    /// Reads `a=b, c="d"`, as the headers of authentication have it.
+    pub(crate) fn parse_list(text: &str) -> Result<Params, ParseError> {
+        text::split_list(text).map(parse_param).collect::<Result<_, _>>().map(Params)
+    }
+
     /// The value as received (quotes included); an empty text for a parameter without a value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.find(name).map(|(_, value)| value.as_deref().unwrap_or(""))

@@ -31,6 +31,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         abilities: call_core::Abilities::default(),
         profile: Arc::new(profile),
         allowed_media: vec![],
+        signalling: call_core::Signalling::default(),
     };
     let local = LocalMedia {
         rtp: "192.0.2.1:20000".parse().expect("an address"),

@@ -15,6 +15,7 @@ use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
 use crate::seats::Seats;
+use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
     IdSource, Instant, LegId, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent, TraceKind,
@@ -187,6 +188,8 @@ impl Switchboard {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
             refer_result_timeout: config.timers.refer_result_timeout,
+            accounts: signalling::accounts(&config),
+            guards: signalling::guards(&config),
             #[cfg(feature = "mutations")]
             honours_late_ok: mutated!(config, LateOkHonoured),
             ..EndpointConfig::default()

@@ -6,7 +6,7 @@ use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo,
-    Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, Direction, FactKind, HandoffId, IdSource,
@@ -56,6 +56,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         profile: std::sync::Arc::default(),
         abilities: Abilities::default(),
         allowed_media: Vec::new(),
+        signalling: Signalling::default(),
     };
     let bot = |name: &str, reach| Bot {
         name: name.to_owned(),
@@ -64,6 +65,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         on_close: OnBotClose::HangUp,
         on_refusal: OnBotRefusal::Refuse,
         allowed_media: Vec::new(),
+        signalling: Signalling::default(),
     };
     let sip = BotReach::Sip {
         uri: "sip:{user}@127.0.0.1:5091".to_owned(),
@@ -80,6 +82,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         refer_to: ReferTo::AsIs,
         allowed_media: Vec::new(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
+        signalling: Signalling::default(),
     };
     SwitchboardConfig {
         trunks: vec![trunk],

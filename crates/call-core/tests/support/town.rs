@@ -558,6 +558,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         profile: Arc::default(),
         abilities: Abilities::default(),
         allowed_media: Vec::new(),
+        signalling: Default::default(),
     };
     SwitchboardConfig {
         trunks: vec![Trunk {
@@ -568,6 +569,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             refer_to: ReferTo::AsIs,
             allowed_media: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            signalling: Default::default(),
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
@@ -581,6 +583,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             on_close: OnBotClose::HangUp,
             on_refusal: OnBotRefusal::Refuse,
             allowed_media: Vec::new(),
+            signalling: Default::default(),
         }],
         desks: vec![
             desk("anna", "sip:anna@127.0.0.13:5092", Some(DESK)),

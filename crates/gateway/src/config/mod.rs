@@ -6,6 +6,7 @@ mod peers;
 mod reader;
 mod sections;
 mod settings;
+mod signalling;
 
 pub use reader::Complaint;
 pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};

@@ -3,12 +3,13 @@
 use super::peers::{Hop, codec, http_url, overlap, pattern, reach, refer_to, stream_url, target, via};
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
+use super::signalling::{admits, signalling};
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual,
-    OnBotClose, OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, SipAddresses, SwitchboardConfig, Timers,
-    Trunk, WhileConsulting,
+    OnBotClose, OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, Signalling, SipAddresses,
+    SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
@@ -246,8 +247,9 @@ fn trunk(mut section: Section) -> Option<Trunk> {
     let refer_to = section.text("refer_to", refer_to).unwrap_or_default();
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
+    let signalling = Signalling { admits: admits(&mut section), ..signalling(&mut section) };
     section.finish();
-    Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs })
+    Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs, signalling })
 }
 
 /// What the operator knows of a peer, where it is not to be learned.
@@ -295,6 +297,7 @@ fn bot(mut section: Section) -> Option<Bot> {
     });
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
+    let signalling = signalling(&mut section);
     section.finish();
     Some(Bot {
         name: name?,
@@ -303,6 +306,7 @@ fn bot(mut section: Section) -> Option<Bot> {
         on_close: on_close.unwrap_or_default(),
         on_refusal: on_refusal.unwrap_or_default(),
         allowed_media,
+        signalling,
     })
 }
 
@@ -337,6 +341,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
     }
     let abilities = abilities(&mut section);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
+    let signalling = signalling(&mut section);
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
     let transport = hop.as_ref().map_or(Transport::Udp, |hop| hop.transport);
@@ -360,6 +365,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
         profile: Arc::new(profile),
         abilities,
         allowed_media,
+        signalling,
     };
     Some((desk, login))
 }

@@ -65,6 +65,7 @@ fn the_shipped_file_mentions_every_setting() {
                 || line.starts_with(&format!("[{key}]"))
                 || line.starts_with(&format!("[sip.{key}]"))
                 || line.starts_with(&format!("[[{key}]]"))
+                || line.ends_with(&format!(".{key}]"))
                 || line.contains(&format!("Or {key} ="))
         });
         assert!(documented, "{key} is not in config/warmline.toml");
@@ -150,6 +151,22 @@ fn a_trunk_that_must_refer_and_cannot_is_a_contradiction() {
     let text = SMALL.replace("[[trunks]]", "[[trunks]]\nrefer = \"yes\"");
     let settings = checked(&text).expect("a known ability");
     assert_eq!(settings.switchboard.trunks[0].abilities.refer, call_core::Manual::Yes);
+}
+
+#[test]
+fn credentials_come_whole_and_are_never_printed() {
+    let with = |keys: &str| checked(&SMALL.replace("[[trunks]]", &format!("[[trunks]]\n{keys}")));
+    let account = "username = \"us\"\npassword = \"hunter2\"\nrealm = \"carrier\"";
+    let auth = "auth = { username = \"them\", password = \"hunter3\", realm = \"ours\" }";
+    let settings = with(&format!("{account}\n{auth}")).expect("valid");
+    let signalling = &settings.switchboard.trunks[0].signalling;
+    assert_eq!(signalling.account.as_ref().map(|one| one.realm.as_str()), Some("carrier"));
+    assert_eq!(signalling.admits.as_ref().map(|one| one.username.as_str()), Some("them"));
+    assert!(!format!("{:?}", settings.switchboard).contains("hunter"));
+    for (keys, path) in [("username = \"us\"", "trunks[0].username"), ("auth = { realm = \"r\" }", "trunks[0].auth")] {
+        let complaints = with(keys).expect_err("half of it");
+        assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{complaints:?}");
+    }
 }
 
 #[test]

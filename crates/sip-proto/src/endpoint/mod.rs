@@ -1,5 +1,6 @@
 //! The endpoint: all transactions and dialogs of one gateway.
 
+mod auth;
 mod notifier;
 mod receive;
 mod refer;
@@ -10,6 +11,7 @@ mod within;
 
 use crate::config::EndpointConfig;
 use crate::dialog::{Dialog, State};
+use crate::digest::{Asked, Challenges, Doorkeeper};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
 use crate::flow::Flow;
 use crate::message;
@@ -32,6 +34,10 @@ pub struct Endpoint {
     subscriptions: BTreeMap<SubscriptionId, notifier::Subscription>,
     subscription_timers: Timers<SubscriptionId>,
     out: VecDeque<Output>,
+    /// What was asked of us when we asked for signs of life.
+    pings: BTreeMap<PingId, Challenges>,
+    /// When there is anybody to be asked.
+    door: Option<Doorkeeper>,
     next_dialog: u64,
     next_ping: u64,
     next_subscription: u64,
@@ -82,8 +88,9 @@ struct DialogKey {
 
 impl Endpoint {
     /// An endpoint without dialogs.
-    pub fn new(config: EndpointConfig, ids: IdSource) -> Self {
+    pub fn new(config: EndpointConfig, mut ids: IdSource) -> Self {
         let timing = Timing::new(&config);
+        let door = (!config.guards.is_empty()).then(|| Doorkeeper::new(&mut ids, config.nonce_lifetime));
         Self {
             config,
             ids,
@@ -95,6 +102,8 @@ impl Endpoint {
             subscriptions: BTreeMap::new(),
             subscription_timers: Timers::new(),
             out: VecDeque::new(),
+            pings: BTreeMap::new(),
+            door,
             next_dialog: 1,
             next_ping: 1,
             next_subscription: 0,
@@ -248,11 +257,28 @@ impl Endpoint {
     }
 
     /// Sends a request that is complete but for its `Via`.
-    fn send(&mut self, flow: Flow, mut request: Message, purpose: Purpose, now: Instant) -> TxId {
+    fn send(&mut self, flow: Flow, request: Message, purpose: Purpose, now: Instant) -> TxId {
+        self.send_tried(flow, request, purpose, Vec::new(), now)
+    }
+
+    /// The same for one that was challenged already.
+    fn send_tried(
+        &mut self,
+        flow: Flow,
+        mut request: Message,
+        purpose: Purpose,
+        tried: Vec<Asked>,
+        now: Instant,
+    ) -> TxId {
+        if let (Some(Method::Invite), Some(dialog)) =
+            (request.method(), purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)))
+        {
+            dialog.invite_credentials = auth::credentials_of(&request);
+        }
         let branch = self.branch();
         request.headers.push_front("Via", message::via(flow, &branch).to_string());
         let note = self.note(purpose.dialog(), &request);
-        self.transactions.start_client(NewClient { flow, request, branch, purpose, note }, now, &mut self.out)
+        self.transactions.start_client(NewClient { flow, request, branch, purpose, note, tried }, now, &mut self.out)
     }
 
     /// Sends a message outside transactions.

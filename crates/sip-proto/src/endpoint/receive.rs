@@ -2,7 +2,7 @@
 
 use super::uac::retry_after;
 use super::{DialogKey, Endpoint, Purpose};
-use crate::event::{DialogEvent, DialogId, Output, SeenNote};
+use crate::event::{DialogEvent, DialogId, Output, PingId, SeenNote};
 use crate::flow::Flow;
 use crate::message;
 use crate::transaction::key::ServerKey;
@@ -62,7 +62,9 @@ impl Endpoint {
         let final_response = response.code().is_some_and(|code| code >= 200);
         if let Some((tx, purpose, finished)) = self.transactions.find_client(&response) {
             self.seen(flow, &response, purpose.dialog(), finished && final_response);
-            if self.transactions.handle_response(tx, &response, now, &mut self.out) {
+            if self.transactions.handle_response(tx, &response, now, &mut self.out)
+                && !self.answer_challenge(tx, &purpose, &response, now)
+            {
                 self.on_response(purpose, &response, now);
             }
             return;
@@ -104,12 +106,7 @@ impl Endpoint {
             }
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
-            Purpose::Ping(ping) => self.emit(DialogEvent::Pong {
-                ping,
-                code: Some(code),
-                allow: response.tokens("Allow"),
-                supported: response.supported(),
-            }),
+            Purpose::Ping(ping) => self.on_pong(ping, Some(code), response.tokens("Allow"), response.supported()),
             Purpose::Courtesy(_) => {}
         }
     }
@@ -123,11 +120,14 @@ impl Endpoint {
             Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), None, now),
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
-            Purpose::Ping(ping) => {
-                self.emit(DialogEvent::Pong { ping, code: None, allow: Vec::new(), supported: Vec::new() });
-            }
+            Purpose::Ping(ping) => self.on_pong(ping, None, Vec::new(), Vec::new()),
             Purpose::Courtesy(_) => {}
         }
+    }
+
+    fn on_pong(&mut self, ping: PingId, code: Option<u16>, allow: Vec<String>, supported: Vec<String>) {
+        self.pings.remove(&ping);
+        self.emit(DialogEvent::Pong { ping, code, allow, supported });
     }
 
     // --- requests

@@ -22,7 +22,7 @@ impl Refusal {
 
 impl Endpoint {
     pub(super) fn screen(&mut self, flow: Flow, tx: TxId, request: &Message, merged: bool, now: Instant) {
-        let verdict = self.examine(flow, request, merged);
+        let verdict = self.examine(flow, request, merged, now);
         match verdict {
             Err(refusal) => self.refuse(tx, &refusal, now),
             Ok(Screened::Options) => {
@@ -37,7 +37,7 @@ impl Endpoint {
     /// A request for a dialog we do not know: examined like any other (RFC 3261 §8.2), and 481 if that finds nothing
     /// worse. We never recreate a dialog from a request (§12.2.2).
     pub(super) fn screen_stray(&mut self, flow: Flow, tx: TxId, request: &Message, now: Instant) {
-        let refusal = self.examine(flow, request, false).err().unwrap_or(Refusal::plain(481));
+        let refusal = self.examine(flow, request, false, now).err().unwrap_or(Refusal::plain(481));
         self.refuse(tx, &refusal, now);
     }
 
@@ -49,7 +49,7 @@ impl Endpoint {
         });
     }
 
-    fn examine(&self, flow: Flow, request: &Message, merged: bool) -> Result<Screened, Refusal> {
+    fn examine(&mut self, flow: Flow, request: &Message, merged: bool, now: Instant) -> Result<Screened, Refusal> {
         let method = request.method().cloned().unwrap_or(Method::Options);
         check_method(&method, request)?;
         if merged {
@@ -57,6 +57,9 @@ impl Endpoint {
         }
         if is_ours(flow, request) {
             return Err(Refusal::plain(482));
+        }
+        if method == Method::Invite {
+            self.admit(flow, request, now)?;
         }
         check_required(request)?;
         let retry = || vec![("Retry-After", self.config.retry_after.to_string())];

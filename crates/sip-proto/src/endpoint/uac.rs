@@ -3,6 +3,7 @@
 use super::{Endpoint, Purpose, key_of};
 use crate::body;
 use crate::dialog::{Acknowledged, Cancel, Change, Dialog, Peer, State};
+use crate::digest::Challenges;
 use crate::event::{DialogEvent, DialogId, EndedBecause, InviteRequest, Output, SentNote};
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::{Session, Unusable};
@@ -112,6 +113,8 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            challenges: Challenges::default(),
+            invite_credentials: Vec::new(),
             take_late: false,
         }
     }
@@ -122,7 +125,7 @@ impl Endpoint {
         let request = message::cancel_of(head, reason);
         let branch = request.via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
         let note = self.note(Some(id), &request);
-        let new = NewClient { flow, request, branch, purpose: Purpose::Courtesy(id), note };
+        let new = NewClient { flow, request, branch, purpose: Purpose::Courtesy(id), note, tried: Vec::new() };
         self.transactions.start_client(new, now, &mut self.out);
     }
 
@@ -252,6 +255,8 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: true,
+            challenges: Challenges::default(),
+            invite_credentials: Vec::new(),
             take_late: false,
         };
         self.dialogs.insert(id, dialog);
@@ -291,6 +296,9 @@ impl Endpoint {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let (mut ack, flow) = dialog.request(Method::Ack, cseq, &self.config);
         ack.headers.push_front("Via", message::via(flow, &branch).to_string());
+        for (name, value) in &dialog.invite_credentials {
+            ack.headers.push(name, value.as_str());
+        }
         if let Some(sdp) = sdp {
             body::attach(&mut ack, sdp, None, "");
         }

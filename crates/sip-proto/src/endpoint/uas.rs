@@ -4,6 +4,7 @@ use super::Endpoint;
 use super::uac::introduce;
 use crate::body;
 use crate::dialog::{Change, Dialog, Peer, State, Unacknowledged};
+use crate::digest::Challenges;
 use crate::event::{AcceptError, DialogEvent, DialogId, EndedBecause, Output, SentNote};
 use crate::flow::Flow;
 use crate::offer_answer::{Offer, Session};
@@ -67,6 +68,8 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            challenges: Challenges::default(),
+            invite_credentials: Vec::new(),
             take_late: false,
         })
     }

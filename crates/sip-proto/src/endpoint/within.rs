@@ -89,6 +89,7 @@ impl Endpoint {
         let cseq = dialog.next_cseq();
         let (mut request, flow) = dialog.request(method, cseq, &self.config);
         complete(&mut request);
+        self.sign(id, &mut request);
         Some((self.send(flow, request, purpose, now), cseq))
     }
 
@@ -157,12 +158,15 @@ impl Endpoint {
             // The connection the peer uses now is the one that works (RFC 5923).
             dialog.flow = flow;
         }
+        let (over, refers) = (dialog.state == State::Over, dialog.refer.is_some());
+        if let Err(refusal) = self.admit_within(flow, request, now) {
+            return self.refuse(tx, &refusal, now);
+        }
         if method == Method::Bye {
             return self.on_bye(id, tx, request, now);
         }
-        let over = dialog.state == State::Over;
         let still = match method {
-            Method::Notify => dialog.refer.is_some(),
+            Method::Notify => refers,
             Method::Subscribe => true,
             _ => false,
         };

@@ -4,6 +4,7 @@ use super::Action;
 use super::key::{ClientKey, MergeKey, ServerKey};
 use super::{ClientInput, ServerInput, Timing, TxId};
 use super::{invite_client, invite_server, non_invite_client, non_invite_server};
+use crate::digest::Asked;
 use crate::event::{DialogId, Output, SentNote};
 use crate::flow::Flow;
 use crate::message;
@@ -34,6 +35,8 @@ pub(crate) struct NewClient<P> {
     pub(crate) branch: String,
     pub(crate) purpose: P,
     pub(crate) note: SentNote,
+    /// Challenges that this request answers, in this attempt or an earlier one.
+    pub(crate) tried: Vec<Asked>,
 }
 
 /// A request that came.
@@ -66,6 +69,7 @@ struct Client<P> {
     ack: Option<Vec<u8>>,
     purpose: P,
     note: SentNote,
+    tried: Vec<Asked>,
     interval: Duration,
 }
 
@@ -145,6 +149,7 @@ impl<P: Clone> Transactions<P> {
             ack: None,
             purpose: new.purpose,
             note: new.note,
+            tried: new.tried,
             interval: self.timing.t1,
         };
         self.clients.insert(id, client);
@@ -179,6 +184,12 @@ impl<P: Clone> Transactions<P> {
     /// The request of a running client transaction, without its body.
     pub(crate) fn client_head(&self, id: TxId) -> Option<(&Message, Flow)> {
         self.clients.get(&id).map(|client| (&client.head, client.flow))
+    }
+
+    /// The whole request of a client transaction, where it went, and which challenges it answers.
+    pub(crate) fn client_request(&self, id: TxId) -> Option<(Message, Flow, Vec<Asked>)> {
+        let client = self.clients.get(&id)?;
+        Some((Message::parse_datagram(&client.bytes).ok()?, client.flow, client.tried.clone()))
     }
 
     /// Forgets a client transaction whose user has given up.

@@ -1,0 +1,142 @@
+//! Who we are, when a peer asks (401, 407), and who a peer is, when we do.
+
+use super::screen::Refusal;
+use super::{Endpoint, Purpose};
+use crate::config::{Guard, contains};
+use crate::dialog::{Cancel, Change, State};
+use crate::digest::Verdict;
+use crate::event::DialogId;
+use crate::flow::Flow;
+use crate::timer::TimerName;
+use crate::transaction::TxId;
+use call_model::Instant;
+use core::net::IpAddr;
+use sip_wire::{Message, Method};
+
+impl Endpoint {
+    /// Sends a challenged request once more with credentials: same `Call-ID`, next CSeq (RFC 3261 §22.2). False: the
+    /// challenge stands, and is the request's answer.
+    pub(super) fn answer_challenge(&mut self, tx: TxId, purpose: &Purpose, response: &Message, now: Instant) -> bool {
+        if !matches!(response.code(), Some(401 | 407)) || self.is_given_up(tx, purpose) {
+            return false;
+        }
+        let Some((mut request, flow, mut tried)) = self.transactions.client_request(tx) else { return false };
+        let (accounts, ids) = (&self.config.accounts, &mut self.ids);
+        let challenges = match purpose {
+            Purpose::Ping(ping) => Some(self.pings.entry(*ping).or_default()),
+            other => other.dialog().and_then(|id| self.dialogs.get_mut(&id)).map(|dialog| &mut dialog.challenges),
+        };
+        let Some(challenges) = challenges else { return false };
+        if request.method() == Some(&Method::Cancel)
+            || !challenges.learn(accounts, flow.remote.ip(), response, &mut tried)
+        {
+            return false;
+        }
+        for name in ["Via", "Authorization", "Proxy-Authorization"] {
+            request.headers.remove(name);
+        }
+        challenges.sign(accounts, &mut request, ids);
+        let cseq = match purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)) {
+            Some(dialog) => dialog.next_cseq(),
+            None => request.cseq().map_or(1, |cseq| cseq.number.saturating_add(1)),
+        };
+        let method = request.method().cloned().unwrap_or(Method::Options);
+        request.headers.set("CSeq", format!("{cseq} {method}"));
+        let purpose = self.moved(purpose, cseq);
+        let dialog = purpose.dialog();
+        let new = self.send_tried(flow, request, purpose, tried, now);
+        if let Some(dialog) = dialog {
+            self.follow(dialog, tx, new, now);
+        }
+        true
+    }
+
+    /// A request whose answer no longer matters is not worth another attempt.
+    fn is_given_up(&self, tx: TxId, purpose: &Purpose) -> bool {
+        let Some(dialog) = purpose.dialog().and_then(|id| self.dialogs.get(&id)) else { return false };
+        match purpose {
+            Purpose::Invite(_) => {
+                !matches!(&dialog.state, State::Calling { tx: current, cancel: Cancel::No, .. } if *current == tx)
+            }
+            Purpose::Reinvite(_) => {
+                !dialog.is_open() || !matches!(&dialog.change, Change::Sent { tx: current, .. } if *current == tx)
+            }
+            Purpose::Bye(_) => dialog.state == State::Over,
+            _ => false,
+        }
+    }
+
+    /// A REFER is known by its CSeq number, which is another one now.
+    fn moved(&mut self, purpose: &Purpose, cseq: u32) -> Purpose {
+        let Purpose::Refer(id, before) = *purpose else { return purpose.clone() };
+        let refer = self.dialogs.get_mut(&id).and_then(|dialog| dialog.refer.as_mut());
+        if let Some(refer) = refer.filter(|refer| refer.cseq == before) {
+            refer.cseq = cseq;
+        }
+        Purpose::Refer(id, cseq)
+    }
+
+    /// The dialog waits for another transaction now.
+    fn follow(&mut self, id: DialogId, old: TxId, new: TxId, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        match (&mut dialog.state, &mut dialog.change) {
+            (State::Calling { tx, heard, .. }, _) if *tx == old => {
+                *tx = new;
+                *heard = false;
+            }
+            (_, Change::Sent { tx, .. }) if *tx == old => {
+                *tx = new;
+                self.timers.start(id, TimerName::GiveUpChange, now + self.timing.span());
+            }
+            _ => {}
+        }
+    }
+
+    /// What a request of ours within a dialog carries of the credentials that were asked for in it before.
+    pub(super) fn sign(&mut self, id: DialogId, request: &mut Message) {
+        if let Some(dialog) = self.dialogs.get_mut(&id) {
+            dialog.challenges.sign(&self.config.accounts, request, &mut self.ids);
+        }
+    }
+
+    // --- the peer
+
+    /// A new call from somebody who has to say who they are. Everything that is wrong with the credentials gets the same
+    /// answer, and nothing else is looked at before, so that nobody learns what we know (RFC 3261 §22.4).
+    pub(super) fn admit(&mut self, flow: Flow, request: &Message, now: Instant) -> Result<(), Refusal> {
+        self.admit_if(|_| true, flow, request, now)
+    }
+
+    /// The same within a dialog.
+    pub(super) fn admit_within(&mut self, flow: Flow, request: &Message, now: Instant) -> Result<(), Refusal> {
+        self.admit_if(|within| within, flow, request, now)
+    }
+
+    fn admit_if(&mut self, asks: fn(bool) -> bool, flow: Flow, request: &Message, now: Instant) -> Result<(), Refusal> {
+        let source = flow.remote.ip();
+        let guard = guard_of(&self.config.guards, source).filter(|guard| asks(guard.within));
+        let (Some(guard), Some(door)) = (guard, self.door.as_mut()) else { return Ok(()) };
+        let verdict = door.judge(&guard.credentials, source, request, now);
+        if verdict == Verdict::Right {
+            return Ok(());
+        }
+        let challenges = door.challenges(&guard.credentials, source, verdict == Verdict::Stale, now);
+        if verdict == Verdict::Wrong {
+            let times = door.note_wrong(source);
+            self.dropped(format!("wrong credentials from {source}, {times} in all"));
+        }
+        Err(Refusal(401, "", challenges.map(|value| ("WWW-Authenticate", value)).to_vec()))
+    }
+}
+
+fn guard_of(guards: &[Guard], source: IpAddr) -> Option<&Guard> {
+    let networks = guards.iter().flat_map(|guard| guard.peer.iter().map(move |peer| (*peer, guard)));
+    let here = networks.filter(|(peer, _)| contains(*peer, source));
+    here.max_by_key(|((_, prefix), _)| *prefix).map(|(_, guard)| guard)
+}
+
+/// The credentials that a request carries.
+pub(super) fn credentials_of(request: &Message) -> Vec<(&'static str, String)> {
+    let of = |name| request.headers.get_all(name).map(move |value| (name, value.to_owned())).collect::<Vec<_>>();
+    [of("Authorization"), of("Proxy-Authorization")].concat()
+}
