@@ -39,6 +39,8 @@ pub struct SwitchboardConfig {
     pub package_url_base: Option<String>,
     /// Calls at once; more are refused with 503.
     pub call_limit: usize,
+    /// Told to stop, callers who talk to a bot are given to a human while there is one.
+    pub drain_to_human: bool,
     /// `User-Agent` and `Server`.
     pub user_agent: String,
     /// The deliberate bug that is awake.

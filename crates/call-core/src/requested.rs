@@ -1,4 +1,4 @@
-//! A handoff that somebody asks for through the API: operations, or the bot that has the caller.
+//! A handoff that somebody asks for through the API, operations or the bot that has the caller; or by stopping us.
 
 use crate::call::{Call, World};
 use crate::transfer::{Phase, Target};
@@ -35,6 +35,16 @@ impl Call {
         self.settle();
         Ok(id)
     }
+
+    /// The gateway is about to stop. A human can be left alone with the caller by a release, or says goodbye in time.
+    pub(crate) fn leave_the_bot(&mut self, world: &mut World<'_>) {
+        let talks = self.phase == Phase::WithBot && self.caller_is_up() && self.ending.is_none();
+        if !talks || !world.seats.any(&Trigger::Operator.into(), world.now) {
+            return;
+        }
+        self.on_decision(by_hand("drain", Trigger::Operator, "the gateway is about to stop".to_owned(), world), world);
+        self.settle();
+    }
 }
 
 fn decision(request: &HandoffRequest, world: &World<'_>) -> Decision {
@@ -43,10 +53,13 @@ fn decision(request: &HandoffRequest, world: &World<'_>) -> Decision {
     } else {
         (Trigger::Operator, "operations asked for it")
     };
-    let text = request.because.clone().unwrap_or_else(|| who.to_owned());
+    by_hand("request", trigger, request.because.clone().unwrap_or_else(|| who.to_owned()), world)
+}
+
+fn by_hand(rule: &str, trigger: Trigger, text: String, world: &World<'_>) -> Decision {
     Decision {
         at: world.now,
-        rule: "request".to_owned(),
+        rule: rule.to_owned(),
         trigger,
         layer: Layer::Hard,
         urgency: Urgency::Normal,

@@ -157,6 +157,8 @@ pub struct Setup {
     pub wrong_password: bool,
     /// The gateway asks callers on the trunk who they are, and they know.
     pub trunk_is_asked: bool,
+    /// Told to stop, the gateway gives callers who talk to the bot to a human.
+    pub drain_to_human: bool,
     /// A deliberate bug.
     #[cfg(feature = "mutations")]
     pub mutation: Option<call_core::mutation::Mutation>,
@@ -201,6 +203,7 @@ impl Default for Setup {
             asking: vec![],
             wrong_password: false,
             trunk_is_asked: false,
+            drain_to_human: false,
             #[cfg(feature = "mutations")]
             mutation: None,
         }
@@ -364,6 +367,7 @@ impl Setup {
             rules: Arc::clone(&RULES),
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
+            drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
             mutation: self.mutation,

@@ -273,6 +273,18 @@ fn draining_lets_calls_finish_and_takes_no_more() {
     scenario("draining", &mut world, 60_000);
 }
 
+/// Where it is set so, the caller gets a human, and the trunk the call: nobody notices that the gateway stops.
+#[test]
+fn draining_may_give_callers_to_humans() {
+    let setup = Setup { drain_to_human: true, release: Release::Auto, on_refer: OnRefer::Follow, ..Setup::default() };
+    let mut world = World::new(&setup);
+    world.at(0, Do::Dial("7001")).at(2_000, Do::Drain).at(6_000, Do::Press(DESK, '1')).at(15_000, Do::EndAll);
+    world.at(20_000, Do::HangUp(DESK)).at(22_000, Do::HangUp(TRUNK));
+    scenario("draining_to_a_human", &mut world, 60_000);
+    they_talk(&world, 6_300, 9_000);
+    they_talk(&world, 9_600, 19_950);
+}
+
 /// From `from` to `to`, caller and human at the first desk hear each other and nothing else.
 fn they_talk(world: &World, from: u64, to: u64) {
     heard(world, TRUNK, from, to, &[DESK_TONE]);

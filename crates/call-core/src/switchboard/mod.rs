@@ -321,7 +321,12 @@ impl Switchboard {
 
     /// No new calls from now on; those that are up go on.
     pub fn drain(&mut self, now: Instant) {
-        self.draining = true;
+        let first = !core::mem::replace(&mut self.draining, true);
+        if first && self.config.drain_to_human {
+            for call in self.calls.keys().copied().collect::<Vec<_>>() {
+                self.with_call(call, now, Call::leave_the_bot);
+            }
+        }
         self.endpoint.drain();
         self.pump(now);
     }

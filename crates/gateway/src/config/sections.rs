@@ -34,7 +34,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let rules = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
     let ledger = ledger_place(root.section("ledger"), base);
-    let (timers, drain_max) = timers(root.section("timers"));
+    let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let call_limit = limits(root.section("limits"));
     root.finish();
 
@@ -54,6 +54,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         rules,
         package_url_base: http.public_url.as_ref().map(|url| package_url(url)),
         call_limit,
+        drain_to_human,
         user_agent: user_agent(),
     };
     let mut settings = Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
@@ -531,7 +532,7 @@ fn ledger_place(mut section: Section, base: &Path) -> ledger::Place {
     place.unwrap_or(ledger::Place::Memory)
 }
 
-fn timers(mut section: Section) -> (Timers, Duration) {
+fn timers(mut section: Section) -> (Timers, Duration, bool) {
     let default = Timers::default();
     let mut seconds = |key, range: std::ops::RangeInclusive<u64>, default: Duration| {
         Duration::from_secs(section.number(key, range, default.as_secs()))
@@ -547,6 +548,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
     let announcement_max = seconds("announcement_max_s", 0..=60, default.announcement_max);
     let bot_timeout = seconds("bot_timeout_s", 1..=60, default.bot_timeout);
     let drain_max = seconds("drain_max_s", 0..=86_400, Duration::from_secs(300));
+    let drain_to_human = section.flag("drain_to_human", false);
     let pop_wait = Duration::from_millis(section.number("pop_wait_ms", 0..=2000, 20));
     let port_drain = Duration::from_millis(section.number("port_drain_ms", 0..=60_000, 5000));
     let mut every =
@@ -573,7 +575,7 @@ fn timers(mut section: Section) -> (Timers, Duration) {
         ping_every,
         ..default
     };
-    (timers, drain_max)
+    (timers, drain_max, drain_to_human)
 }
 
 fn limits(mut section: Section) -> usize {
