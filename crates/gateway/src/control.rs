@@ -106,6 +106,7 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
             name: peer.name,
             refer: ability(peer.refer),
             replaces: ability(peer.replaces),
+            blind: trunk.then(|| ability(peer.blind)),
             resting_until: peer.resting_until,
             handoffs: peer.handoffs,
             early_drops: peer.early_drops,

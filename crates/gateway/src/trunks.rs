@@ -10,7 +10,8 @@ const TEACH: &str = "\
 yes: counted upon now. no: not now; callers and humans then stay connected through us, and notice nothing.
 Set by hand what was learned wrongly, under [[trunks]] or [[desks]], and restart:
   refer = \"yes\" | \"no\" | \"learn\"        it follows REFER (warmline asks it to take the call away)
-  replaces = \"yes\" | \"no\" | \"learn\"     it takes an INVITE with Replaces (it lets itself be taken over)";
+  replaces = \"yes\" | \"no\" | \"learn\"     it takes an INVITE with Replaces (it lets itself be taken over)
+blind: a trunk follows a REFER without Replaces, for desks with handover = \"refer\"; tried until it is refused.";
 
 /// Prints it once.
 ///
@@ -40,7 +41,7 @@ pub fn trunks(options: &Trunks) -> anyhow::Result<()> {
     }
 }
 
-const HEAD: [&str; 7] = ["", "calls", "REFER", "Replaces", "OPTIONS", "handoffs", "early drops"];
+const HEAD: [&str; 8] = ["", "calls", "REFER", "Replaces", "blind", "OPTIONS", "handoffs", "early drops"];
 
 fn render(value: &Value) -> String {
     let now = value["now_unix_ms"].as_u64().unwrap_or(0);
@@ -50,7 +51,7 @@ fn render(value: &Value) -> String {
         let mut rows = vec![HEAD.map(str::to_owned)];
         rows[0][0] = title.to_owned();
         rows.extend(peers.iter().map(|peer| row(peer, now)));
-        let widths: [usize; 7] =
+        let widths: [usize; 8] =
             std::array::from_fn(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0));
         for (nth, row) in rows.iter().enumerate() {
             let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -64,7 +65,7 @@ fn render(value: &Value) -> String {
     out + TEACH + "\n"
 }
 
-fn row(peer: &Value, now: u64) -> [String; 7] {
+fn row(peer: &Value, now: u64) -> [String; 8] {
     let text = |name: &str| peer[name].as_str().unwrap_or_default().to_owned();
     let count = |name: &str| peer[name].as_u64().map_or("-".to_owned(), |count| count.to_string());
     let health = match (peer["up"].as_bool(), peer["resting_until_unix_ms"].as_u64()) {
@@ -77,12 +78,15 @@ fn row(peer: &Value, now: u64) -> [String; 7] {
         (Some(released), Some(refused)) => format!("{released} released, {refused} refused"),
         _ => count("handoffs"),
     };
-    let (refer, replaces) = (ability(&peer["refer"], now), ability(&peer["replaces"], now));
-    [text("name"), count("calls"), refer, replaces, health, handoffs, count("early_drops")]
+    let [refer, replaces, blind] = ["refer", "replaces", "blind"].map(|name| ability(&peer[name], now));
+    [text("name"), count("calls"), refer, replaces, blind, health, handoffs, count("early_drops")]
 }
 
-/// `yes, proven`, `no, refused (again in 23 h)`.
+/// `yes, proven`, `no, refused (again in 23 h)`; `-` where there is nothing to know.
 fn ability(ability: &Value, now: u64) -> String {
+    if ability.is_null() {
+        return "-".to_owned();
+    }
     let usable = if ability["usable"] == true { "yes" } else { "no" };
     let setting = ability["setting"].as_str().unwrap_or_default();
     if setting != "learn" {
@@ -102,7 +106,7 @@ fn reasons(peer: &Value, now: u64) -> String {
         let since = since.map(|since| format!(", {} ago", span(now.saturating_sub(since))));
         Some(format!("  {label}: {because}{}\n", since.unwrap_or_default()))
     };
-    [line("refer", "REFER"), line("replaces", "Replaces")].into_iter().flatten().collect()
+    [line("refer", "REFER"), line("replaces", "Replaces"), line("blind", "blind")].into_iter().flatten().collect()
 }
 
 /// In the largest unit that is at least one.
@@ -135,20 +139,22 @@ mod tests {
                 "name": "carrier", "calls": 3, "up": null, "resting_until_unix_ms": null, "early_drops": null,
                 "refer": able("refused", "learn", false, "603 to REFER", Some(33 * hour)),
                 "replaces": able("unknown", "learn", false, "", None), "released": 12, "refer_refused": 1,
+                "blind": able("refused", "learn", false, "603 to blind", Some(12 * hour)),
             }],
             "desks": [{
                 "name": "anna", "calls": 1, "up": false, "resting_until_unix_ms": null, "early_drops": 2, "handoffs": 40,
                 "refer": able("unknown", "yes", true, "", None),
-                "replaces": able("proven", "learn", true, "took one", None),
+                "replaces": able("proven", "learn", true, "took one", None), "blind": null,
             }],
         });
         let text = render(&value);
         let expected = [
-            "TRUNKS   calls  REFER                     Replaces     OPTIONS    handoffs                early drops",
-            "carrier  3      no, refused (again in 23 h)  no, unknown  not asked  12 released, 1 refused  -",
+            "TRUNKS calls REFER Replaces blind OPTIONS handoffs early drops",
+            "carrier 3 no, refused (again in 23 h) no, unknown no, refused (again in 2 h) not asked 12 released, 1 refused -",
             "  REFER: 603 to REFER, 5 s ago",
-            "DESKS  calls  REFER     Replaces     OPTIONS  handoffs  early drops",
-            "anna   1      yes, set  yes, proven  DOWN     40        2",
+            "  blind: 603 to blind, 5 s ago",
+            "DESKS calls REFER Replaces blind OPTIONS handoffs early drops",
+            "anna 1 yes, set yes, proven - DOWN 40 2",
             "  Replaces: took one, 5 s ago",
         ];
         let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

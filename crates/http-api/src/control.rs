@@ -56,6 +56,8 @@ pub struct PeerView {
     pub refer: AbilityView,
     /// Whether it takes an INVITE with Replaces.
     pub replaces: AbilityView,
+    /// Trunks: whether it follows REFER without Replaces.
+    pub blind: Option<AbilityView>,
     /// It asked to be left alone until then.
     pub resting_until: Option<Instant>,
     /// Desks: handoffs joined.

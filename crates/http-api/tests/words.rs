@@ -132,6 +132,7 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         busy: 2,
         refer: able("refused", Some(Instant::from_millis(9))),
         replaces: able("proven", None),
+        blind: trunk.then(|| able("proven", None)),
         resting_until: None,
         handoffs: 40,
         early_drops: 3,
@@ -154,6 +155,7 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
     );
     assert_eq!((&trunk["refer"]["evidence"], &trunk["refer"]["usable"]), (&"refused".into(), &false.into()));
     assert_eq!(trunk["refer"]["until_unix_ms"], support::WALL.unix_ms + 9);
+    assert_eq!((&trunk["blind"]["usable"], &desk["blind"]), (&true.into(), &Value::Null));
     assert_eq!(
         (&desk["name"], &desk["calls"], &desk["handoffs"], &desk["early_drops"], &desk["up"]),
         (&"anna".into(), &2.into(), &40.into(), &3.into(), &true.into())

@@ -49,7 +49,8 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
 fn shape(peer: &PeerView, wall: &WallAnchor) -> Value {
     json!({
         "name": peer.name, "up": peer.up, "refer": ability(&peer.refer, wall),
-        "replaces": ability(&peer.replaces, wall), "resting_until_unix_ms": unix_ms(peer.resting_until, wall),
+        "replaces": ability(&peer.replaces, wall),
+        "blind": peer.blind.as_ref().map(|blind| ability(blind, wall)), "resting_until_unix_ms": unix_ms(peer.resting_until, wall),
     })
 }
 
