@@ -25,7 +25,7 @@ fn a_call_to_the_bot_keeps_its_identity_and_ends_without_a_trace() {
     assert_eq!(invite.headers.get("Session-ID"), Some(session.as_str()));
     assert_eq!(invite.headers.get("P-Asserted-Identity"), Some("<sip:+447700900123@127.0.0.1>"));
     let sdp = String::from_utf8_lossy(&invite.body).into_owned();
-    assert!(sdp.contains("m=audio 20002 RTP/AVP 8 0 101"), "what the caller runs, in its order: {sdp}");
+    assert!(sdp.contains("m=audio 20002 RTP/AVP 0 8 101"), "what the caller has, in the trunk's order: {sdp}");
     assert!(town.events(CALLER).iter().any(|event| matches!(event, DialogEvent::Answered { .. })));
     assert_eq!(town.states(), [TransferState::WithBot]);
 

@@ -8,21 +8,27 @@ use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-/// An audio codec Warmline carries. 8000 Hz, one channel, 160 octets per 20 ms.
+/// An audio codec Warmline carries. One channel, 160 octets per 20 ms.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Codec {
     /// G.711 mu-law (RFC 3551 §4.5.14).
     Pcmu,
     /// G.711 A-law (RFC 3551 §4.5.14).
     Pcma,
+    /// G.722 at 64 kbit/s: sampled at 16000 Hz, but its RTP clock runs at 8000 (RFC 3551 §4.5.2).
+    G722,
 }
 
 impl Codec {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+
     /// The static payload type (RFC 3551 §6).
     pub const fn payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
 
@@ -31,7 +37,13 @@ impl Codec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
+    }
+
+    /// Whether it is one of the two laws of G.711, which turn into each other octet by octet.
+    pub const fn is_g711(self) -> bool {
+        matches!(self, Self::Pcmu | Self::Pcma)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::ear::Ear;
 use crate::source::{FRAME, Source};
-use audio_codec::Decoder;
+use audio_codec::g722::{Bitrate, G722Decoder, G722Encoder};
 use audio_codec::pcma::PcmaDecoder;
 use audio_codec::pcmu::PcmuDecoder;
+use audio_codec::{Decoder, Encoder};
 use call_model::{Codec, IdSource, Instant, RemoteMedia};
+use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -61,6 +63,7 @@ pub struct Media {
     next: Option<Instant>,
     /// Only every so manyth packet is sent.
     every: u32,
+    wide: Wide,
     keys: VecDeque<(char, Duration)>,
     pressing: Option<Press>,
     highest: Option<u16>,
@@ -70,6 +73,25 @@ pub struct Media {
     /// Recognises tones in what arrives.
     pub ear: Ear,
     muted: bool,
+}
+
+/// Both directions of G.722, which remembers. What is heard of it is the lower half, at 8000 Hz.
+struct Wide {
+    encoder: G722Encoder,
+    decoder: G722Decoder,
+}
+
+impl Default for Wide {
+    fn default() -> Self {
+        let decoder = G722Decoder::with_options(Bitrate::Mode1_64000, false, true);
+        Self { encoder: G722Encoder::new(), decoder }
+    }
+}
+
+impl fmt::Debug for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("G722")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +116,7 @@ impl Media {
             repeated: None,
             next: None,
             every: 1,
+            wide: Wide::default(),
             keys: VecDeque::new(),
             pressing: None,
             highest: None,
@@ -179,7 +202,7 @@ impl Media {
         if self.remote.and_then(|remote| remote.telephone_event) == Some(packet.payload_type) {
             return self.hear_key(&packet, now);
         }
-        if !matches!(packet.payload_type, 0 | 8) {
+        if !Codec::ALL.iter().any(|codec| codec.payload_type() == packet.payload_type) {
             return;
         }
         if newest {
@@ -190,7 +213,8 @@ impl Media {
         }
         let samples = match packet.payload_type {
             0 => PcmuDecoder::new().decode(packet.payload),
-            _ => PcmaDecoder::new().decode(packet.payload),
+            8 => PcmaDecoder::new().decode(packet.payload),
+            _ => self.wide.decoder.decode(packet.payload),
         };
         self.ear.hear(&samples, now);
     }
@@ -207,6 +231,9 @@ impl Media {
     }
 
     fn frame(&mut self, position: u64, codec: Codec) -> Option<Arc<[u8]>> {
+        if codec == Codec::G722 {
+            return self.source.samples(position, 16_000).map(|samples| self.wide.encoder.encode(&samples).into());
+        }
         if !self.source.repeats() {
             return self.source.frame(position, codec).map(Arc::from);
         }

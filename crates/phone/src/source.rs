@@ -1,6 +1,7 @@
 //! What a telephone says: a tone, a recording, silence, or nothing.
 
 use audio_codec::Encoder;
+use audio_codec::g722::G722Encoder;
 use audio_codec::pcma::PcmaEncoder;
 use audio_codec::pcmu::PcmuEncoder;
 use call_model::Codec;
@@ -39,20 +40,23 @@ impl Source {
         }
     }
 
-    /// The frame of 20 ms that begins `position` samples after the start; none when there is nothing to send.
-    pub fn frame(&self, position: u64, codec: Codec) -> Option<Vec<u8>> {
+    /// The 20 ms that begin `position` samples of 8000 Hz after the start, at `rate` (8000 or a multiple); none when
+    /// there is nothing to send.
+    pub fn samples(&self, position: u64, rate: u32) -> Option<Vec<i16>> {
+        let rate = u64::from(rate);
+        let finer = (rate / 8_000).max(1);
         let sample = |at: u64| match self {
             Self::Tone(hertz) => {
                 // The phase is reduced before the float sees it, or a long call's tone would drift.
                 let cycles =
-                    f64::from(*hertz) * (at % 8_000) as f64 / 8_000.0 + f64::from(*hertz) * (at / 8_000) as f64;
+                    f64::from(*hertz) * (at % rate) as f64 / rate as f64 + f64::from(*hertz) * (at / rate) as f64;
                 ((cycles.fract() * core::f64::consts::TAU).sin() * 7_300.0) as i16
             }
             Self::Samples { samples, looped } if *looped && !samples.is_empty() => {
-                samples[(at % samples.len() as u64) as usize]
+                samples[(at / finer % samples.len() as u64) as usize]
             }
             Self::Samples { samples, .. } => {
-                usize::try_from(at).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0)
+                usize::try_from(at / finer).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0)
             }
             Self::Level(level) => *level,
             Self::Silence | Self::Nothing => 0,
@@ -60,10 +64,15 @@ impl Source {
         if matches!(self, Self::Nothing) {
             return None;
         }
-        let samples: Vec<i16> = (position..position + FRAME as u64).map(sample).collect();
+        Some((position * finer..(position + FRAME as u64) * finer).map(sample).collect())
+    }
+
+    /// The same as a payload. G.722 remembers, so a stream of it wants an encoder of its own.
+    pub fn frame(&self, position: u64, codec: Codec) -> Option<Vec<u8>> {
         Some(match codec {
-            Codec::Pcmu => PcmuEncoder::new().encode(&samples),
-            Codec::Pcma => PcmaEncoder::new().encode(&samples),
+            Codec::Pcmu => PcmuEncoder::new().encode(&self.samples(position, 8_000)?),
+            Codec::Pcma => PcmaEncoder::new().encode(&self.samples(position, 8_000)?),
+            Codec::G722 => G722Encoder::new().encode(&self.samples(position, 16_000)?),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! What happens by time: frames every 20 ms, silence for listeners whose source is quiet, reports.
 
-use crate::api::{FRAME, Output, Packet, TimerName};
+use crate::api::{Output, Packet, TimerName};
 use crate::engine::MediaEngine;
-use crate::g711::{self, MULAW_SILENCE};
+use crate::frame::{Frame, Rate};
 use crate::header::Header;
 use crate::leg::{Kind, Leg, RtpLeg};
+use crate::resample::Said;
 use crate::rtcp;
 use call_model::{Codec, Instant, LegId, MediaEvent, Selector};
 use core::cmp::Reverse;
@@ -82,21 +83,21 @@ impl MediaEngine {
     /// Too late to make up for: the streams go on at the present, as after a change of source.
     fn skip_time(&mut self, now: Instant) {
         self.tick_at = Some(on_grid(now + TICK));
-        for i in 0..self.paced.len() {
-            if let Some((rtp, _)) = self.at_mut(self.paced[i]).and_then(Leg::rtp_mut) {
-                rtp.outgoing.switch();
-            }
-        }
+        let legs = self.slots.iter_mut().filter_map(|slot| slot.leg.as_deref_mut()?.rtp_mut());
+        legs.for_each(|(rtp, _)| rtp.outgoing.skip());
     }
 
+    /// First everybody who is heard on the tick says their part, then everybody gets theirs.
     fn tick(&mut self, now: Instant) {
+        for i in 0..self.paced.len() {
+            self.speak(self.paced[i], now);
+        }
         let mut i = 0;
         while let Some(index) = self.paced.get(i).copied() {
             match self.at_mut(index) {
                 Some(leg) if leg.wants_pace() => {
-                    match leg.kind {
-                        Kind::Rtp(_) => self.pace_rtp(index, now),
-                        Kind::Stream(_) => self.pace_stream(index, now),
+                    if leg.listens_by_tick() {
+                        self.pace(index, now);
                     }
                     i += 1;
                 }
@@ -110,74 +111,93 @@ impl MediaEngine {
         }
     }
 
-    fn pace_rtp(&mut self, index: u32, now: Instant) {
-        let Self { slots, config, .. } = self;
+    /// What a source says in these 20 ms, to those who hear it on the tick.
+    fn speak(&mut self, index: u32, now: Instant) {
+        let Self { slots, outputs, tap, tap_dropped, .. } = self;
         let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
-        let (frame, played) = leg.feed.next_frame(config, now);
-        if leg.feed.mixer.as_deref_mut().is_some_and(|mixer| mixer.is_pressing(now)) {
-            return;
-        }
-        if let Some(prompt) = played {
-            let leg = leg.id;
-            self.outputs.push_back(Output::Event(MediaEvent::Played { leg, prompt }));
-        }
-        self.send_frame(index, &frame, now);
-    }
-
-    /// A WebSocket bot: its audio to those who hear it, and to it what is not relayed to it as it comes.
-    fn pace_stream(&mut self, index: u32, now: Instant) {
-        let Self { slots, config, outputs, .. } = self;
-        let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
-        let Kind::Stream(stream) = &mut leg.kind else { return };
-        report_marks(leg.id, stream, outputs);
-        let frame = stream.playout.next(now);
-        stream.played += u64::from(frame.is_some());
-        let begins = frame.as_ref().is_some_and(|frame| leg.speech.hear(Codec::Pcmu, frame, now));
         let id = leg.id;
-        let heard = match leg.feed.selector {
-            Selector::Leg(_) if now.since(stream.heard) < config.fill_after => None,
-            Selector::Leg(_) => Some(([MULAW_SILENCE; FRAME], None)),
-            _ => Some(leg.feed.next_frame(config, now)),
+        let (mut said, begins) = match &mut leg.kind {
+            Kind::Stream(stream) => {
+                report_marks(id, stream, outputs);
+                let mulaw = stream.playout.next(now);
+                stream.played += u64::from(mulaw.is_some());
+                let begins = mulaw.as_ref().is_some_and(|mulaw| leg.speech.hear(Codec::Pcmu, mulaw, now));
+                let frame = mulaw.as_ref().map_or(Frame::silence(Rate::Narrow), Frame::from_mulaw);
+                (Said::new(frame), begins)
+            }
+            Kind::Rtp(rtp) => {
+                let Some(hearing) = &mut rtp.hearing else { return };
+                let (frame, real) = hearing.next_frame(now);
+                let mut said = Said::new(frame);
+                let decoded = !hearing.codec().is_g711();
+                if decoded && rtp.tapped {
+                    let tapped = hearing.tap(id, said.at(Rate::Narrow, &mut leg.converter), real);
+                    *tap_dropped += u64::from(tapped.is_some_and(|tapped| !tap.push(&tapped)));
+                }
+                (said, decoded && real && leg.speech.hear_frame(&frame, now))
+            }
         };
-        if let Some((mulaw, played)) = heard {
-            stream.sent += 1;
-            outputs.push_back(Output::StreamFrame { leg: leg.id, mulaw });
-            let event = played.map(|prompt| MediaEvent::Played { leg: leg.id, prompt });
-            outputs.extend(event.map(Output::Event));
-        }
         if begins {
             self.report_speech(index, id, now);
         }
-        let frame = frame.unwrap_or([MULAW_SILENCE; FRAME]);
         for i in 0.. {
             let Some(listener) = self.at(index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
-            self.pass_frame(index, listener, &frame, now);
+            self.pass_on(index, listener, &mut said, now);
         }
     }
 
-    /// 20 ms of mu-law of a source to one listener.
-    fn pass_frame(&mut self, source: u32, listener: u32, mulaw: &[u8; FRAME], now: Instant) {
-        match self.at_mut(listener).and_then(|leg| leg.feed.mixed(source)) {
-            Some((input, mixer)) => mixer.hear(input, Codec::Pcmu, mulaw, now),
-            None => self.send_frame(listener, mulaw, now),
+    /// What a source said, to one listener.
+    fn pass_on(&mut self, source: u32, listener: u32, said: &mut Said, now: Instant) {
+        let (Some(speaker), Some(leg)) = (self.at(source), self.at(listener)) else { return };
+        if speaker.rtp().is_some_and(|speaker| !leg.hears_by_tick(speaker)) {
+            return;
+        }
+        let rate = leg.rate();
+        let Some(speaker) = self.at_mut(source) else { return };
+        let frame = *said.at(rate, &mut speaker.converter);
+        let Some(leg) = self.at_mut(listener) else { return };
+        let input = leg.feed.input(source);
+        if let (Some(mix), Some(input)) = (&mut leg.feed.mix, input) {
+            mix[input] = Some(frame);
+        } else if !leg.feed.keys.is_pressing(now) {
+            if let Kind::Stream(stream) = &mut leg.kind {
+                stream.heard = now;
+            }
+            self.send_frame(listener, &frame, now);
         }
     }
 
-    /// 20 ms of mu-law to one leg, of either kind.
-    fn send_frame(&mut self, index: u32, mulaw: &[u8; FRAME], now: Instant) {
+    /// What a leg hears in these 20 ms when no source brings it: a prompt, music, a mix, silence.
+    fn pace(&mut self, index: u32, now: Instant) {
+        let Self { slots, config, outputs, .. } = self;
+        let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
+        let rate = leg.rate();
+        let (frame, played) = leg.feed.next_frame(config, rate);
+        if leg.feed.keys.is_pressing(now) {
+            return;
+        }
+        let event = played.map(|prompt| MediaEvent::Played { leg: leg.id, prompt });
+        outputs.extend(event.map(Output::Event));
+        let served = matches!(&leg.kind, Kind::Stream(stream) if now.since(stream.heard) < config.fill_after);
+        if !(served && matches!(leg.feed.selector, Selector::Leg(_))) {
+            self.send_frame(index, &frame, now);
+        }
+    }
+
+    /// 20 ms at the leg's own rate to a leg of either kind.
+    fn send_frame(&mut self, index: u32, frame: &Frame, now: Instant) {
         let slot = self.slot(index);
         let Some(leg) = self.at_mut(index) else { return };
         let id = leg.id;
         match &mut leg.kind {
             Kind::Rtp(rtp) if rtp.may_send() => {
-                let Some((to, packet)) = paced_packet(rtp, mulaw, now) else { return };
+                let Some((to, packet)) = paced_packet(rtp, frame, now) else { return };
                 self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
             }
             Kind::Rtp(_) => {}
             Kind::Stream(stream) => {
-                stream.heard = now;
                 stream.sent += 1;
-                self.outputs.push_back(Output::StreamFrame { leg: id, mulaw: *mulaw });
+                self.outputs.push_back(Output::StreamFrame { leg: id, mulaw: frame.to_mulaw() });
             }
         }
     }
@@ -208,10 +228,11 @@ impl MediaEngine {
     fn on_fill(&mut self, index: u32, now: Instant) {
         let fill_after = self.config.fill_after;
         let paced_source = |engine: &Self| {
-            let source = engine.at(index).and_then(|leg| leg.feed.only_source()).and_then(|slot| engine.at(slot));
-            source.is_some_and(|source| matches!(source.kind, Kind::Stream(_)))
+            let leg = engine.at(index)?;
+            let source = engine.at(leg.feed.only_source()?)?;
+            Some(source.rtp().is_none_or(|source| leg.hears_by_tick(source)))
         };
-        let paced = paced_source(self);
+        let paced = paced_source(self).unwrap_or(false);
         let Some((rtp, feed)) = self.at_mut(index).and_then(Leg::rtp_mut) else { return };
         rtp.armed.fill = false;
         if paced || feed.filling || !rtp.may_send() || !matches!(feed.selector, Selector::Leg(_)) {
@@ -316,7 +337,7 @@ fn compound(rtp: &mut RtpLeg, cname: &str, bye: bool, now: Instant) -> Packet {
     rtcp::compound(rtp.outgoing.ssrc(), sent, block, cname, bye, now)
 }
 
-fn paced_packet(rtp: &mut RtpLeg, mulaw: &[u8; FRAME], now: Instant) -> Option<(core::net::SocketAddr, Packet)> {
+fn paced_packet(rtp: &mut RtpLeg, frame: &Frame, now: Instant) -> Option<(core::net::SocketAddr, Packet)> {
     let peer = rtp.peer.as_ref()?;
     let (to, codec) = (peer.latch.current(), peer.media.codec);
     let stamp = rtp.outgoing.pace(now);
@@ -330,10 +351,7 @@ fn paced_packet(rtp: &mut RtpLeg, mulaw: &[u8; FRAME], now: Instant) -> Option<(
     };
     let mut packet = Packet::new();
     packet.push(&header.to_bytes());
-    packet.push(mulaw);
-    if codec == Codec::Pcma {
-        g711::mulaw_to_alaw_in_place(&mut packet.as_mut_slice()[crate::header::HEADER..]);
-    }
+    rtp.encoder.encode(frame, &mut packet);
     Some((to, packet))
 }
 

@@ -2,8 +2,8 @@
 
 use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
+use crate::hearing::Hearing;
 use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg, legs_of};
-use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -144,10 +144,7 @@ impl MediaEngine {
             self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
         });
-        let feed = Feed::new(Selector::Silence, now);
-        let listeners = Vec::with_capacity(4);
-        self.slots[index as usize].leg =
-            Some(Box::new(Leg { id, kind, feed, listeners, paced: false, speech: Speech::default() }));
+        self.slots[index as usize].leg = Some(Box::new(Leg::new(id, kind, now)));
         self.by_id.insert(id, index);
         let every = self.config.quality_every;
         self.arm(index, TimerName::Quality, now + every, now);
@@ -175,7 +172,12 @@ impl MediaEngine {
             let after = self.config.silent_after;
             self.arm(index, TimerName::Silent, now + after, now);
         }
+        self.listen(index, now);
         self.refresh(index, now);
+        for i in 0.. {
+            let Some(listener) = self.at(index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
+            self.refresh(listener, now);
+        }
     }
 
     fn set_feed(&mut self, id: LegId, selector: Selector, now: Instant) {
@@ -189,7 +191,7 @@ impl MediaEngine {
             Kind::Rtp(rtp) => rtp.outgoing.switch(),
             Kind::Stream(stream) => stream.switch(now),
         }
-        self.disconnect(index, former);
+        self.disconnect(index, former, now);
         self.connect(index, now);
     }
 
@@ -202,8 +204,8 @@ impl MediaEngine {
             let mixed_with_itself =
                 matches!(selector, Selector::Mix(one, other) if wanted == Some(id) || place == 1 && one == other);
             let source = same_call.and_then(|wanted| self.by_id.get(&wanted).copied()).filter(|_| !mixed_with_itself);
-            let mut missed_press = None;
             let mut new = false;
+            let mut missed_press = None;
             if let Some(source) = source.and_then(|slot| self.at_mut(slot))
                 && !source.listeners.contains(&index)
             {
@@ -213,29 +215,47 @@ impl MediaEngine {
             }
             let Some(leg) = self.at_mut(index) else { return };
             leg.feed.sources[place] = source;
-            match (&mut leg.feed.mixer, &mut leg.kind) {
-                (Some(mixer), _) if new => mixer.connect(place, missed_press),
-                (None, Kind::Rtp(rtp)) if place == 0 && wanted.is_some() => rtp.missed_press = missed_press,
-                _ => {}
+            if new {
+                leg.feed.keys.connect(place, missed_press);
             }
         }
         self.refresh(index, now);
     }
 
-    fn disconnect(&mut self, index: u32, sources: [Option<u32>; 2]) {
+    fn disconnect(&mut self, index: u32, sources: [Option<u32>; 2], now: Instant) {
         for slot in sources.into_iter().flatten() {
             if let Some(source) = self.at_mut(slot) {
                 source.listeners.retain(|listener| *listener != index);
             }
+            self.listen(slot, now);
         }
+    }
+
+    /// Makes the leg's audio known where somebody needs more than its packets, and stops where nobody does.
+    fn listen(&mut self, index: u32, now: Instant) {
+        let Some(leg) = self.at(index) else { return };
+        let Some((rtp, codec)) = leg.rtp().and_then(|rtp| Some((rtp, rtp.codec()?))) else { return };
+        let mut listeners = leg.listeners.iter().filter_map(|listener| self.at(*listener));
+        let needed = !codec.is_g711() || listeners.any(|listener| listener.hears_by_tick(rtp));
+        let has = rtp.hearing.as_ref().map(|hearing| hearing.codec());
+        let Some((rtp, _)) = self.at_mut(index).and_then(Leg::rtp_mut) else { return };
+        if !needed {
+            rtp.hearing = None;
+        } else if has != Some(codec) {
+            rtp.hearing = Some(Box::new(Hearing::new(codec)));
+        }
+        self.wake_pace(index, now);
     }
 
     /// After any change: decides whether the listener is served by its source's packets or by us.
     fn refresh(&mut self, index: u32, now: Instant) {
         let fill_after = self.config.fill_after;
         let Some(leg) = self.at(index) else { return };
+        leg.feed.sources.into_iter().flatten().for_each(|source| self.listen(source, now));
+        let Some(leg) = self.at(index) else { return };
         let by_packets = match leg.feed.only_source().and_then(|slot| self.at(slot)).map(|source| &source.kind) {
             Some(Kind::Stream(_)) => true,
+            Some(Kind::Rtp(source)) if leg.hears_by_tick(source) => true,
             Some(Kind::Rtp(source)) => source.last_received.is_some_and(|at| now.since(at) < fill_after),
             None => false,
         };
@@ -261,11 +281,11 @@ impl MediaEngine {
         self.free.push(index);
         self.paced.retain(|paced| *paced != index);
         self.outputs.push_back(Output::Event(MediaEvent::Quality { leg: id, stats: leg.stats(), last: true }));
-        self.disconnect(index, leg.feed.sources);
+        self.disconnect(index, leg.feed.sources, now);
         for listener in leg.listeners {
             let Some(leg) = self.at_mut(listener) else { continue };
             leg.feed.sources.iter_mut().filter(|slot| **slot == Some(index)).for_each(|slot| *slot = None);
-            if let (Kind::Rtp(rtp), None) = (&mut leg.kind, &leg.feed.mixer) {
+            if let (Kind::Rtp(rtp), None) = (&mut leg.kind, &leg.feed.mix) {
                 rtp.outgoing.switch();
             }
             self.refresh(listener, now);

@@ -1,14 +1,18 @@
 //! One leg: what is agreed with its peer, what it hears, who hears it.
 
 use crate::api::{EngineConfig, FRAME};
+use crate::codec::Encoder;
 use crate::dtmf::DigitDetector;
+use crate::frame::{Frame, Rate};
 use crate::g711::MULAW_SILENCE;
 use crate::header::{Header, TelephoneEvent};
+use crate::hearing::Hearing;
+use crate::keys::Keys;
 use crate::latch::{Admission, Latch};
-use crate::mixing::Mixer;
 use crate::outgoing::Outgoing;
 use crate::playout::Playout;
 use crate::reception::{Place, Reception};
+use crate::resample::Converter;
 use crate::speech::Speech;
 use call_model::{Codec, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
@@ -28,6 +32,8 @@ pub(crate) struct Leg {
     pub(crate) paced: bool,
     /// Whether somebody speaks on it.
     pub(crate) speech: Speech,
+    /// For those who hear it at another rate.
+    pub(crate) converter: Converter,
 }
 
 #[derive(Debug)]
@@ -38,6 +44,25 @@ pub(crate) enum Kind {
 }
 
 impl Leg {
+    pub(crate) fn new(id: LegId, kind: Kind, now: Instant) -> Self {
+        Self {
+            id,
+            kind,
+            feed: Feed::new(Selector::Silence, now),
+            listeners: Vec::with_capacity(4),
+            paced: false,
+            speech: Speech::default(),
+            converter: Converter::default(),
+        }
+    }
+
+    pub(crate) fn rtp(&self) -> Option<&RtpLeg> {
+        match &self.kind {
+            Kind::Rtp(rtp) => Some(rtp),
+            Kind::Stream(_) => None,
+        }
+    }
+
     pub(crate) fn rtp_mut(&mut self) -> Option<(&mut RtpLeg, &mut Feed)> {
         match &mut self.kind {
             Kind::Rtp(rtp) => Some((rtp, &mut self.feed)),
@@ -45,8 +70,32 @@ impl Leg {
         }
     }
 
-    /// Whether something must be sent to this leg, or read from it, every 20 ms.
+    /// The rate of what it is sent.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rtp().and_then(RtpLeg::codec).map_or(Rate::Narrow, Rate::of)
+    }
+
+    /// Whether this leg hears the source on the tick, and not packet by packet.
+    pub(crate) fn hears_by_tick(&self, source: &RtpLeg) -> bool {
+        let Some(theirs) = source.codec() else { return false };
+        match &self.kind {
+            _ if self.feed.mix.is_some() => true,
+            Kind::Stream(_) => !theirs.is_g711(),
+            Kind::Rtp(rtp) => rtp.codec().is_some_and(|ours| !turns_into(theirs, ours)),
+        }
+    }
+
+    /// Whether something must be read from it, or sent to it, every 20 ms.
     pub(crate) fn wants_pace(&self) -> bool {
+        let speaks = match &self.kind {
+            Kind::Stream(_) => true,
+            Kind::Rtp(rtp) => rtp.hearing.is_some(),
+        };
+        speaks || self.listens_by_tick()
+    }
+
+    /// Whether something that we make must be sent to it every 20 ms.
+    pub(crate) fn listens_by_tick(&self) -> bool {
         match (&self.kind, self.feed.selector) {
             (Kind::Stream(_), _) => true,
             (Kind::Rtp(rtp), Selector::Leg(_)) => self.feed.filling && rtp.may_send(),
@@ -76,8 +125,11 @@ pub(crate) struct Feed {
     pub(crate) selector: Selector,
     /// The slots of the sources, those that are legs that are open. One, unless two are mixed.
     pub(crate) sources: [Option<u32>; 2],
-    /// There exactly when two legs are mixed.
-    pub(crate) mixer: Option<Box<Mixer>>,
+    /// There exactly when two legs are mixed: what they said in these 20 ms.
+    pub(crate) mix: Option<Box<[Option<Frame>; 2]>>,
+    pub(crate) keys: Keys,
+    /// For prompts and music at another rate.
+    converter: Converter,
     /// Octets of prompt or music already played.
     position: usize,
     /// The prompt is over and was reported.
@@ -89,13 +141,22 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(selector: Selector, now: Instant) -> Self {
-        let mixer = matches!(selector, Selector::Mix(..)).then(|| Box::new(Mixer::new()));
-        Self { selector, sources: [None; 2], mixer, position: 0, played: false, filling: false, since: now }
+        Self {
+            selector,
+            sources: [None; 2],
+            mix: matches!(selector, Selector::Mix(..)).then(Box::default),
+            keys: Keys::default(),
+            converter: Converter::default(),
+            position: 0,
+            played: false,
+            filling: false,
+            since: now,
+        }
     }
 
     /// The one leg that is heard as it comes, if it is open.
     pub(crate) fn only_source(&self) -> Option<u32> {
-        self.sources[0].filter(|_| self.mixer.is_none())
+        self.sources[0].filter(|_| self.mix.is_none())
     }
 
     /// Whether this leg is to be heard.
@@ -103,17 +164,25 @@ impl Feed {
         legs_of(self.selector).contains(&Some(leg))
     }
 
-    /// Which of the mixed sources this is.
-    pub(crate) fn mixed(&mut self, source: u32) -> Option<(usize, &mut Mixer)> {
-        let input = self.sources.iter().position(|slot| *slot == Some(source))?;
-        Some((input, self.mixer.as_deref_mut()?))
+    /// Which of the sources this is.
+    pub(crate) fn input(&self, source: u32) -> Option<usize> {
+        self.sources.iter().position(|slot| *slot == Some(source))
     }
 
     /// The next 20 ms of a prompt, music, a mix or silence, and the prompt that was over before it.
-    pub(crate) fn next_frame(&mut self, config: &EngineConfig, now: Instant) -> ([u8; FRAME], Option<Prompt>) {
-        if let Some(mixer) = &mut self.mixer {
-            return (mixer.next_frame(now), None);
+    pub(crate) fn next_frame(&mut self, config: &EngineConfig, rate: Rate) -> (Frame, Option<Prompt>) {
+        if let Some(mix) = &mut self.mix {
+            let mut sum = Frame::silence(rate);
+            mix.iter_mut().filter_map(Option::take).filter(|said| said.rate() == rate).for_each(|said| sum.add(&said));
+            return (sum, None);
         }
+        let (mulaw, played) = self.next_played(config);
+        let frame = mulaw.map(|mulaw| self.converter.convert(&Frame::from_mulaw(&mulaw), rate));
+        (frame.unwrap_or(Frame::silence(rate)), played)
+    }
+
+    /// The next 20 ms of a prompt or music, if there are any, and the prompt that was over before.
+    fn next_played(&mut self, config: &EngineConfig) -> (Option<[u8; FRAME]>, Option<Prompt>) {
         let mut frame = [MULAW_SILENCE; FRAME];
         match self.selector {
             Selector::Prompt(prompt) => {
@@ -121,7 +190,7 @@ impl Feed {
                 let rest = audio.get(self.position..).unwrap_or(&[]);
                 if rest.is_empty() {
                     let over = !core::mem::replace(&mut self.played, true);
-                    return (frame, over.then_some(prompt));
+                    return (None, over.then_some(prompt));
                 }
                 let len = rest.len().min(FRAME);
                 frame[..len].copy_from_slice(&rest[..len]);
@@ -133,9 +202,9 @@ impl Feed {
                     self.position = (self.position + 1) % config.music.len();
                 }
             }
-            Selector::Music | Selector::Silence | Selector::Leg(_) | Selector::Mix(..) => {}
+            Selector::Music | Selector::Silence | Selector::Leg(_) | Selector::Mix(..) => return (None, None),
         }
-        (frame, None)
+        (Some(frame), None)
     }
 }
 
@@ -146,6 +215,11 @@ pub(crate) fn legs_of(selector: Selector) -> [Option<LegId>; 2] {
         Selector::Mix(one, other) => [Some(one), Some(other)],
         Selector::Prompt(_) | Selector::Music | Selector::Silence => [None; 2],
     }
+}
+
+/// Whether a payload of one codec can become the other's in its place.
+pub(crate) fn turns_into(from: Codec, to: Codec) -> bool {
+    from == to || from.is_g711() && to.is_g711()
 }
 
 /// A leg whose peer speaks RTP.
@@ -160,9 +234,10 @@ pub(crate) struct RtpLeg {
     pub(crate) reception: Option<Reception>,
     pub(crate) outgoing: Outgoing,
     pub(crate) digits: DigitDetector,
-    /// A press of the source that began before this leg heard it: not for this leg's ears. The key that accepts a
-    /// caller must not be heard by them.
-    pub(crate) missed_press: Option<u32>,
+    /// Its audio made known, where packets alone do not do.
+    pub(crate) hearing: Option<Box<Hearing>>,
+    /// For what we send it on the tick.
+    pub(crate) encoder: Encoder,
     /// The switchboard knows that packets come, and from where.
     pub(crate) flowing: bool,
     received: u64,
@@ -243,7 +318,8 @@ impl RtpLeg {
             reception: None,
             outgoing: Outgoing::new(ids),
             digits: DigitDetector::default(),
-            missed_press: None,
+            hearing: None,
+            encoder: Encoder::new(Codec::Pcmu),
             flowing: false,
             received: 0,
             refused: 0,
@@ -260,6 +336,9 @@ impl RtpLeg {
 
     /// Takes the agreed parameters.
     pub(crate) fn set_remote(&mut self, media: RemoteMedia, config: &EngineConfig, now: Instant) {
+        if self.encoder.codec() != media.codec {
+            self.encoder = Encoder::new(media.codec);
+        }
         match &mut self.peer {
             Some(peer) => {
                 if peer.media.codec != media.codec {
@@ -282,6 +361,11 @@ impl RtpLeg {
             self.expecting_since = Some(now);
             self.silences_reported = 0;
         }
+    }
+
+    /// What is agreed with the peer.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.peer.as_ref().map(|peer| peer.media.codec)
     }
 
     /// Whether RTP may leave now. `c=0.0.0.0` is the old way of asking for none (RFC 3264 §8.4).

@@ -1,23 +1,29 @@
 //! The media path as a pure value: [`MediaEngine`] holds the legs that live on one media thread, decides who hears whom,
 //! and rewrites packets so that each peer receives one continuous stream for the life of its leg.
 //!
-//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711 and latching. It does not know SIP, sockets,
+//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711, G.722 and latching. It does not know SIP, sockets,
 //! threads or the clock: the gateway and the simulator hand it packets and the time.
 #![forbid(unsafe_code)]
 
 mod api;
 mod clockwork;
+mod codec;
+mod conceal;
 mod dtmf;
 mod engine;
+mod frame;
 pub mod g711;
 mod header;
+mod hearing;
+mod jitter;
+mod keys;
 mod latch;
 mod leg;
-mod mixing;
 mod outgoing;
 mod playout;
 mod reception;
 mod relay;
+mod resample;
 mod rtcp;
 mod speech;
 

@@ -141,6 +141,13 @@ impl Outgoing {
         self.follows = Follows::Nothing;
     }
 
+    /// Frames of our own were not made for a while.
+    pub(crate) fn skip(&mut self) {
+        if self.follows == Follows::Paced {
+            self.follows = Follows::Nothing;
+        }
+    }
+
     /// We may not send for a while: the pause is no gap.
     pub(crate) fn pause(&mut self) {
         self.follows = Follows::Nothing;

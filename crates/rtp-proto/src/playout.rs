@@ -36,21 +36,6 @@ impl Playout {
         }
     }
 
-    /// Room for all of it at once, where nothing may be allocated later.
-    pub(crate) fn reserved(buffer: Duration, preroll: Duration) -> Self {
-        let playout = Self::new(buffer, preroll);
-        Self { queue: VecDeque::with_capacity(playout.capacity), ..playout }
-    }
-
-    /// When more than `most` waits, drops the oldest until `rest` is left.
-    pub(crate) fn keep(&mut self, most: Duration, rest: Duration) {
-        if self.queue.len() > octets(most) {
-            let excess = self.queue.len() - octets(rest);
-            self.queue.drain(..excess);
-            self.played += excess as u64;
-        }
-    }
-
     /// Takes what fits; returns how many octets did not.
     pub(crate) fn push(&mut self, mulaw: &[u8], now: Instant) -> usize {
         let fits = mulaw.len().min(self.capacity.saturating_sub(self.queue.len()));

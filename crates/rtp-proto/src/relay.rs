@@ -3,10 +3,11 @@
 use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TimerName};
 use crate::dtmf::Pressed;
 use crate::engine::MediaEngine;
+use crate::frame::{Frame, Rate};
 use crate::g711;
-use crate::header::{self, HEADER, Header};
-use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg};
-use crate::mixing::Press;
+use crate::header::{self, HEADER, Header, TelephoneEvent};
+use crate::keys::Press;
+use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg, turns_into};
 use crate::outgoing::Stamp;
 use crate::rtcp;
 use crate::speech::Speech;
@@ -43,15 +44,20 @@ impl MediaEngine {
         let mut in_place = None;
         for i in 0.. {
             let Some(listener) = self.at(slot.index).and_then(|leg| leg.listeners.get(i).copied()) else { break };
-            let Some(leg) = self.at(listener) else { continue };
-            match leg.kind {
-                _ if leg.feed.mixer.is_some() => self.deliver_to_mix(slot.index, listener, &arrival, packet, now),
-                Kind::Stream(_) => self.deliver_to_stream(slot.index, listener, &arrival, packet, now),
-                Kind::Rtp(_) if arrival.content == Content::ComfortNoise => {
-                    self.deliver_silence(slot.index, listener, &arrival, now);
+            let (Some(source), Some(leg)) = (self.at(slot.index).and_then(Leg::rtp), self.at(listener)) else {
+                continue;
+            };
+            match (&leg.kind, arrival.content) {
+                (Kind::Rtp(_), Content::Event(event)) if leg.hears_by_tick(source) => {
+                    self.deliver_key(slot.index, listener, &arrival, event, packet, now);
                 }
-                Kind::Rtp(_) if in_place.is_none() => in_place = Some(listener),
-                Kind::Rtp(_) => self.deliver_copy(slot.index, listener, &arrival, packet, now),
+                _ if leg.hears_by_tick(source) => {}
+                (Kind::Stream(_), content) => {
+                    self.deliver_to_stream(slot.index, listener, &arrival, content, packet, now)
+                }
+                (Kind::Rtp(_), Content::ComfortNoise) => self.deliver_silence(slot.index, listener, &arrival, now),
+                (Kind::Rtp(_), _) if in_place.is_none() => in_place = Some(listener),
+                (Kind::Rtp(_), _) => self.deliver_copy(slot.index, listener, &arrival, packet, now),
             }
         }
         let listener = in_place?;
@@ -73,13 +79,16 @@ impl MediaEngine {
         let id = leg.id;
         let Kind::Rtp(rtp) = &mut leg.kind else { return None };
         let arrival = rtp.receive(from, packet, now)?;
-        let tapped = rtp.tapped;
+        let payload = packet.get(arrival.header.payload.clone()).unwrap_or(&[]);
+        if let Some(hearing) = &mut rtp.hearing {
+            hearing.put(arrival.place, arrival.content, payload, now);
+        }
+        // What is decoded on the tick is judged and tapped there.
+        let plain = rtp.codec().is_some_and(Codec::is_g711);
+        let tapped = rtp.tapped && plain;
         let begins = match arrival.content {
-            Content::Audio(codec) => {
-                let audio = packet.get(arrival.header.payload.clone()).unwrap_or(&[]);
-                leg.speech.hear(codec, audio, now)
-            }
-            Content::Event(_) | Content::ComfortNoise => false,
+            Content::Audio(codec) if plain => leg.speech.hear(codec, payload, now),
+            _ => false,
         };
         if arrival.flowing {
             self.outputs.push_back(Output::Event(MediaEvent::Flowing { leg: id, from }));
@@ -149,6 +158,10 @@ impl MediaEngine {
         let leg = self.at_mut(listener)?;
         let id = leg.id;
         let (rtp, feed) = leg.rtp_mut()?;
+        let missed = feed.keys.missed(0, arrival.header.timestamp);
+        if matches!(arrival.content, Content::Event(_)) && missed {
+            return None;
+        }
         let delivery = deliver(id, source, rtp, arrival, now)?;
         let arm = resume(rtp, feed);
         if arm {
@@ -177,12 +190,24 @@ impl MediaEngine {
         }
         let Some(delivery) = self.place(source, listener, arrival, now) else { return };
         let slot = self.slot(listener);
-        let packet = silence(&delivery);
+        let mut packet = Packet::new();
+        packet.push(&delivery.header().to_bytes());
+        if let Some((rtp, _)) = self.at_mut(listener).and_then(Leg::rtp_mut) {
+            rtp.encoder.encode(&Frame::silence(Rate::of(delivery.codec)), &mut packet);
+        }
         self.outputs.push_back(Output::Rtp { leg: delivery.leg, slot, to: delivery.to, packet });
     }
 
-    fn deliver_to_stream(&mut self, source: u32, listener: u32, arrival: &Arrival, packet: &[u8], now: Instant) {
-        let Content::Audio(codec) = arrival.content else { return };
+    fn deliver_to_stream(
+        &mut self,
+        source: u32,
+        listener: u32,
+        arrival: &Arrival,
+        content: Content,
+        packet: &[u8],
+        now: Instant,
+    ) {
+        let Content::Audio(codec) = content else { return };
         let Some(audio) = packet.get(arrival.header.payload.clone()) else { return };
         let Self { slots, outputs, .. } = self;
         let Some(leg) = slots.get_mut(listener as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
@@ -196,39 +221,48 @@ impl MediaEngine {
         match codec {
             Codec::Pcmu => stream.hear(audio, |octet| octet, full),
             Codec::Pcma => stream.hear(audio, g711::alaw_to_mulaw, full),
+            // Heard on the tick.
+            Codec::G722 => {}
         }
     }
 
-    /// Audio waits for the tick; a key goes on at once, in the place of the audio.
-    fn deliver_to_mix(&mut self, source: u32, listener: u32, arrival: &Arrival, packet: &[u8], now: Instant) {
+    /// A key of a source whose audio waits for the tick: it goes on at once, in the place of the audio.
+    fn deliver_key(
+        &mut self,
+        source: u32,
+        listener: u32,
+        arrival: &Arrival,
+        event: TelephoneEvent,
+        packet: &[u8],
+        now: Instant,
+    ) {
         let slot = self.slot(listener);
-        let Some(leg) = self.at_mut(listener) else { return };
-        let (id, Leg { kind, feed, .. }) = (leg.id, leg);
-        let Some((input, mixer)) = feed.mixed(source) else { return };
         let Some(payload) = packet.get(arrival.header.payload.clone()) else { return };
-        match (arrival.content, kind) {
-            (Content::Audio(codec), _) if mixer.take(input, arrival.place) => mixer.hear(input, codec, payload, now),
-            (Content::Event(event), Kind::Rtp(rtp)) if rtp.may_send() => {
-                let Some(peer) = rtp.peer.as_ref() else { return };
-                let Some(payload_type) = peer.media.telephone_event else { return };
-                let timestamp = arrival.header.timestamp;
-                let at = match mixer.press(input, timestamp, event.end, now) {
-                    Press::No => return,
-                    Press::Begins => None,
-                    Press::GoesOn(at) => Some(at),
-                };
-                let stamp = rtp.outgoing.press(at, u32::from(event.duration), payload.len(), now);
-                if at.is_none() {
-                    mixer.begin(input, timestamp, stamp.timestamp, event.end, now);
-                }
-                let (to, codec) = (peer.latch.current(), peer.media.codec);
-                let delivery = Delivery { leg: id, to, codec, payload_type, stamp };
-                let mut packet = Packet::new();
-                if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
-                    self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
-                }
-            }
-            _ => {}
+        let Some(leg) = self.at_mut(listener) else { return };
+        let id = leg.id;
+        let Some((rtp, feed)) = leg.rtp_mut().filter(|(rtp, _)| rtp.may_send()) else { return };
+        let Some(input) = feed.input(source) else { return };
+        let Some((to, codec, payload_type)) = rtp
+            .peer
+            .as_ref()
+            .and_then(|peer| Some((peer.latch.current(), peer.media.codec, peer.media.telephone_event?)))
+        else {
+            return;
+        };
+        let timestamp = arrival.header.timestamp;
+        let at = match feed.keys.press(input, timestamp, event.end, now) {
+            Press::No => return,
+            Press::Begins => None,
+            Press::GoesOn(at) => Some(at),
+        };
+        let stamp = rtp.outgoing.press(at, u32::from(event.duration), payload.len(), now);
+        if at.is_none() {
+            feed.keys.begin(input, timestamp, stamp.timestamp, event.end, now);
+        }
+        let delivery = Delivery { leg: id, to, codec, payload_type, stamp };
+        let mut packet = Packet::new();
+        if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
+            self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
         }
     }
 
@@ -266,13 +300,11 @@ impl Delivery {
 }
 
 fn deliver(leg: LegId, source: u32, rtp: &mut RtpLeg, arrival: &Arrival, now: Instant) -> Option<Delivery> {
-    let missed = matches!(arrival.content, Content::Event(_)) && rtp.missed_press == Some(arrival.header.timestamp);
-    if missed || !rtp.may_send() {
-        return None;
-    }
-    let peer = rtp.peer.as_ref()?;
+    let peer = rtp.peer.as_ref().filter(|_| rtp.may_send())?;
     let codec = peer.media.codec;
     let (payload_type, duration) = match arrival.content {
+        // A codec that the source had a moment ago.
+        Content::Audio(from) if !turns_into(from, codec) => return None,
         Content::Audio(_) => (codec.payload_type(), arrival.header.payload.len() as u32),
         Content::Event(event) => (peer.media.telephone_event?, u32::from(event.duration)),
         Content::ComfortNoise => (codec.payload_type(), FRAME as u32),
@@ -306,15 +338,4 @@ fn convert(payload: &mut [u8], content: Content, to: Codec) {
         (Content::Audio(Codec::Pcma), Codec::Pcmu) => g711::alaw_to_mulaw_in_place(payload),
         _ => {}
     }
-}
-
-fn silence(delivery: &Delivery) -> Packet {
-    let octet = match delivery.codec {
-        Codec::Pcmu => g711::MULAW_SILENCE,
-        Codec::Pcma => g711::ALAW_SILENCE,
-    };
-    let mut packet = Packet::new();
-    packet.push(&delivery.header().to_bytes());
-    packet.push(&[octet; FRAME]);
-    packet
 }

@@ -1,5 +1,7 @@
 //! Whether somebody speaks: the energy of each packet, and patience in both directions.
 
+use crate::api::FRAME;
+use crate::frame::Frame;
 use crate::g711;
 use call_model::{Codec, Instant};
 use core::time::Duration;
@@ -13,8 +15,8 @@ const STRIDE: usize = 16;
 /// Which one of each [`STRIDE`]: in no regular order, so that no tone hides between the octets looked at.
 const PICK: [u8; STRIDE] = [3, 9, 14, 1, 6, 12, 5, 10, 0, 15, 7, 2, 11, 4, 13, 8];
 
-static MULAW: [u32; 256] = squares(Codec::Pcmu);
-static ALAW: [u32; 256] = squares(Codec::Pcma);
+static MULAW: [u32; 256] = squares(false);
+static ALAW: [u32; 256] = squares(true);
 
 /// Tells talking from silence, packet by packet.
 #[derive(Debug, Default)]
@@ -33,10 +35,19 @@ impl Speech {
     /// No loud audio for so long is a pause.
     pub(crate) const PAUSES: Duration = Duration::from_millis(700);
 
-    /// Takes audio; true when somebody begins to speak.
+    /// Takes a packet of G.711; true when somebody begins to speak.
     pub(crate) fn hear(&mut self, codec: Codec, audio: &[u8], now: Instant) -> bool {
-        let length = audio.len().min(Self::SPEAKS as usize) as u32;
-        if !is_loud(codec, audio) {
+        self.judge(is_loud(codec, audio), audio.len().min(Self::SPEAKS as usize) as u32, now)
+    }
+
+    /// Takes 20 ms of decoded audio; true when somebody begins to speak.
+    pub(crate) fn hear_frame(&mut self, frame: &Frame, now: Instant) -> bool {
+        let energy: u64 = frame.samples().iter().map(|sample| square(*sample)).sum();
+        self.judge(energy > LOUD * frame.samples().len() as u64, FRAME as u32, now)
+    }
+
+    fn judge(&mut self, loud: bool, length: u32, now: Instant) -> bool {
+        if !loud {
             self.loud = self.loud.saturating_sub(length);
             return false;
         }
@@ -63,8 +74,8 @@ impl Speech {
 
 fn is_loud(codec: Codec, audio: &[u8]) -> bool {
     let table = match codec {
-        Codec::Pcmu => &MULAW,
         Codec::Pcma => &ALAW,
+        _ => &MULAW,
     };
     let square = |octet: &u8| u64::from(table[usize::from(*octet)]);
     let (chunks, rest) = audio.as_chunks::<STRIDE>();
@@ -76,16 +87,18 @@ fn is_loud(codec: Codec, audio: &[u8]) -> bool {
     energy > LOUD * chunks.len() as u64
 }
 
-const fn squares(codec: Codec) -> [u32; 256] {
+const fn square(sample: i16) -> u64 {
+    let small = (sample.unsigned_abs() >> SHIFT) as u64;
+    small * small
+}
+
+const fn squares(alaw: bool) -> [u32; 256] {
     let mut out = [0; 256];
     let mut i = 0;
     while i < 256 {
-        let sample = match codec {
-            Codec::Pcmu => g711::decode_mulaw(i as u8),
-            Codec::Pcma => g711::decode_alaw(i as u8),
-        };
-        let small = (sample.unsigned_abs() >> SHIFT) as u32;
-        out[i] = small * small;
+        let octet = i as u8;
+        let sample = if alaw { g711::decode_alaw(octet) } else { g711::decode_mulaw(octet) };
+        out[i] = square(sample) as u32;
         i += 1;
     }
     out
@@ -100,8 +113,8 @@ mod tests {
         core::array::from_fn(|i| {
             let sample = (core::f64::consts::TAU * hertz * i as f64 / 8000.0).sin() * peak * 32_767.0;
             match codec {
-                Codec::Pcmu => g711::encode_mulaw(sample as i16),
                 Codec::Pcma => g711::encode_alaw(sample as i16),
+                _ => g711::encode_mulaw(sample as i16),
             }
         })
     }

@@ -31,8 +31,8 @@ impl Singer {
             let phase = core::f64::consts::TAU * hertz * (start + i as u64) as f64 / 8000.0;
             let sample = if self.silent { 0 } else { (phase.sin() * 8000.0) as i16 };
             match self.codec {
-                Codec::Pcmu => g711::encode_mulaw(sample),
                 Codec::Pcma => g711::encode_alaw(sample),
+                _ => g711::encode_mulaw(sample),
             }
         })
     }
@@ -58,8 +58,8 @@ fn sing(world: &mut World, singers: &mut [&mut Singer], steps: u32) {
 
 fn linear(codec: Codec, octets: &[u8]) -> Vec<i16> {
     let decode = match codec {
-        Codec::Pcmu => g711::decode_mulaw,
         Codec::Pcma => g711::decode_alaw,
+        _ => g711::decode_mulaw,
     };
     octets.iter().map(|octet| decode(*octet)).collect()
 }

@@ -1,4 +1,4 @@
-//! Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event, over `sdp-types` values.
+//! Offer and answer (RFC 3264) for one audio stream and telephone-event, over `sdp-types` values.
 //!
 //! Pure and small: it neither knows which SIP message carries a description nor who may speak when; the dialog does.
 
@@ -333,6 +333,7 @@ fn encoding(media: &Media, number: u8) -> Option<(String, u32)> {
     mapped.or(match number {
         0 => Some(("PCMU".to_owned(), 8000)),
         8 => Some(("PCMA".to_owned(), 8000)),
+        9 => Some(("G722".to_owned(), 8000)),
         _ => None,
     })
 }
@@ -340,8 +341,11 @@ fn encoding(media: &Media, number: u8) -> Option<(String, u32)> {
 fn read_codecs(media: &Media) -> Vec<Codec> {
     let mut codecs = Vec::new();
     for number in payload_types(media) {
-        let codec = [Codec::Pcmu, Codec::Pcma].into_iter().find(|codec| {
-            codec.payload_type() == number && encoding(media, number) == Some((codec.name().to_owned(), 8000))
+        let codec = Codec::ALL.into_iter().find(|codec| {
+            // Some call G.722's clock by its sampling rate, which RFC 3551 §4.5.2 forbids.
+            let clocks = if *codec == Codec::G722 { [8000, 16000].as_slice() } else { &[8000] };
+            codec.payload_type() == number
+                && encoding(media, number).is_some_and(|(name, clock)| name == codec.name() && clocks.contains(&clock))
         });
         if let Some(codec) = codec.filter(|codec| !codecs.contains(codec)) {
             codecs.push(codec);

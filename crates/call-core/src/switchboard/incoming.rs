@@ -144,11 +144,12 @@ fn no_route() -> Route {
     }
 }
 
-/// What both sides have, in the caller's order; everything the trunk may have when the offer is ours to make.
+/// What both sides have, in the trunk's order, or the caller's where the trunk has none; everything the trunk may have
+/// when the offer is ours to make.
 fn common_codecs(offer: Option<&Offer>, trunk: &Trunk) -> Vec<Codec> {
-    let allowed = |codec: &Codec| trunk.codecs.is_empty() || trunk.codecs.contains(codec);
     match offer {
-        Some(offer) => offer.codecs.iter().copied().filter(allowed).collect(),
+        Some(offer) if trunk.codecs.is_empty() => offer.codecs.clone(),
+        Some(offer) => trunk.codecs.iter().copied().filter(|codec| offer.codecs.contains(codec)).collect(),
         None if trunk.codecs.is_empty() => vec![Codec::Pcmu, Codec::Pcma],
         None => trunk.codecs.clone(),
     }

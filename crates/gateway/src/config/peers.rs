@@ -128,11 +128,8 @@ fn hop(transport: Transport, host_port: &str) -> Result<Hop, String> {
 }
 
 pub(super) fn codec(text: &str) -> Result<Codec, String> {
-    match text.to_ascii_uppercase().as_str() {
-        "PCMU" => Ok(Codec::Pcmu),
-        "PCMA" => Ok(Codec::Pcma),
-        _ => Err(format!("`{text}` is not carried: use PCMU or PCMA")),
-    }
+    let known = Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(text));
+    known.ok_or_else(|| format!("`{text}` is not carried: use {}", Codec::ALL.map(Codec::name).join(", ")))
 }
 
 /// `+441632960000` exactly, `7*` a prefix, `*` anything.

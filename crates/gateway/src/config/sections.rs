@@ -220,7 +220,7 @@ fn http(mut section: Section) -> HttpSettings {
 fn codecs(section: &mut Section) -> Vec<Codec> {
     let listed = section.list("codecs", codec);
     if listed.as_ref().is_some_and(Vec::is_empty) {
-        section.complain("codecs", "is empty: name PCMU, PCMA or both");
+        section.complain("codecs", "is empty: name at least one codec");
     }
     listed.unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma])
 }

@@ -133,6 +133,20 @@ fn an_offer_without_anything_in_common_changes_nothing() {
 }
 
 #[test]
+fn g722_is_offered_with_its_historic_clock_and_taken_with_either() {
+    let mut ours = local(Direction::SendRecv);
+    ours.codecs = vec![Codec::G722, Codec::Pcmu];
+    let offer = text(&session().offer(ours.clone()));
+    assert!(line(&offer, "m=").ends_with(" RTP/AVP 9 0 101") && offer.contains("a=rtpmap:9 G722/8000\r\n"));
+    for rtpmap in ["", "a=rtpmap:9 G722/8000\r\n", "a=rtpmap:9 g722/16000\r\n"] {
+        let offer = OFFER.replace("RTP/AVP 8 0 101\r\n", &format!("RTP/AVP 0 9 101\r\n{rtpmap}"));
+        let (answer, media) = session().answer(offer.as_bytes(), Some(ours.clone())).unwrap();
+        assert_eq!(media.codec, Codec::G722, "{rtpmap}");
+        assert!(text(&answer).contains("a=rtpmap:9 G722/8000\r\n"));
+    }
+}
+
+#[test]
 fn rtcp_goes_where_rfc_3605_says() {
     let offer = OFFER.replace("a=ptime:20", "a=rtcp:53020 IN IP4 192.0.2.99");
     assert_eq!(session().answer(offer.as_bytes(), None).unwrap().1.rtcp, "192.0.2.99:53020".parse().unwrap());
@@ -184,6 +198,8 @@ fn any_local() -> impl Strategy<Value = LocalMedia> {
         vec![Codec::Pcma],
         vec![Codec::Pcmu, Codec::Pcma],
         vec![Codec::Pcma, Codec::Pcmu],
+        vec![Codec::G722, Codec::Pcma],
+        vec![Codec::Pcmu, Codec::G722],
     ]);
     let ip = prop::sample::select(vec!["192.0.2.1", "203.0.113.10", "2001:db8::1"]);
     (codecs, any_direction(), ip, 1024u16..65000, 96u8..127).prop_map(|(codecs, direction, ip, port, event)| {

@@ -1,0 +1,99 @@
+//! The packet path takes nothing from the heap: not per packet, not per tick.
+#![allow(unsafe_code, reason = "counting needs an allocator of its own")]
+
+mod world;
+
+use call_model::{Codec, MediaCommand, Selector};
+use core::cell::Cell;
+use core::time::Duration;
+use rtp_proto::{EngineConfig, MediaEngine, NoTap};
+use std::alloc::{GlobalAlloc, Layout, System};
+use world::*;
+
+thread_local! {
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: the system's allocator, with a count beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.with(|taken| taken.set(taken.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// A caller and a bot that hear each other, and how many times the heap was asked for in ten seconds of it.
+fn taken(codecs: [Codec; 2]) -> u64 {
+    let mut world = World::call([codecs[0], codecs[1], Codec::Pcmu]);
+    let mut engine = MediaEngine::new(EngineConfig::new("x"), call_model::IdSource::from_u64(1), Box::new(NoTap));
+    core::mem::swap(&mut world.engine, &mut engine);
+    for (index, codec) in codecs.into_iter().enumerate() {
+        world.open(index as u8);
+        world.command(MediaCommand::Remote { leg: leg(index as u8), media: remote(index as u8, codec) });
+    }
+    world.feed(CALLER, Selector::Leg(leg(BOT)));
+    world.feed(BOT, Selector::Leg(leg(CALLER)));
+    world.command(MediaCommand::Tap { leg: leg(CALLER), on: true });
+    let mut engine = world.engine;
+    let mut now = world.now;
+    let mut packets = [CALLER, BOT].map(|index| {
+        let mut sender = Sender { payload_type: codecs[usize::from(index)].payload_type(), ..Sender::new(index, 0x75) };
+        (engine.slot_of(leg(index)).expect("open"), address(index), sender.packet(), sender)
+    });
+    let mut run = |steps: u32| {
+        let mut sent = 0;
+        for _ in 0..steps {
+            for (slot, from, packet, sender) in &mut packets {
+                let mut buffer = [0u8; 172];
+                buffer.copy_from_slice(packet);
+                sender.sequence = sender.sequence.wrapping_add(1);
+                sender.timestamp = sender.timestamp.wrapping_add(160);
+                packet[2..4].copy_from_slice(&sender.sequence.to_be_bytes());
+                packet[4..8].copy_from_slice(&sender.timestamp.to_be_bytes());
+                sent += u32::from(engine.handle_rtp(*slot, *from, &mut buffer, now).is_some());
+                while let Some(output) = engine.poll_output() {
+                    sent += u32::from(matches!(output, rtp_proto::Output::Rtp { .. }));
+                }
+            }
+            now += Duration::from_millis(20);
+            engine.handle_timeout(now);
+            while let Some(output) = engine.poll_output() {
+                sent += u32::from(matches!(output, rtp_proto::Output::Rtp { .. }));
+            }
+        }
+        sent
+    };
+    run(500);
+    let before = TAKEN.with(Cell::get);
+    let sent = run(500);
+    let taken = TAKEN.with(Cell::get) - before;
+    assert!((990..=1010).contains(&sent), "{codecs:?}: {sent} packets were sent");
+    taken
+}
+
+#[test]
+fn the_count_counts() {
+    let before = TAKEN.with(Cell::get);
+    drop(core::hint::black_box(Box::new(1)));
+    assert_eq!(TAKEN.with(Cell::get) - before, 1);
+}
+
+#[test]
+fn nothing_is_taken_from_the_heap_whatever_the_codecs() {
+    for one in Codec::ALL {
+        for other in Codec::ALL {
+            assert_eq!(taken([one, other]), 0, "{one:?} and {other:?}");
+        }
+    }
+}
