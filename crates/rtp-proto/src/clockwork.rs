@@ -197,7 +197,7 @@ impl MediaEngine {
             Kind::Rtp(_) => {}
             Kind::Stream(stream) => {
                 stream.sent += 1;
-                self.outputs.push_back(Output::StreamFrame { leg: id, mulaw: frame.to_mulaw() });
+                self.outputs.push_back(Output::StreamFrame { leg: id, mulaw: frame.mulaw() });
             }
         }
     }

@@ -69,7 +69,7 @@ impl Frame {
         core::array::from_fn(|i| law(self.samples[i]))
     }
 
-    pub(crate) fn to_mulaw(&self) -> [u8; FRAME] {
+    pub(crate) fn mulaw(&self) -> [u8; FRAME] {
         self.octets(g711::encode_mulaw)
     }
 
@@ -103,7 +103,7 @@ mod tests {
         let sum = |one: &[u8; FRAME], other: &[u8; FRAME]| {
             let mut sum = Frame::from_mulaw(one);
             sum.add(&Frame::from_mulaw(other));
-            sum.to_mulaw()
+            sum.mulaw()
         };
         assert_eq!(sum(&voice, &[g711::MULAW_SILENCE; FRAME]), voice);
         assert_eq!(sum(&[0x80; FRAME], &[0x80; FRAME]), [0x80; FRAME], "the loudest stays the loudest");

@@ -108,6 +108,6 @@ impl Hearing {
         let (sequence, timestamp) = (self.sequence, self.timestamp);
         self.sequence = sequence.wrapping_add(1);
         self.timestamp = timestamp.wrapping_add(FRAME as u32);
-        real.then(|| TapFrame::new(leg, sequence, timestamp, Codec::Pcmu.payload_type(), &narrow.to_mulaw()))
+        real.then(|| TapFrame::new(leg, sequence, timestamp, Codec::Pcmu.payload_type(), &narrow.mulaw()))
     }
 }
