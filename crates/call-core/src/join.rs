@@ -1,14 +1,14 @@
 //! The join, and what follows it: proof, release, the end of a handoff, the way back to the bot.
 
-use crate::call::{Call, World};
+use crate::call::{Call, CallOutput, World};
 use crate::choreography::Announcement;
 use crate::config::OnHumanGone;
 use crate::leg::Leg;
 use crate::referral::outcome_status;
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
-    BotUpdate, Decision, EndCause, EndReason, HandoffEnd, HandoffOutcome, HandoffStage, Instant, LegId, Party,
-    PopUpdate, Prompt, TraceKind,
+    BotUpdate, Decision, EndCause, EndReason, HandoffEnd, HandoffOutcome, HandoffStage, Instant, LegId, MediaCommand,
+    Party, PopUpdate, Prompt, TraceKind,
 };
 
 /// Whether media has proved that caller and human hear each other.
@@ -48,7 +48,16 @@ impl Call {
         self.start_watchdog(world);
         let until = world.now + world.config.timers.proof_timeout;
         self.set_proof(Proof::Awaited { caller: false, desk: false, until });
-        self.on_media_proof(world);
+        for id in [self.caller_id(), leg] {
+            self.attend_afresh(id);
+        }
+    }
+
+    /// What was said before the join proves nothing: a microphone may have died since.
+    fn attend_afresh(&mut self, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        leg.speaking = false;
+        self.outputs.push_back(CallOutput::Media(MediaCommand::Attend { leg: id }));
     }
 
     /// The caller of a direct route is answered.

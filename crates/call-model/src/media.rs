@@ -178,6 +178,12 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// Whether somebody speaks on the leg is told afresh: [`MediaEvent::Speaks`] follows only once audio that comes from
+    /// now on is speech.
+    Attend {
+        /// The leg.
+        leg: LegId,
+    },
     /// The leg is over. Its final [`MediaEvent::Quality`] follows.
     Close {
         /// The leg.
@@ -195,6 +201,7 @@ impl MediaCommand {
             | Self::Feed { leg, .. }
             | Self::Tap { leg, .. }
             | Self::Measure { leg }
+            | Self::Attend { leg }
             | Self::Close { leg } => *leg,
         }
     }

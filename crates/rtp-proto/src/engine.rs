@@ -73,6 +73,11 @@ impl MediaEngine {
                     self.outputs.push_back(Output::Event(event));
                 }
             }
+            MediaCommand::Attend { leg } => {
+                if let Some((_, leg)) = self.leg_mut(*leg) {
+                    leg.speech = Speech::default();
+                }
+            }
             MediaCommand::Tap { leg, on } => {
                 if let Some((rtp, _)) = self.leg_mut(*leg).and_then(|(_, leg)| leg.rtp_mut()) {
                     rtp.tapped = *on && rtp.caller;

@@ -161,7 +161,8 @@ fn a_second_human_learns_of_the_first_and_of_the_notes() {
         .at(21_000, Do::Press(DESK2, '1'))
         .at(26_000, Do::HangUp(TRUNK));
     scenario("hand_back_and_again", &mut world, 90_000);
-    with_bot(&world, 12_250, 20_000);
+    with_bot(&world, 12_250, 15_950);
+    with_bot(&world, 16_300, 20_000);
     two_talk(&world, (DESK2, DESK2_TONE), 21_250, 25_950);
     let packages = packages(&world);
     let (first, last) = (packages[0], packages[packages.len() - 1]);

@@ -57,6 +57,20 @@ fn a_human_who_leaves_without_a_word_leaves_the_caller_to_the_bot_that_waited() 
     heard(&world, BOT, 9_100, 13_950, &[CALLER_TONE]);
 }
 
+/// A microphone that dies just before the join, the desk's or the caller's, while its owner was heard until then.
+#[test]
+fn what_was_heard_before_the_join_proves_nothing() {
+    for (party, name) in [(DESK, "proof_desk_mute_at_the_join"), (TRUNK, "proof_caller_mute_at_the_join")] {
+        let mut world =
+            asks_for_a_human(&Setup { release: Release::Refer, on_refer: OnRefer::Follow, ..Setup::default() });
+        world.at(6_600, Do::Mute(party, true)).at(6_900, Do::Page(sim::Click::Accept));
+        world.at(30_000, Do::HangUp(TRUNK));
+        scenario(name, &mut world, 90_000);
+        assert!(bot_left(&world).is_some_and(|at| (16_900..17_100).contains(&at)), "{}", world.ladder());
+        assert!(!world.ladder().contains("REFER"), "{}", world.ladder());
+    }
+}
+
 /// A desk whose voice was heard when it took the call, and whose microphone dies right after.
 #[test]
 fn what_was_heard_after_the_join_counts() {

@@ -36,6 +36,27 @@ fn only_rtp_and_speech_from_both_are_proof() {
     }
 }
 
+/// Both spoke until the join, and neither since: a microphone may have died in between.
+#[test]
+fn what_was_said_before_the_join_proves_nothing() {
+    let mut call = Bench::talking_with(config(), to_sip_bot(), Release::Refer, true);
+    call.ask();
+    call.wait(20);
+    call.answered(2);
+    call.flowing(2);
+    call.speaks(0);
+    call.speaks(2);
+    call.key(2, '1');
+    let log = call.drain_log();
+    assert!(!log.contains(&"hang up bot: Handed over".to_owned()), "{log:?}");
+    call.speaks(0);
+    call.wait(10_000);
+    let log = call.drain_log();
+    assert!(log.contains(&"handoff unproven at join".to_owned()), "{log:?}");
+    call.wait(60_000);
+    call.expect(&[]);
+}
+
 #[test]
 fn without_proof_the_handoff_is_unproven_and_nobody_is_moved() {
     for heard in [&[][..], &[0], &[2]] {

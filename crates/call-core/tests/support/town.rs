@@ -482,6 +482,7 @@ impl Town {
                 self.switchboard.handle_media(MediaEvent::Flowing { leg, from: media.rtp }, now);
                 self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
             }
+            MediaCommand::Attend { leg } => self.switchboard.handle_media(MediaEvent::Speaks { leg }, now),
             MediaCommand::Feed { leg, from: call_model::Selector::Prompt(call_model::Prompt::PressOne) }
                 if self.accept =>
             {
