@@ -4,6 +4,7 @@ use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
 use crate::hearing::Hearing;
 use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg, legs_of};
+use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
 
