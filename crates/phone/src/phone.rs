@@ -76,6 +76,8 @@ pub enum OnRefer {
     Forget,
     /// Accept with 202, then report this final status without trying.
     Report(u16),
+    /// The same, and then hang up: as Cisco's CUCM clears the call whose target answers 429.
+    ReportAndClear(u16),
     /// Accept with 202, then hang up without a NOTIFY.
     HangUp,
     /// Refuse the first so many with this status, then do it.
@@ -558,9 +560,12 @@ impl Phone {
             (OnRefer::Follow | OnRefer::RefuseFirst(..) | OnRefer::Slowly { .. }, Some(target)) => {
                 self.follow(dialog, &target, now);
             }
-            (OnRefer::Report(code), _) => {
+            (OnRefer::Report(code) | OnRefer::ReportAndClear(code), _) => {
                 self.notify(dialog, 100, now);
                 self.notify(dialog, code, now);
+                if let OnRefer::ReportAndClear(_) = self.config.on_refer {
+                    self.plan(now, dialog, Plan::HangUp);
+                }
             }
             (OnRefer::Stall, _) => self.notify(dialog, 100, now),
             (OnRefer::HangUp, _) => self.plan(now, dialog, Plan::HangUp),

@@ -55,6 +55,17 @@ fn a_429_keeps_them_together_and_is_remembered() {
     assert!(matches!(evidence(&world, PeerKind::Trunk).0, Evidence::Refused { status: 429, .. }));
 }
 
+/// A target that wants a signed Referred-By (RFC 3892 §6) says 429 to the trunk; Cisco's CUCM then clears the call. That
+/// ends it, and the human is not left with a dead line.
+#[test]
+fn a_trunk_that_clears_the_call_on_429_ends_it_for_the_human_too() {
+    let mut world = joined(&trunk_does(OnRefer::ReportAndClear(429)));
+    scenario("refer_notify_429_and_cleared", &mut world, 110_000);
+    they_talk(&world, 8_200, 10_950);
+    assert!(world.ladder().contains("call ended: caller hung_up"));
+    assert!(!world.is_busy(DESK));
+}
+
 /// Glare: we own no Call-ID here and wait less than two seconds before each new try (RFC 3261 §14.1).
 #[test]
 fn a_491_is_tried_again_and_then_it_works() {
@@ -115,7 +126,7 @@ fn a_refer_that_stalls_is_unsubscribed() {
 /// What the human does is not the trunk's fault; a dialog id that somebody rewrote is the desk's.
 #[test]
 fn a_final_notify_of_each_kind_keeps_them_together() {
-    for status in [403, 404, 408, 480, 481, 486, 487, 488, 503, 600] {
+    for status in [403, 404, 408, 429, 480, 481, 486, 487, 488, 503, 600] {
         let mut world = joined(&trunk_does(OnRefer::Report(status)));
         scenario(&format!("refer_notify_{status}"), &mut world, 110_000);
         they_talk(&world, 8_200, 59_950);
