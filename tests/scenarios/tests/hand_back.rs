@@ -109,6 +109,17 @@ fn a_sip_bot_gets_the_caller_back_too() {
     two_talk(&world, (DESK, DESK_TONE), 8_250, 11_950);
     with_bot(&world, 12_500, 17_950);
     assert!(gap(&world, 11_500, 13_000) <= Duration::from_millis(60));
+    let invites: Vec<_> = world.invites(BOT).map(String::from_utf8_lossy).collect();
+    let [first, again] = &invites[..] else { panic!("called twice: {invites:?}") };
+    assert!(!first.contains("X-Handoff-"), "{first}");
+    let id = world.handoff().expect("there was one");
+    for header in [
+        format!("X-Handoff-Id: {id}"),
+        "X-Handoff-Resumed: handed_back".to_owned(),
+        "X-Handoff-Notes: Refund of 12 %E2%82%AC is booked.  Please  confirm the address.".to_owned(),
+    ] {
+        assert!(again.contains(&format!("\r\n{header}\r\n")), "{header} is missing in {again}");
+    }
 }
 
 #[test]
