@@ -1,6 +1,6 @@
 //! One row per call for those who bill and count: times, the last handoff, whose doing the end was, and its legs.
 
-use crate::query::bound;
+use crate::query::{CALL_COLUMNS, CallRow, bound, call_row};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
@@ -8,17 +8,8 @@ use serde::Serialize;
 #[derive(Clone, PartialEq, Serialize, Debug)]
 #[allow(missing_docs, reason = "the names are those of the tables, where they are explained")]
 pub struct CdrRow {
-    pub call: String,
-    pub session_id: String,
-    pub trunk: String,
-    pub caller: String,
-    pub called: String,
-    pub began_ms: u64,
-    pub joined_ms: Option<u64>,
-    pub ended_ms: Option<u64>,
-    pub ended_by: Option<String>,
-    pub ended_reason: Option<String>,
-    pub ended_sip: Option<u16>,
+    #[serde(flatten)]
+    pub call: CallRow,
     /// How many handoffs the call had.
     pub handoffs: u64,
     pub handoff: Option<String>,
@@ -57,17 +48,17 @@ pub struct DeskRow {
 
 /// Calls begun in `since_ms..until_ms`, oldest first.
 pub(crate) fn cdrs(db: &Connection, since_ms: u64, until_ms: u64, limit: u32) -> rusqlite::Result<Vec<CdrRow>> {
-    db.prepare_cached(
-        "SELECT c.call, c.session_id, c.trunk, c.caller, c.called, c.began_ms, c.joined_ms, c.ended_ms, c.ended_by,
-                c.ended_reason, c.ended_sip, (SELECT count(*) FROM handoffs WHERE call = c.call), h.handoff,
-                h.trigger_kind, h.desk, h.outcome, h.stage, h.method, h.sip, h.retryable, h.dropped_by,
-                h.dropped_after_ms, h.dropped_cause,
+    db.prepare_cached(&format!(
+        "SELECT {CALL_COLUMNS}, (SELECT count(*) FROM handoffs WHERE call = calls.call) AS handoffs, last.*,
                 (SELECT group_concat(what, char(10)) FROM
-                    (SELECT what FROM events WHERE call = c.call AND kind = 'leg_ended' ORDER BY id))
-         FROM calls c LEFT JOIN handoffs h ON h.handoff =
-                (SELECT handoff FROM handoffs WHERE call = c.call ORDER BY began_ms DESC, handoff DESC LIMIT 1)
-         WHERE c.began_ms >= ? AND c.began_ms < ? ORDER BY c.began_ms, c.call LIMIT ?",
-    )?
+                    (SELECT what FROM events WHERE call = calls.call AND kind = 'leg_ended' ORDER BY id)) AS legs
+         FROM calls LEFT JOIN
+                (SELECT handoff, trigger_kind, desk, outcome, stage, method, sip, retryable, dropped_by,
+                        dropped_after_ms, dropped_cause FROM handoffs) AS last
+            ON last.handoff =
+                (SELECT handoff FROM handoffs WHERE call = calls.call ORDER BY began_ms DESC, handoff DESC LIMIT 1)
+         WHERE began_ms >= ? AND began_ms < ? ORDER BY began_ms, call LIMIT ?",
+    ))?
     .query_map(params![bound(since_ms), bound(until_ms), limit], cdr_row)?
     .collect()
 }
@@ -93,33 +84,23 @@ pub(crate) fn desks(db: &Connection, since_ms: u64, until_ms: u64) -> rusqlite::
 }
 
 fn cdr_row(row: &Row<'_>) -> rusqlite::Result<CdrRow> {
-    let dropped_by: Option<String> = row.get(20)?;
-    let legs: Option<String> = row.get(23)?;
+    let dropped_by: Option<String> = row.get("dropped_by")?;
+    let legs: Option<String> = row.get("legs")?;
     Ok(CdrRow {
-        call: row.get(0)?,
-        session_id: row.get(1)?,
-        trunk: row.get(2)?,
-        caller: row.get(3)?,
-        called: row.get(4)?,
-        began_ms: row.get(5)?,
-        joined_ms: row.get(6)?,
-        ended_ms: row.get(7)?,
-        ended_by: row.get(8)?,
-        ended_reason: row.get(9)?,
-        ended_sip: row.get(10)?,
-        handoffs: row.get(11)?,
-        handoff: row.get(12)?,
-        trigger: row.get(13)?,
-        desk: row.get(14)?,
-        outcome: row.get(15)?,
-        stage: row.get(16)?,
-        method: row.get(17)?,
-        sip: row.get(18)?,
-        retryable: row.get(19)?,
+        call: call_row(row)?,
+        handoffs: row.get("handoffs")?,
+        handoff: row.get("handoff")?,
+        trigger: row.get("trigger_kind")?,
+        desk: row.get("desk")?,
+        outcome: row.get("outcome")?,
+        stage: row.get("stage")?,
+        method: row.get("method")?,
+        sip: row.get("sip")?,
+        retryable: row.get("retryable")?,
         early_drop: dropped_by.is_some(),
         dropped_by,
-        dropped_after_ms: row.get(21)?,
-        dropped_cause: row.get(22)?,
+        dropped_after_ms: row.get("dropped_after_ms")?,
+        dropped_cause: row.get("dropped_cause")?,
         legs: legs.map(|legs| legs.lines().map(str::to_owned).collect()).unwrap_or_default(),
     })
 }

@@ -212,9 +212,7 @@ impl Report {
     pub fn outcomes(&self, since_ms: u64, until_ms: u64) -> Result<Vec<OutcomeRow>, QueryError> {
         told(query::outcomes(&self.db, since_ms, until_ms))
     }
-}
 
-impl Report {
     /// See [`Ledger::cdrs`].
     ///
     /// # Errors

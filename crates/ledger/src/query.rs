@@ -99,7 +99,7 @@ pub struct OutcomeRow {
     pub mean_wait_ms: Option<f64>,
 }
 
-const CALL_COLUMNS: &str = "call, session_id, trunk, caller, called, began_ms, joined_ms, ended_ms, ended_by, \
+pub(crate) const CALL_COLUMNS: &str = "call, session_id, trunk, caller, called, began_ms, joined_ms, ended_ms, ended_by, \
                             ended_reason, ended_sip, voice_windows, peak_distress";
 const HANDOFF_COLUMNS: &str = "handoff, call, began_ms, trigger_kind, desk, routed_because, acknowledged_ms, \
                                accepted_ms, joined_ms, ended_ms, outcome, stage, sip, method, retryable, dropped_by, \
@@ -156,7 +156,7 @@ pub(crate) fn bound(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
-fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+pub(crate) fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
     Ok(CallRow {
         call: row.get(0)?,
         session_id: row.get(1)?,

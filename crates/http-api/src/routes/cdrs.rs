@@ -79,7 +79,7 @@ fn csv(rows: &[CdrRow]) -> String {
     out
 }
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 27] = [
     "call",
     "session_id",
     "trunk",
@@ -91,6 +91,8 @@ const COLUMNS: [&str; 25] = [
     "ended_by",
     "ended_reason",
     "ended_sip",
+    "voice_windows",
+    "peak_distress",
     "handoffs",
     "handoff",
     "trigger",
