@@ -84,7 +84,7 @@ that the screen shows: only a screen that got the metadata knows it.
 
 Exit status:
   0  arrived (or answered, and the profile carries nothing to type)
-  1  not tried: the configuration, the desk's name or a socket is wrong
+  1  not tried: the configuration, the desk's name or a socket of ours is wrong
   2  wrong options
   3  refused, not reached, or not answered
   4  answered, and not proven: other digits, none, or hung up";

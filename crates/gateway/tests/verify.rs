@@ -5,10 +5,12 @@ use call_model::{Codec, IdSource, Instant};
 use contact_centres::receive;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, PhoneEvent, PhoneOutput, Source};
 use sip_proto::{Flow, Transport};
-use std::net::{SocketAddr, UdpSocket};
+use sip_wire::{Framed, Malformed, Message, Method, StreamFramer};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,16 +29,79 @@ struct Desk {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Where the desk hears SIP. Nothing here waits longer than the desk's RTP.
+enum Wire {
+    Udp(UdpSocket),
+    Tcp(TcpListener, Option<(TcpStream, StreamFramer)>),
+}
+
+impl Wire {
+    fn open(transport: Transport) -> (Self, SocketAddr) {
+        match transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+                socket.set_nonblocking(true).expect("a mode");
+                let at = socket.local_addr().expect("bound");
+                (Self::Udp(socket), at)
+            }
+            Transport::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+                listener.set_nonblocking(true).expect("a mode");
+                let at = listener.local_addr().expect("bound");
+                (Self::Tcp(listener, None), at)
+            }
+        }
+    }
+
+    /// The next message and who sent it.
+    fn read(&mut self) -> Option<(SocketAddr, Result<Message, Malformed>)> {
+        let mut buffer = [0; 65_536];
+        match self {
+            Self::Udp(socket) => {
+                let (len, from) = socket.recv_from(&mut buffer).ok()?;
+                Some((from, Message::parse_datagram(&buffer[..len])))
+            }
+            Self::Tcp(listener, connection) => {
+                if connection.is_none() {
+                    let (stream, _) = listener.accept().ok()?;
+                    stream.set_nonblocking(true).expect("a mode");
+                    *connection = Some((stream, StreamFramer::new()));
+                }
+                let (stream, framer) = connection.as_mut()?;
+                if let Ok(len) = stream.read(&mut buffer) {
+                    framer.push(&buffer[..len]);
+                }
+                let from = stream.peer_addr().ok()?;
+                match framer.next_frame()? {
+                    Ok(Framed::Message(message)) => Some((from, Ok(*message))),
+                    Ok(Framed::KeepAlive) => None,
+                    Err(malformed) => Some((from, Err(malformed))),
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+        match self {
+            Self::Udp(socket) => drop(socket.send_to(bytes, to)),
+            Self::Tcp(_, Some((stream, _))) => drop(stream.write_all(bytes)),
+            Self::Tcp(_, None) => panic!("nobody has called"),
+        }
+    }
+}
+
 impl Desk {
     fn start(product: &'static str, arrival: Arrival, types: Types) -> Self {
-        let sip = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        Self::over(Transport::Udp, product, arrival, types)
+    }
+
+    fn over(transport: Transport, product: &'static str, arrival: Arrival, types: Types) -> Self {
+        let (wire, address) = Wire::open(transport);
         let rtp = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-        sip.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
-        rtp.set_nonblocking(true).expect("a mode");
-        let address = sip.local_addr().expect("bound");
+        rtp.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
         let config = PhoneConfig {
             sip: address,
-            transport: Transport::Udp,
+            transport,
             rtp: rtp.local_addr().expect("bound"),
             user: "desk".to_owned(),
             codecs: vec![Codec::Pcmu],
@@ -47,12 +112,11 @@ impl Desk {
             habits: sip_proto::EndpointConfig::default(),
         };
         let over = Arc::new(AtomicBool::new(false));
-        let (watch, (ready, wait)) = (Arc::clone(&over), mpsc::channel());
+        let watch = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
-            ready.send(()).expect("somebody waits");
-            answer(product, Phone::new(config, IdSource::from_u64(5)), &sip, &rtp, types, &watch);
+            let here = Flow { transport, local: address, remote: address };
+            answer(product, Phone::new(config, IdSource::from_u64(5)), here, wire, &rtp, types, &watch);
         });
-        wait.recv().expect("it runs");
         Self { sip: address, over, thread: Some(thread) }
     }
 }
@@ -69,28 +133,37 @@ impl Drop for Desk {
     }
 }
 
-fn answer(product: &str, mut phone: Phone, sip: &UdpSocket, rtp: &UdpSocket, types: Types, over: &AtomicBool) {
+fn answer(
+    product: &str,
+    mut phone: Phone,
+    here: Flow,
+    mut wire: Wire,
+    rtp: &UdpSocket,
+    types: Types,
+    over: &AtomicBool,
+) {
     let began = std::time::Instant::now();
     let now = || Instant::from_nanos(began.elapsed().as_nanos() as u64);
-    let local = sip.local_addr().expect("bound");
     let (mut buffer, mut score) = ([0; 65_536], String::new());
     while !over.load(Ordering::Relaxed) {
-        if let Ok((len, remote)) = sip.recv_from(&mut buffer) {
-            if buffer.starts_with(b"INVITE ")
-                && let Some(Ok(screen)) = receive(product, &buffer[..len])
+        while let Some((remote, message)) = wire.read() {
+            if let Ok(message) = &message
+                && message.is_request()
+                && message.method() == Some(&Method::Invite)
+                && let Some(Ok(screen)) = receive(product, &message.to_bytes())
             {
                 score = screen.fact("s").unwrap_or_default().to_owned();
                 assert!(screen.fact("h").is_none_or(|id| id.starts_with("0000000000TEST")), "{screen:?}");
             }
-            phone.handle_datagram(Flow { transport: Transport::Udp, local, remote }, &buffer[..len], now());
+            phone.handle_framed(Flow { remote, ..here }, message, now());
         }
-        while let Ok((len, from)) = rtp.recv_from(&mut buffer) {
+        if let Ok((len, from)) = rtp.recv_from(&mut buffer) {
             phone.handle_rtp(from, &buffer[..len], now());
         }
         phone.handle_timeout(now());
         while let Some(output) = phone.poll_output() {
             match output {
-                PhoneOutput::Sip { flow, bytes, .. } => drop(sip.send_to(&bytes, flow.remote)),
+                PhoneOutput::Sip { flow, bytes, .. } => wire.send(flow.remote, &bytes),
                 PhoneOutput::Rtp { to, bytes } => drop(rtp.send_to(&bytes, to)),
                 PhoneOutput::Event(PhoneEvent::Up) => {
                     let keys = match types {
@@ -109,9 +182,16 @@ fn answer(product: &str, mut phone: Phone, sip: &UdpSocket, rtp: &UdpSocket, typ
 const AT_ONCE: Arrival = Arrival::Ring { after: Duration::ZERO, then: Answer::After(Duration::from_millis(20)) };
 
 fn verify(desk: SocketAddr, profile: &str, more: &[&str]) -> (Option<i32>, String) {
-    let file = std::env::temp_dir().join(format!("warmline-verify-{}-{}.toml", std::process::id(), desk.port()));
+    verify_at(&desk.to_string(), profile, more)
+}
+
+/// `desk`: host and port, and what follows them in a SIP URI.
+fn verify_at(desk: &str, profile: &str, more: &[&str]) -> (Option<i32>, String) {
+    static TESTS: AtomicUsize = AtomicUsize::new(0);
+    let this = TESTS.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("warmline-verify-{}-{this}.toml", std::process::id()));
     let text = format!(
-        "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[[trunks]]\nname = \"t\"\naddresses = [\"127.0.0.11\"]\n\
+        "[sip]\nlisten = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]\n[[trunks]]\nname = \"t\"\naddresses = [\"127.0.0.11\"]\n\
          [[bots]]\nname = \"b\"\nsip = \"sip:b@127.0.0.12\"\n[[desks]]\nname = \"d\"\nsip = \"sip:care@{desk}\"\n\
          profile = \"{profile}\"\n[[routes]]\ndialled = \"*\"\nbot = \"b\"\n"
     );
@@ -137,6 +217,34 @@ fn the_score_arrives_by_way_of_every_product_that_shows_one() {
         }
         assert!(!said.contains("nothing was heard"), "{product}: audio both ways: {said}");
     }
+}
+
+#[test]
+fn over_tcp_it_is_the_same() {
+    for product in ["genesys-cloud-byoc", "avaya"] {
+        let desk = Desk::over(Transport::Tcp, product, AT_ONCE, Types::TheScore);
+        let (status, said) = verify_at(&format!("{};transport=tcp", desk.sip), product, &[]);
+        assert_eq!(status, Some(0), "{product}: {said}");
+        for part in ["over TCP", "ARRIVED", "answer    180 ringing", "answer    200 answered"] {
+            assert!(said.contains(part), "{product}: {part} is missing in {said}");
+        }
+    }
+    let desk = Desk::over(Transport::Tcp, "generic-pbx", Arrival::Refuse(404), Types::Nothing);
+    let (status, said) = verify_at(&format!("{};transport=tcp", desk.sip), "generic-pbx", &[]);
+    assert_eq!((status, said.contains("does not know the number")), (Some(3), true), "{said}");
+}
+
+#[test]
+fn where_nothing_listens_it_is_not_reached() {
+    for at in ["127.0.0.1:9", "127.0.0.1:9;transport=tcp"] {
+        let (status, said) = verify_at(at, "generic-pbx", &["--ring-s", "1"]);
+        assert_eq!((status, said.contains("NOT REACHED")), (Some(3), true), "{said}");
+        assert!(!said.contains("answer  "), "nobody said anything: {said}");
+    }
+    // One that says 503 itself is there.
+    let desk = Desk::start("generic-pbx", Arrival::Refuse(503), Types::Nothing);
+    let (status, said) = verify(desk.sip, "generic-pbx", &[]);
+    assert_eq!((status, said.contains("REFUSED with 503")), (Some(3), true), "{said}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use phone::{Media, Source};
 use serde_json::json;
 use sip_proto::{DialogEvent, DialogId, Endpoint, EndpointConfig, Output};
 use sip_wire::{Method, Uri};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use std::time::Duration;
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How often the beep repeats that says that somebody is there.
 const BEEP_EVERY: usize = 3 * 8000;
+
+/// How a TCP connection fails where no telephone system listens.
+const NOBODY: [ErrorKind; 4] =
+    [ErrorKind::ConnectionRefused, ErrorKind::TimedOut, ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable];
 
 /// Whom to call, and what to say.
 pub(super) struct Plan<'a> {
@@ -55,9 +59,16 @@ pub(super) fn place(
     let listen = listen.with_context(|| format!("sip.listen has no {} address to call from", transport.via()))?;
     let sip = (listen.bind.ip(), listen.advertised.unwrap_or(listen.bind.ip()));
     let address = plan.desk.address.context("has no address to call: only the trunk can reach it")?;
-    let line = Line::open(transport, sip, settings.rtp.bind, address).with_context(|| {
-        format!("cannot call {address} over {}: is a telephone system listening there?", transport.via())
-    })?;
+    let line = match Line::open(transport, sip, settings.rtp.bind, address) {
+        Ok(line) => line,
+        Err(error) if NOBODY.contains(&error.kind()) => {
+            say(&format!("          {error}"));
+            return Ok(());
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot call {address} over {} from here", transport.via()));
+        }
+    };
     let config = EndpointConfig {
         user_agent: settings.switchboard.user_agent.clone(),
         contact_user: "verify".to_owned(),
@@ -109,12 +120,13 @@ impl Call<'_> {
                     say("          the rich form was refused: once more, plainly");
                     plain = true;
                 }
+                // Without a word from there the failure is one that our own timers or the connection made.
                 Some(Step::Failed(_) | Step::Over) => {
-                    report.outcome = Outcome::Refused;
+                    report.outcome = if report.heard { Outcome::Refused } else { Outcome::NotReached };
                     return Ok(());
                 }
                 None => {
-                    report.outcome = Outcome::NoAnswer;
+                    report.outcome = if report.heard { Outcome::NoAnswer } else { Outcome::NotReached };
                     self.hang_up(report, say);
                     return Ok(());
                 }
@@ -272,7 +284,8 @@ impl Call<'_> {
             match output {
                 Output::Transmit { flow, bytes, .. } => self.line.send_sip(&mut self.endpoint, flow, &bytes, now),
                 Output::Event(event) => step = self.on_event(event, report, say, now).or(step),
-                Output::Seen(_) | Output::Dropped(_) => {}
+                Output::Seen(_) => report.heard = true,
+                Output::Dropped(_) => {}
             }
         }
         step
@@ -298,8 +311,8 @@ impl Call<'_> {
                 Some(Step::Answered)
             }
             DialogEvent::Failed { dialog, code, reason, .. } if Some(dialog) == self.dialog => {
-                // Given up by us, it ends in 487; that is no answer of theirs.
-                if code != 487 {
+                // Given up by us, it ends in 487, and without a word from there in a status of our own: no answers of theirs.
+                if code != 487 && report.heard {
                     report.answered(after, code, &reason, say);
                 }
                 Some(Step::Failed(code))

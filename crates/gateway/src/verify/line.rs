@@ -90,20 +90,23 @@ impl Line {
                 }
             }
             Sip::Tcp(stream, framer) => {
-                loop {
+                let open = loop {
                     match stream.read(&mut buffer) {
-                        Ok(0) => return endpoint.handle_flow_failed(self.flow, now),
+                        Ok(0) => break false,
                         Ok(len) => framer.push(&buffer[..len]),
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                        Err(_) => return endpoint.handle_flow_failed(self.flow, now),
+                        Err(error) => break error.kind() == ErrorKind::WouldBlock,
                     }
-                }
+                };
+                // What was said before it was closed counts.
                 while let Some(frame) = framer.next_frame() {
                     match frame {
                         Ok(Framed::Message(message)) => endpoint.handle_message(self.flow, *message, now),
                         Ok(Framed::KeepAlive) => {}
                         Err(malformed) => endpoint.handle_malformed(self.flow, malformed, now),
                     }
+                }
+                if !open {
+                    endpoint.handle_flow_failed(self.flow, now);
                 }
             }
         }

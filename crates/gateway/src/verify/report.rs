@@ -13,7 +13,9 @@ pub(super) enum Outcome {
     NothingCarried,
     /// The telephone refused the call.
     Refused,
-    /// It rang, or was silent, for too long.
+    /// Nothing there speaks SIP to us.
+    NotReached,
+    /// It rang for too long, or only said that it tries.
     NoAnswer,
     /// Other digits were typed.
     Wrong,
@@ -28,7 +30,7 @@ impl Outcome {
     pub(super) const fn exit_status(self) -> u8 {
         match self {
             Self::Arrived | Self::NothingCarried => 0,
-            Self::Refused | Self::NoAnswer => 3,
+            Self::Refused | Self::NotReached | Self::NoAnswer => 3,
             Self::Wrong | Self::NothingTyped | Self::HungUp => 4,
         }
     }
@@ -38,6 +40,7 @@ impl Outcome {
             Self::Arrived => "arrived",
             Self::NothingCarried => "nothing_carried",
             Self::Refused => "refused",
+            Self::NotReached => "not_reached",
             Self::NoAnswer => "no_answer",
             Self::Wrong => "wrong",
             Self::NothingTyped => "nothing_typed",
@@ -69,6 +72,8 @@ pub(super) struct Report {
     pub(super) rtp_lost: u64,
     pub(super) typed: String,
     pub(super) status: Option<u16>,
+    /// A SIP message came from there.
+    pub(super) heard: bool,
     pub(super) outcome: Outcome,
 }
 
@@ -94,7 +99,8 @@ impl Report {
             rtp_lost: 0,
             typed: String::new(),
             status: None,
-            outcome: Outcome::NoAnswer,
+            heard: false,
+            outcome: Outcome::NotReached,
         }
     }
 
@@ -137,11 +143,11 @@ impl Report {
                     "REFUSED: it does not take calls from us; let it trust this machine's address".to_owned()
                 }
                 Some(415 | 420 | 488) => "REFUSED: the plain form too; compare its codecs and its profile".to_owned(),
-                Some(408 | 503) => {
-                    "NOT REACHED: nothing answers at that address; check host, port, transport and firewalls".to_owned()
-                }
                 status => format!("REFUSED with {}", status.map_or("nothing".to_owned(), |status| status.to_string())),
             },
+            Outcome::NotReached => {
+                "NOT REACHED: nothing speaks SIP at that address; check host, port, transport and firewalls".to_owned()
+            }
             Outcome::NoAnswer => "NO ANSWER: it was given up; let somebody answer, or raise --ring-s".to_owned(),
             Outcome::Wrong => format!(
                 "DID NOT ARRIVE: {typed} was typed and {score} was sent; the screen shows something else than this \
