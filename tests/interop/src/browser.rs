@@ -109,6 +109,15 @@ impl Browser {
         }
     }
 
+    /// Types into the element.
+    ///
+    /// # Panics
+    /// When it is not there or not visible.
+    pub fn write(&mut self, selector: &str, text: &str) {
+        self.click(selector);
+        self.command("Input.insertText", json!({"text": text}));
+    }
+
     /// Writes a picture of the page.
     ///
     /// # Panics

@@ -194,6 +194,35 @@ impl Drop for Gateway {
     }
 }
 
+/// What `warmline verify` says of a desk with this SIP URI, and its exit status.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn verify(desk: &str) -> (Option<i32>, String) {
+    let file = std::env::temp_dir().join(format!("warmline-verify-{}-{}.toml", std::process::id(), crate::free_port()));
+    let config = format!(
+        r#"[sip]
+listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+[[trunks]]
+name = "trunk"
+addresses = ["127.0.0.11"]
+[[bots]]
+name = "helper"
+sip = "sip:helper@127.0.0.12"
+[[desks]]
+name = "alice"
+sip = "{desk}"
+[[routes]]
+dialled = "*"
+bot = "helper"
+"#
+    );
+    std::fs::write(&file, config).expect("a temporary file can be written");
+    let run = Command::new(binary()).args(["verify", "alice", "--config"]).arg(&file).output().expect("it runs");
+    std::fs::remove_file(&file).expect("it is ours");
+    (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr))
+}
+
 /// The binary of this build.
 pub(crate) fn binary() -> PathBuf {
     crate::target().join("release").join("warmline")

@@ -13,7 +13,7 @@ mod sipp;
 mod talker;
 
 pub use browser::Browser;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, verify};
 pub use pipecat::Pipecat;
 pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;

@@ -40,8 +40,10 @@ pub enum Does {
     Decline(Duration),
     /// Rings, and expects a CANCEL.
     Ring,
-    /// Answers at once, and so long after sends REFER for a human.
-    Refer(Duration),
+    /// Answers at once, and sends REFER for a human when it is told to go on.
+    Refer,
+    /// Answers at once, types the score that the INVITE says, and waits to be hung up.
+    TypeScore,
 }
 
 /// How a bot or a desk telephone behaves.
@@ -71,7 +73,8 @@ impl Sipp {
             Does::Answer(ring) => ("callee", ring),
             Does::Decline(ring) => ("declining", ring),
             Does::Ring => ("ringing", Duration::ZERO),
-            Does::Refer(wait) => ("referring", wait),
+            Does::Refer => ("referring", Duration::ZERO),
+            Does::TypeScore => ("typing", Duration::ZERO),
         };
         let keys = media(callee.codec, talker, [("ring", ring.as_millis().to_string())]);
         let sipp = Self::start(scenario, &keys, callee.port, callee.tcp, &[]);
@@ -92,12 +95,18 @@ impl Sipp {
 
     /// The call it answered, as the value of a `Replaces` for the gateway: the tag of the INVITE's `From` is the gateway's.
     fn names_its_call(&self) -> Option<String> {
-        let seen = self.complaints();
-        let invite = &seen[seen.find("\nINVITE ")?..];
-        let header = |name: &str| invite.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let call_id = header("Call-ID:")?;
-        let from_tag = header("From:")?.split("tag=").nth(1)?;
+        let (call_id, from) = (self.was_told("Call-ID")?, self.was_told("From")?);
+        let from_tag = from.split("tag=").nth(1)?;
         Some(format!("{call_id};to-tag={from_tag};from-tag=callee-{}-1", self.child.id()))
+    }
+
+    /// A header of the INVITE that called it.
+    pub fn was_told(&self, header: &str) -> Option<String> {
+        let seen = self.complaints();
+        let (_, invite) = seen.split_once("\nINVITE ")?;
+        let head = invite.lines().take_while(|line| !line.trim().is_empty());
+        let value = head.filter_map(|line| line.split_once(':')).find(|(name, _)| *name == header);
+        value.map(|(_, value)| value.trim().to_owned())
     }
 
     /// Asks the gateway whether it is there.
@@ -105,15 +114,28 @@ impl Sipp {
         Self::start("options", &[], crate::free_port(), tcp, &[&format!("127.0.0.1:{gateway}")])
     }
 
-    /// Hangs up now (the trunk only). The scenario waits for a MESSAGE of its own call, which no gateway sends.
+    /// Hangs up now (the trunk only).
     ///
     /// # Panics
     /// When SIPp cannot be reached.
     pub fn hang_up(&mut self) {
-        let (port, call_id) = (self.port, call_id(self.port));
+        self.tell(&call_id(self.port));
+    }
+
+    /// Sends the REFER (a [`Does::Refer`] that was called only).
+    ///
+    /// # Panics
+    /// When SIPp cannot be reached, or was not called.
+    pub fn refer(&mut self) {
+        self.tell(&self.was_told("Call-ID").expect("it has been called"));
+    }
+
+    /// Tells it to go on. Its scenario waits for a MESSAGE of its own call, which no gateway sends.
+    fn tell(&mut self, call_id: &str) {
+        let port = self.port;
         let transport = if self.tcp { "TCP" } else { "UDP" };
         let message = format!(
-            "MESSAGE sip:trunk@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK-hang-up\r\n\
+            "MESSAGE sip:trunk@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK-go-on\r\n\
              From: <sip:harness@127.0.0.1>;tag=harness\r\nTo: <sip:trunk@127.0.0.1>\r\nCall-ID: {call_id}\r\n\
              CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
         );

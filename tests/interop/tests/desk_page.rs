@@ -19,12 +19,26 @@ fn says(selector: &str, text: &str) -> String {
     )
 }
 
-#[test]
-fn the_page_shows_why_before_the_phone_rings_and_its_button_takes_the_call() {
-    if skipped("chromium") || skipped("sipp") {
-        return;
-    }
-    let (bot_port, desk_port, codec) = (free_port(), free_port(), Codec::Pcmu);
+/// A gateway, the page of its desk, and a caller who talks to the bot.
+struct Scene {
+    gateway: Gateway,
+    page: Browser,
+    caller: Talker,
+    bot: Talker,
+    trunk_sipp: Sipp,
+    bot_sipp: Sipp,
+    bot_port: u16,
+    desk_port: u16,
+}
+
+const CODEC: Codec = Codec::Pcmu;
+
+fn rings(port: u16, seconds: u64) -> Callee {
+    Callee { port, does: Does::Answer(Duration::from_secs(seconds)), tcp: false, codec: CODEC }
+}
+
+fn begin() -> Scene {
+    let (bot_port, desk_port) = (free_port(), free_port());
     let more = format!(
         r#"
 [[bots]]
@@ -50,15 +64,23 @@ ping_every_s = 0
     page.until(&says("#link-text", "Connected"), Duration::from_secs(30));
     page.until(&says("#idle", "No callers for you"), SOON);
     page.eval(WATCH);
-
-    let [caller, bot, desk] = [CALLER, BOT, DESK].map(|tone| Talker::new(tone, codec));
-    let rings = |seconds| Does::Answer(Duration::from_secs(seconds));
-    let bot_sipp = Sipp::callee(Callee { port: bot_port, does: rings(0), tcp: false, codec }, &bot);
-    let desk_sipp = Sipp::callee(Callee { port: desk_port, does: rings(5), tcp: false, codec }, &desk);
-    let mut trunk = Sipp::trunk(Trunk { dials: "7001", refer: 603, tcp: false, codec }, gateway.sip, &caller);
+    let [caller, bot] = [CALLER, BOT].map(|tone| Talker::new(tone, CODEC));
+    let bot_sipp = Sipp::callee(rings(bot_port, 0), &bot);
+    let trunk_sipp = Sipp::trunk(Trunk { dials: "7001", refer: 603, tcp: false, codec: CODEC }, gateway.sip, &caller);
     bot.connect(SOON);
     caller.connect(SOON);
     caller.hears(&[BOT], 10, SOON);
+    Scene { gateway, page, caller, bot, trunk_sipp, bot_sipp, bot_port, desk_port }
+}
+
+#[test]
+fn the_page_shows_why_before_the_phone_rings_and_its_button_takes_the_call() {
+    if skipped("chromium") || skipped("sipp") {
+        return;
+    }
+    let Scene { gateway, mut page, caller, mut trunk_sipp, bot_sipp, desk_port, .. } = begin();
+    let desk = Talker::new(DESK, CODEC);
+    let desk_sipp = Sipp::callee(rings(desk_port, 5), &desk);
 
     caller.press('0');
     desk.connect(SOON);
@@ -78,11 +100,50 @@ ping_every_s = 0
     page.until(&says("#banner-text", "You and the caller hear each other"), SOON);
     shown_before_ringing(&gateway.trace(), page.eval("window.shownAt").as_u64().expect("the reason was seen"));
 
-    trunk.hang_up();
-    trunk.succeeds(SOON);
+    trunk_sipp.hang_up();
+    trunk_sipp.succeeds(SOON);
     desk_sipp.succeeds(SOON);
     page.until(&says("#banner-text", "Conversation over"), SOON);
     page.screenshot(&target().join("interop").join("desk-over.png"));
+    gateway.call_ends(SOON);
+}
+
+#[test]
+fn the_page_gives_the_caller_back_to_the_bot_with_notes() {
+    if skipped("chromium") || skipped("sipp") {
+        return;
+    }
+    let Scene { gateway, mut page, caller, bot, mut trunk_sipp, bot_sipp, bot_port, desk_port } = begin();
+    let desk = Talker::new(DESK, CODEC);
+    let desk_sipp = Sipp::callee(rings(desk_port, 1), &desk);
+    caller.press('0');
+    desk.connect(SOON);
+    page.until(&says("#why-head", "The caller pressed a key for a person"), SOON);
+    page.click("#accept");
+    caller.hears(&[DESK], 10, SOON);
+    bot_sipp.succeeds(SOON);
+
+    page.until(&says("#hand-back-button", "Hand the caller back to the bot"), SOON);
+    page.write("#notes", "Refund of 12 € is booked.");
+    let again = Sipp::callee(rings(bot_port, 2), &bot);
+    page.click("#hand-back-button");
+    page.until(&says("#hand-back-text", "Asking for the bot"), SOON);
+    // Rung, and not there yet: the human keeps the caller.
+    bot.connect(SOON);
+    desk.hears(&[CALLER], 5, SOON);
+    caller.hears(&[BOT], 10, SOON);
+    bot.hears(&[CALLER], 10, SOON);
+    desk_sipp.succeeds(SOON);
+    caller.heard_one_unbroken_stream();
+    page.until(&says("#banner-text", "Handed back"), SOON);
+    page.screenshot(&target().join("interop").join("desk-handed-back.png"));
+    gateway.call_is("with_bot", SOON);
+    assert_eq!(again.was_told("X-Handoff-Resumed").as_deref(), Some("handed_back"));
+    assert_eq!(again.was_told("X-Handoff-Notes").as_deref(), Some("Refund of 12 %E2%82%AC is booked."));
+
+    trunk_sipp.hang_up();
+    trunk_sipp.succeeds(SOON);
+    again.succeeds(SOON);
     gateway.call_ends(SOON);
 }
 

@@ -1,7 +1,7 @@
 //! SIPp as trunk, bot and desk, over UDP and TCP: in every state every receiver hears exactly the tones it should.
 
 use call_model::Codec;
-use interop::{BOT, CALLER, COLLEAGUE, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped};
+use interop::{BOT, CALLER, COLLEAGUE, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped, verify};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
@@ -26,6 +26,8 @@ struct Play {
     while_consulting: &'static str,
     bot: Does,
     desk: Does,
+    /// The port of a second desk.
+    colleague: Option<u16>,
 }
 
 impl Play {
@@ -37,14 +39,18 @@ impl Play {
             while_consulting: "bot",
             bot: Does::Answer(MS(200)),
             desk,
+            colleague: None,
         }
     }
 
     /// Calls; on return the bot has the caller.
     fn begin(self) -> Cast {
-        let Self { tcp, codecs, release, while_consulting, bot: does, desk } = self;
+        let Self { tcp, codecs, release, while_consulting, bot: does, desk, colleague } = self;
         let (bot_port, desk_port) = (free_port(), free_port());
         let suffix = if tcp { ";transport=tcp" } else { "" };
+        let colleague = colleague.map_or_else(String::new, |port| {
+            format!("[[desks]]\nname = \"bob\"\nsip = \"sip:bob@127.0.0.1:{port}{suffix}\"\npage_token = \"another\"\n")
+        });
         let more = format!(
             r#"
 [[bots]]
@@ -54,6 +60,7 @@ sip = "sip:{{user}}@127.0.0.1:{bot_port}{suffix}"
 name = "alice"
 sip = "sip:alice@127.0.0.1:{desk_port}{suffix}"
 page_token = "only-for-tests"
+{colleague}
 [[routes]]
 dialled = "*"
 bot = "helper"
@@ -208,8 +215,8 @@ fn a_refused_refer_leaves_the_two_people_talking() {
 
 /// The bot's SIPp insists on 202, NOTIFY 100, NOTIFY 180, a last NOTIFY 200, and only then a BYE.
 fn a_refer_from_the_bot_becomes_a_warm_handoff(tcp: bool) {
-    let play = Play { bot: Does::Refer(MS(1500)), ..Play::new(tcp, Does::Answer(MS(500))) };
-    let mut cast = play.begin();
+    let mut cast = Play { bot: Does::Refer, ..Play::new(tcp, Does::Answer(MS(500))) }.begin();
+    cast.bot_sipp.refer();
     cast.desk.connect(SOON);
     cast.gateway.call_is("accepting", SOON);
     cast.caller.hears(&[BOT], 5, SOON);
@@ -237,6 +244,48 @@ fn over_udp_a_refer_from_the_bot_becomes_a_warm_handoff() {
 fn over_tcp_a_refer_from_the_bot_becomes_a_warm_handoff() {
     if !skipped("sipp") {
         a_refer_from_the_bot_becomes_a_warm_handoff(true);
+    }
+}
+
+/// The first human's SIPp insists on the same, and the caller has one of the two all the time.
+fn a_refer_from_the_human_passes_the_caller_on(tcp: bool) {
+    let port = free_port();
+    let mut cast = Play { colleague: Some(port), ..Play::new(tcp, Does::Refer) }.begin();
+    let colleague = Talker::new(COLLEAGUE, Codec::Pcmu);
+    let does = Does::Answer(MS(500));
+    cast.caller.press('0');
+    cast.desk.connect(SOON);
+    cast.gateway.call_is("accepting", SOON);
+    cast.desk.press('1');
+    cast.caller.hears(&[DESK], 10, SOON);
+    let other = Sipp::callee(Callee { port, does, tcp, codec: Codec::Pcmu }, &colleague);
+    cast.desk_sipp.refer();
+    colleague.connect(SOON);
+    cast.gateway.call_is("accepting", SOON);
+    cast.caller.hears(&[DESK], 5, SOON);
+    colleague.press('1');
+    cast.caller.hears(&[COLLEAGUE], 10, SOON);
+    colleague.hears(&[CALLER], 10, SOON);
+    cast.desk_sipp.succeeds(SOON);
+    cast.caller.heard_one_unbroken_stream();
+    let call = cast.gateway.call("joined", SOON, |call| call["state"] == "joined");
+    assert_eq!(call["decision"]["trigger"], "passed_on", "{call:#}");
+    cast.trunk_sipp.hang_up();
+    cast.trunk_sipp.succeeds(SOON);
+    other.succeeds(SOON);
+}
+
+#[test]
+fn over_udp_a_refer_from_the_human_passes_the_caller_on() {
+    if !skipped("sipp") {
+        a_refer_from_the_human_passes_the_caller_on(false);
+    }
+}
+
+#[test]
+fn over_tcp_a_refer_from_the_human_passes_the_caller_on() {
+    if !skipped("sipp") {
+        a_refer_from_the_human_passes_the_caller_on(true);
     }
 }
 
@@ -273,6 +322,23 @@ fn over_tcp_another_telephone_takes_the_call_over() {
     if !skipped("sipp") {
         another_telephone_takes_the_call_over(true);
     }
+}
+
+/// SIPp reads the score from the header that a screen shows, and types it by INFO.
+#[test]
+fn verify_proves_that_the_score_arrives() {
+    if skipped("sipp") {
+        return;
+    }
+    let (port, human) = (free_port(), Talker::new(DESK, Codec::Pcmu));
+    for (tcp, suffix) in [(false, ""), (true, ";transport=tcp")] {
+        let desk = Sipp::callee(Callee { port, does: Does::TypeScore, tcp, codec: Codec::Pcmu }, &human);
+        let (status, said) = verify(&format!("sip:alice@127.0.0.1:{port}{suffix}"));
+        assert_eq!((status, said.contains("ARRIVED")), (Some(0), true), "{said}");
+        desk.succeeds(SOON);
+    }
+    let (status, said) = verify(&format!("sip:alice@127.0.0.1:{port};transport=tcp"));
+    assert_eq!((status, said.contains("NOT REACHED")), (Some(3), true), "nobody is there any more: {said}");
 }
 
 const STRANGERS: &str = "warmline_sip_unknown_source_total";
