@@ -37,20 +37,16 @@ enum Wire {
 
 impl Wire {
     fn open(transport: Transport) -> (Self, SocketAddr) {
-        match transport {
-            Transport::Udp => {
-                let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-                socket.set_nonblocking(true).expect("a mode");
-                let at = socket.local_addr().expect("bound");
-                (Self::Udp(socket), at)
-            }
-            Transport::Tcp => {
-                let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-                listener.set_nonblocking(true).expect("a mode");
-                let at = listener.local_addr().expect("bound");
-                (Self::Tcp(listener, None), at)
-            }
+        if transport == Transport::Udp {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+            socket.set_nonblocking(true).expect("a mode");
+            let at = socket.local_addr().expect("bound");
+            return (Self::Udp(socket), at);
         }
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        listener.set_nonblocking(true).expect("a mode");
+        let at = listener.local_addr().expect("bound");
+        (Self::Tcp(listener, None), at)
     }
 
     /// The next message and who sent it.
