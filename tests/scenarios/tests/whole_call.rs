@@ -1,6 +1,7 @@
 //! The fuzz target `whole_call` (tests/fuzz) without a fuzzer: any octets are a call, and every call ends well.
 
 use sim::Dice;
+use std::path::Path;
 
 #[test]
 fn any_octets_are_a_call_that_ends_well() {
@@ -9,5 +10,19 @@ fn any_octets_are_a_call_that_ends_well() {
         let octets: Vec<u8> = (0..length).map(|_| dice.below(256) as u8).collect();
         let findings = sim::whole_call(&octets);
         assert!(findings.is_clean(), "{octets:?}: {findings:#?}");
+    }
+}
+
+/// The smallest octets by which the fuzzer reached everything it reached, and whatever once broke.
+#[test]
+fn what_the_fuzzer_kept_ends_well() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/whole_call");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the seeds").map(|file| file.expect("one").path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        let findings = sim::whole_call(&std::fs::read(&file).expect("octets"));
+        assert!(findings.is_clean(), "{}: {findings:#?}", file.display());
     }
 }
