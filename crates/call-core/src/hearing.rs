@@ -68,8 +68,8 @@ impl Call {
                 match self.leg(*leg).filter(|desk| desk.is_up()) {
                     Some(_) if let Some((bot, Trio::Introducing { .. })) = self.third() => Selector::Mix(bot, *leg),
                     Some(desk) if desk.can_be_heard() => Selector::Leg(*leg),
-                    Some(_) => Selector::Music,
-                    None => Selector::Silence,
+                    // Whether the desk has left, or has been replaced by the caller's own, is not known for a second.
+                    Some(_) | None => Selector::Music,
                 }
             }
             Phase::Recovering(_) | Phase::Released => self.comfort(),

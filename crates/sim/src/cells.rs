@@ -1,46 +1,63 @@
-//! Which cells of the table "states and events" a run has been through.
+//! The table "states and events" of the design: how often a run has been through each of its cells, and why the others
+//! cannot be reached.
 
-use call_model::{CallId, Party, Role, TraceEvent, TraceKind, TransferState};
+use crate::witness::{Did, Witness};
+use call_model::{CallId, FactKind, HandoffOutcome, Party, Role, TraceEvent, TraceKind, TransferState};
 use std::collections::BTreeMap;
 
-/// The rows of the table.
-pub const EVENTS: [&str; 20] = [
+/// The rows: those of the design, then some of our own.
+pub const EVENTS: [&str; 24] = [
     "trigger fires",
     "target 1xx",
     "target 200",
     "human accepts",
-    "target 3xx-6xx",
-    "target silent",
+    "target fails",
     "accept timer",
     "human BYE",
     "caller BYE",
-    "caller CANCEL",
     "caller RTP silent",
     "bot dies",
-    "bot BYE",
-    "page declines",
+    "voice model dies",
+    "desk page down",
     "REFER refused",
     "NOTIFY >=300",
     "no NOTIFY",
     "NOTIFY 200",
+    "re-INVITE 488/491",
+    "gateway drains",
+    "gateway crashes",
     "re-INVITE",
+    "page declines",
     "REFER received",
+    "hand-back",
+    "take-over",
 ];
 
-/// The columns.
-pub const STATES: [TransferState; 7] = [
+/// The columns. Nobody has the caller in any other state for longer than a prompt, and after the end nothing comes.
+pub const STATES: [TransferState; 5] = [
     TransferState::WithBot,
     TransferState::Consulting,
     TransferState::Accepting,
     TransferState::Joined,
     TransferState::Releasing,
-    TransferState::Released,
-    TransferState::Recovering,
 ];
 
 /// Hits per cell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cells(BTreeMap<(usize, TransferState), u64>);
+
+/// One cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cell {
+    /// The row.
+    pub event: &'static str,
+    /// The column.
+    pub state: TransferState,
+    /// How often.
+    pub hits: u64,
+    /// Why it cannot be reached, if so.
+    pub unreachable: Option<&'static str>,
+}
 
 impl Default for Cells {
     fn default() -> Self {
@@ -50,18 +67,45 @@ impl Default for Cells {
 }
 
 impl Cells {
-    /// Adds what the trace of a run shows.
-    pub fn add(&mut self, trace: &[TraceEvent]) {
+    /// Adds what the trace of a run shows, and what was done around it.
+    pub fn add(&mut self, trace: &[TraceEvent], witness: &Witness) {
         let mut states: BTreeMap<CallId, TransferState> = BTreeMap::new();
+        let mut around = witness.did.iter().peekable();
         for event in trace {
+            while let Some((_, did)) = around.next_if(|(at, _)| *at <= event.at) {
+                self.happened(did, &states);
+            }
             let Some(call) = event.call else { continue };
-            let state = *states.get(&call).unwrap_or(&TransferState::WithBot);
-            if let Some(row) = row(&event.kind).and_then(|name| EVENTS.iter().position(|event| *event == name)) {
-                *self.0.entry((row, state)).or_default() += 1;
+            match event.kind {
+                TraceKind::Began { .. } => _ = states.insert(call, TransferState::WithBot),
+                TraceKind::Ended { .. } => _ = states.remove(&call),
+                _ => {}
+            }
+            if let (Some(name), Some(state)) = (row(&event.kind), states.get(&call)) {
+                self.hit(name, *state);
             }
             if let TraceKind::State { to, .. } = event.kind {
                 states.insert(call, to);
             }
+        }
+    }
+
+    /// What happens to every call that is up.
+    fn happened(&mut self, did: &Did, states: &BTreeMap<CallId, TransferState>) {
+        let name = match did {
+            Did::ModelGone => "voice model dies",
+            Did::PageGone => "desk page down",
+            Did::Drained => "gateway drains",
+            Did::HandedBack => "hand-back",
+            _ => return,
+        };
+        states.values().for_each(|state| self.hit(name, *state));
+    }
+
+    fn hit(&mut self, name: &str, state: TransferState) {
+        let row = EVENTS.iter().position(|event| *event == name);
+        if let Some(hits) = row.and_then(|row| self.0.get_mut(&(row, state))) {
+            *hits += 1;
         }
     }
 
@@ -72,31 +116,35 @@ impl Cells {
         }
     }
 
-    /// Every cell: event, state, hits; none where the cell cannot be reached.
-    pub fn rows(&self) -> impl Iterator<Item = (&'static str, TransferState, Option<u64>)> + '_ {
+    /// Every cell, row by row.
+    pub fn all(&self) -> impl Iterator<Item = Cell> + '_ {
         self.0.iter().map(|((event, state), hits)| {
             let event = EVENTS[*event];
-            (event, *state, (*hits > 0 || is_reachable(event, *state)).then_some(*hits))
+            Cell { event, state: *state, hits: *hits, unreachable: unreachable(event, *state) }
         })
     }
 }
 
-/// Whether an event can come in a state at all.
-fn is_reachable(event: &str, state: TransferState) -> bool {
-    use TransferState::{Accepting, Consulting, Joined, Recovering, Released, Releasing, WithBot};
-    match event {
-        "trigger fires" => !matches!(state, Released | Joined | Releasing),
-        "target 1xx" | "target 200" | "target 3xx-6xx" | "target silent" => state == Consulting,
-        "human accepts" | "accept timer" => state == Accepting,
-        "page declines" => matches!(state, Consulting | Accepting),
-        "human BYE" => matches!(state, Accepting | Joined | Releasing | Released),
-        "caller CANCEL" => matches!(state, WithBot),
-        "caller BYE" => true,
-        "caller RTP silent" | "re-INVITE" | "REFER received" => !matches!(state, Released),
-        "bot dies" | "bot BYE" => matches!(state, WithBot | Consulting | Accepting),
-        "REFER refused" | "NOTIFY >=300" | "no NOTIFY" | "NOTIFY 200" => state == Releasing,
-        _ => matches!(state, Recovering),
-    }
+/// Why an event cannot come in a state; nothing when it can.
+fn unreachable(event: &str, state: TransferState) -> Option<&'static str> {
+    use TransferState::{Accepting, Consulting, Joined, Releasing, WithBot};
+    let (there, why): (&[TransferState], _) = match event {
+        "target 1xx" | "target 200" => (&[Consulting], "a desk rings only while one is being fetched"),
+        "human accepts" => (&[Consulting, Accepting], "there is no pop and no call to accept"),
+        "target fails" => (&[Consulting, Accepting], "a desk rings only while one is being fetched"),
+        "accept timer" => (&[Accepting], "runs from the desk's answer to the accept"),
+        "human BYE" => (&[Accepting, Joined, Releasing], "no human is on the line"),
+        "bot dies" => (&[WithBot, Consulting, Accepting, Joined], "a bot that stays on keeps us in the path"),
+        "REFER refused" | "NOTIFY >=300" | "no NOTIFY" | "NOTIFY 200" => {
+            (&[Consulting, Releasing], "no REFER is out; while consulting, one without Replaces may be")
+        }
+        "re-INVITE 488/491" => (&[], "we send no re-INVITE: a join needs none"),
+        "gateway crashes" => (&[], "the simulator has no processes; open until session timers"),
+        "page declines" => (&[Consulting, Accepting], "the pop offers no choice any more"),
+        "take-over" => (&[Consulting, Accepting, Joined, Releasing], "there is no desk's call to take over"),
+        _ => return None,
+    };
+    (!there.contains(&state)).then_some(why)
 }
 
 fn row(kind: &TraceKind) -> Option<&'static str> {
@@ -104,18 +152,22 @@ fn row(kind: &TraceKind) -> Option<&'static str> {
         TraceKind::Decided(_) => "trigger fires",
         TraceKind::Sip { role: Some(role), sent: false, what, again: false, .. } => return sip_row(*role, what),
         TraceKind::Sip { role: Some(Role::Desk), sent: true, what, again: false, .. } if what == "CANCEL" => {
-            "target silent"
+            "target fails"
         }
         TraceKind::Note { about: Party::Desk, text } if text == "pressed 1" => "human accepts",
+        TraceKind::Note { about: Party::Desk, text } if text.starts_with("pressed *") => "hand-back",
         TraceKind::Note { about: Party::Caller, text } if text.starts_with("no audio") => "caller RTP silent",
+        TraceKind::Note { text, .. } if text.starts_with("INVITE with Replaces refused") => "take-over",
+        TraceKind::Note { text, .. } if text == "another telephone has taken over" => "take-over",
         TraceKind::Pop { what: "accepted", .. } => "human accepts",
         TraceKind::Pop { what: "declined", .. } => "page declines",
-        TraceKind::Fact(fact) if matches!(fact.kind, call_model::FactKind::BotDown { .. }) => "bot dies",
+        TraceKind::LegEnded { role: Role::Bot, cause, .. } if cause.by == Party::Bot => "bot dies",
+        TraceKind::Fact(fact) if matches!(fact.kind, FactKind::BotDown { .. }) => "bot dies",
         TraceKind::Release { what, .. } if what == "REFER refused" => "REFER refused",
         TraceKind::Release { what, status: Some(300..) } if what == "NOTIFY" => "NOTIFY >=300",
         TraceKind::Release { what, status: Some(200..) } if what.starts_with("NOTIFY") => "NOTIFY 200",
         TraceKind::Release { what, .. } if what.contains("silence") || what == "no outcome" => "no NOTIFY",
-        TraceKind::HandoffEnded { outcome: call_model::HandoffOutcome::NotAccepted, .. } => "accept timer",
+        TraceKind::HandoffEnded { outcome: HandoffOutcome::NotAccepted, .. } => "accept timer",
         _ => return None,
     })
 }
@@ -123,16 +175,14 @@ fn row(kind: &TraceKind) -> Option<&'static str> {
 fn sip_row(role: Role, what: &str) -> Option<&'static str> {
     let initial = !what.ends_with(')');
     Some(match (role, what) {
-        (Role::Caller, "BYE") => "caller BYE",
-        (Role::Caller, "CANCEL") => "caller CANCEL",
+        (Role::Caller, "BYE" | "CANCEL") => "caller BYE",
         (Role::Desk, "BYE") => "human BYE",
-        (Role::Bot, "BYE") => "bot BYE",
         (_, "REFER") => "REFER received",
         (_, "INVITE (hold)") => "re-INVITE",
         (Role::Desk, what) if initial && what.starts_with("18") => "target 1xx",
         (Role::Desk, what) if initial && what.starts_with("200") => "target 200",
         (Role::Desk, what) if initial && what.as_bytes().first().is_some_and(|c| (b'3'..=b'6').contains(c)) => {
-            "target 3xx-6xx"
+            "target fails"
         }
         _ => return None,
     })

@@ -1,14 +1,18 @@
 //! The verdict on a whole run, found in the evidence alone: what passed the gateway's door, what the parties heard, what
 //! the desk's page showed. What the gateway says about itself is only held against it.
 
-use crate::script::{Click, Do};
+mod evidence;
+mod humans;
+
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
 use crate::storm::Storm;
 use crate::witness::{Dialog, Did, Heard, Voice, Witness};
 use crate::world::World;
-use call_core::{AcceptGate, OnBotClose};
-use call_model::{DeskId, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
+use call_core::OnBotClose;
+use call_model::{Direction, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
 use core::time::Duration;
+use evidence::is_desk;
+use phone::PhoneEvent;
 use std::collections::BTreeMap;
 
 /// What was found wrong.
@@ -29,11 +33,15 @@ impl Findings {
     pub fn of(storm: &Storm, world: &World) -> Self {
         let mut inquest = Inquest { storm, world, witness: world.witness(), findings: Self::default() };
         inquest.callers();
+        inquest.fed();
         inquest.humans_told();
         inquest.pops();
+        inquest.given_up();
         inquest.gate();
+        inquest.take_overs();
         inquest.strangers_heard();
         inquest.joined();
+        inquest.co_pilots();
         inquest.released();
         inquest.bots();
         inquest.words();
@@ -65,97 +73,29 @@ struct Inquest<'a> {
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// A human who answered when the caller had gone hears so, at most so long.
 const FAREWELL: Duration = Duration::from_secs(4);
+/// A bot that could not be heard may be given up for it as long as this after.
+const OWES: Duration = Duration::from_secs(9);
 /// While a REFER is out, a BYE may be its success: proof is waited for.
 const PROOF: Duration = Duration::from_secs(7);
+/// A pause in what is heard that is no hiccup of the network's: it may lose a tenth.
+const NOT_HEARD: Duration = Duration::from_millis(700);
+/// An INVITE that has had no response for 64*T1 is given up, and cannot be cancelled (RFC 3261 §9.1).
+const TIMER_B: Duration = Duration::from_secs(32);
 /// Requests without an answer fail after 64*T1 (RFC 3261 §17.1).
 const UNANSWERED: Duration = Duration::from_secs(30);
 
-/// A handoff as the page saw it.
-struct Popped<'a> {
-    at: Instant,
-    id: HandoffId,
-    whose: &'a DeskId,
-    caller: Option<&'a Dialog>,
-    desk: Option<&'a Dialog>,
-}
-
 impl<'a> Inquest<'a> {
-    fn wrong(&mut self, at: Instant, what: &str) {
-        self.findings.wrong.push(format!("{at:?}: {what}"));
-    }
-
-    fn callers_dialogs(&self) -> impl Iterator<Item = &'a Dialog> + use<'a> {
-        self.witness.dialogs.iter().filter(|dialog| !dialog.ours && matches!(dialog.party, TRUNK | CALLER2))
-    }
-
-    fn dialogs_of(&self, caller: &Dialog) -> impl Iterator<Item = &'a Dialog> + use<'a> {
-        let of = caller.call_id.clone();
-        self.witness.dialogs.iter().filter(move |dialog| dialog.ours && dialog.of.as_ref() == Some(&of))
-    }
-
-    fn desks_of(&self, caller: &Dialog) -> impl Iterator<Item = &'a Dialog> + use<'a> {
-        self.dialogs_of(caller).filter(|dialog| is_desk(dialog.party))
-    }
-
-    fn did(&self, what: impl Fn(&Did) -> bool) -> impl Iterator<Item = Instant> {
-        self.witness.did.iter().filter(move |(_, did)| what(did)).map(|(at, _)| *at)
-    }
-
-    fn has_stopped(&self, party: Party) -> bool {
-        self.did(|did| *did == Did::Stopped(party)).next().is_some()
-    }
-
-    /// The party fell silent on purpose, in one way or another.
-    fn was_restless(&self, party: Party) -> bool {
-        let restless = |did: &Did| matches!(did, Did::Held(who) | Did::Muted(who) | Did::Stopped(who) if *who == party);
-        self.did(restless).next().is_some()
-    }
-
-    fn is_direct(&self, party: Party) -> bool {
-        party == TRUNK && self.storm.script.iter().any(|(_, what)| matches!(what, Do::Dial("human")))
-    }
-
-    fn popped(&self) -> Vec<Popped<'a>> {
-        let offered = self.world.pops().iter().filter_map(|(at, pop)| match pop {
-            PopUpdate::Offered { desk, sip_call_id, package } => Some((*at, desk, sip_call_id, package.id)),
-            _ => None,
-        });
-        let mut callers: BTreeMap<HandoffId, &'a Dialog> = BTreeMap::new();
-        let mut popped = Vec::new();
-        for (at, whose, first, id) in offered {
-            // The INVITE that counts is the last one for this pop.
-            let call_id = self.world.pops().iter().rev().find_map(|(_, pop)| match pop {
-                PopUpdate::Redialled { desk, handoff, sip_call_id } if *handoff == id && desk == whose => {
-                    Some(sip_call_id)
-                }
-                _ => None,
-            });
-            let call_id = call_id.unwrap_or(first);
-            let desk = self.witness.dialogs.iter().find(|dialog| dialog.call_id == *call_id);
-            let of = desk.and_then(|desk| desk.of.as_ref());
-            if let Some(caller) = self.callers_dialogs().find(|caller| Some(&caller.call_id) == of) {
-                callers.insert(id, caller);
-            }
-            popped.push(Popped { at, id, whose, caller: None, desk });
-        }
-        for pop in &mut popped {
-            pop.caller = callers.get(&pop.id).copied();
-        }
-        popped
-    }
-
     /// Everybody who calls is served and hung up, and for a reason.
     fn callers(&mut self) {
         self.findings.lost.extend(self.world.callers_lost().cloned());
         for caller in self.callers_dialogs() {
-            if self.has_stopped(caller.party) {
-                continue;
-            }
-            if caller.answered.is_none() && caller.refused.is_none() && caller.cancelled.is_none() {
+            let unserved = caller.answered.is_none() && caller.refused.is_none() && caller.cancelled.is_none();
+            if unserved && !self.had_stopped(caller.party, self.world.now()) {
                 self.findings.lost.push(format!("{:?}: a caller was never answered nor refused", caller.invited));
             }
             let hung_up = caller.bye_out.filter(|out| caller.bye_in.is_none_or(|bye| *out < bye));
-            if let Some(at) = hung_up.filter(|at| !self.may_hang_up(caller, *at)) {
+            let there = |at: &Instant| !self.had_stopped(caller.party, *at);
+            if let Some(at) = hung_up.filter(there).filter(|at| !self.may_hang_up(caller, *at)) {
                 self.wrong(at, "a caller was hung up, and nothing on the wire says why");
             }
         }
@@ -174,7 +114,7 @@ impl<'a> Inquest<'a> {
             return true;
         }
         let mut desks = self.desks_of(caller);
-        if self.is_direct(caller.party) {
+        if Self::is_direct(caller) {
             return desks.any(|desk| desk.over().is_some_and(|over| over <= at));
         }
         let human = desks.find(|desk| desk.answered.is_some_and(|ok| ok < at) && desk.over().is_none_or(|o| o > at));
@@ -191,14 +131,62 @@ impl<'a> Inquest<'a> {
             && (self.did(|did| matches!(did, Did::BotGone { finished: true })).any(|when| when <= at)
                 || self.dialogs_of(caller).any(|bot| bot.party == BOT && bot.bye_in.is_some_and(|bye| bye <= at)));
         // One who does not want to hear us does not hear the goodbye either.
-        let deaf = self.was_restless(caller.party);
+        let deaf = self.is_on_hold(caller.party, at);
         farewell || finished || deaf
     }
 
-    /// Whether a party heard this voice in the second before.
-    fn hears(&self, party: Party, voice: Voice, at: Instant) -> bool {
-        let recent = |heard: &Heard| heard.from <= at && at.since(heard.to) < Duration::from_millis(700);
-        self.witness.heard[party].iter().any(|heard| heard.voice == voice && heard.packets > 2 && recent(heard))
+    /// While a caller's line is up, there is somebody or something to hear: packets alone are not enough.
+    fn fed(&mut self) {
+        for caller in self.callers_dialogs() {
+            let (Some(ok), Some(ack)) = (caller.answered, caller.acknowledged) else { continue };
+            let done = |dialog: &Dialog| dialog.notified.iter().find(|(_, status)| *status >= 200).map(|(at, _)| *at);
+            let hung_up = self.did(|did| *did == Did::HungUp(caller.party)).find(|at| *at >= ok);
+            let told = self.desks_of(caller).filter_map(done).chain(done(caller)).min();
+            let ends = [caller.over(), caller.broken, told, hung_up].into_iter().flatten();
+            let span = (ok.max(ack) + NOT_HEARD, ends.min().unwrap_or(self.world.now()));
+            let audible = |heard: &Heard| heard.voice != Voice::Silence;
+            for span in self.calm(&[caller.party], span.0, span.1) {
+                let Some(since) = self.deaf_since(caller.party, audible, span, NOT_HEARD) else { continue };
+                if !self.somebody_keeps_silent(caller, since) {
+                    self.findings.lost.push(format!("{since:?}: the caller hears nothing but silence"));
+                }
+            }
+        }
+    }
+
+    /// Whether somebody to whom the caller is, or is about to be, connected cannot be heard by their own doing.
+    fn somebody_keeps_silent(&self, caller: &Dialog, at: Instant) -> bool {
+        let at = at + NOT_HEARD;
+        let connected = |dialog: &&Dialog| {
+            dialog.answered.is_some_and(|ok| ok <= at) && dialog.over().is_none_or(|over| over + AT_ONCE >= at)
+        };
+        // Our answer to one who takes a call over was lost, and they do not know yet that they have it.
+        let unknown =
+            |dialog: &Dialog| dialog.replaces.is_some() && dialog.acknowledged.is_none_or(|ack| ack + NOT_HEARD >= at);
+        if self.dialogs_of(caller).filter(connected).any(|dialog| !dialog.ours && unknown(dialog)) {
+            return true;
+        }
+        // Whoever has hung up is silent while the word of it is under way.
+        let has_left = |dialog: &Dialog| {
+            let left = |event: &PhoneEvent| matches!(event, PhoneEvent::Replaced | PhoneEvent::Ended { .. });
+            let since = dialog.answered.unwrap_or(Instant::ZERO);
+            let mut events = self.world.events().iter();
+            events.any(|(when, who, event)| *who == dialog.party && left(event) && (since..=at).contains(when))
+        };
+        if self.dialogs_of(caller).filter(connected).any(has_left) {
+            return true;
+        }
+        let mut silences = self.dialogs_of(caller).filter(connected).flat_map(|dialog| self.silences(dialog.party));
+        silences.any(|(from, to)| from <= at && at <= to + AT_ONCE)
+    }
+
+    /// Whether a party has said that it does not want to hear us, and not so long ago that it hears again for sure.
+    fn is_on_hold(&self, party: Party, at: Instant) -> bool {
+        let held = self
+            .did(|did| matches!(did, Did::Held(who, direction) if *who == party && *direction != Direction::SendRecv));
+        let mut spans = self.silences(party).into_iter().filter(|(from, to)| (*from..=*to).contains(&at));
+        let held: Vec<Instant> = held.collect();
+        spans.any(|(from, _)| held.contains(&from))
     }
 
     /// When the caller has gone, nobody rings on or says hello to silence.
@@ -225,7 +213,7 @@ impl<'a> Inquest<'a> {
     }
 
     fn human_told(&mut self, desk: &Dialog, gone: Instant, patience: Duration) {
-        if desk.invited > gone + AT_ONCE {
+        if desk.ours && desk.invited > gone + AT_ONCE {
             return self.wrong(desk.invited, "a desk was rung for a caller who had gone");
         }
         let over = desk.over();
@@ -235,9 +223,13 @@ impl<'a> Inquest<'a> {
                 self.wrong(gone, "a human was left alone on the line");
             }
             None => {
-                // To one who is not there any more, nothing needs to be said.
-                let Some(rang) = desk.rang.filter(|_| !self.has_stopped(desk.party)) else { return };
+                // What rings only when the INVITE was given up cannot be told.
+                let Some(rang) = desk.rang.filter(|rang| rang.since(desk.invited) < TIMER_B) else { return };
                 let limit = rang.max(gone) + AT_ONCE;
+                // To one who is not there any more, nothing needs to be said.
+                if self.had_stopped(desk.party, limit) {
+                    return;
+                }
                 if !by(limit) && desk.cancelled.is_none_or(|cancel| cancel > limit) {
                     self.wrong(gone, "a desk rang on when the caller had gone: no CANCEL");
                 }
@@ -266,28 +258,13 @@ impl<'a> Inquest<'a> {
             let referred = [pop.caller, pop.desk].into_iter().flatten().any(|party| party.referred.is_some());
             let patience = if referred { PROOF } else { AT_ONCE };
             let gone = pop.caller.and_then(|caller| caller.over().or(caller.left()));
-            let given_up = pop.desk.and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());
+            let given_up = pop
+                .desk
+                .map(|desk| self.heir(desk))
+                .and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());
             let due = [gone, given_up].into_iter().flatten().min().map(|at| at.max(pop.at));
             if let Some(due) = due.filter(|due| closed > *due + patience) {
                 self.wrong(due, "a pop stayed on the page for more than 1 s");
-            }
-        }
-    }
-
-    /// Nobody gets the caller without having proved to be a human.
-    fn gate(&mut self) {
-        if self.storm.setup.accept != AcceptGate::KeyOrPage {
-            return;
-        }
-        let witness = self.witness;
-        for caller in [TRUNK, CALLER2].into_iter().filter(|caller| !self.is_direct(*caller)).collect::<Vec<_>>() {
-            for heard in witness.heard[caller].iter().filter(|heard| heard.ours && heard.packets > 1) {
-                let Voice::Of(desk @ (DESK | DESK2)) = heard.voice else { continue };
-                let proof = |did: &Did| matches!(did, Did::Clicked(Click::Accept)) || *did == Did::Pressed(desk, '1');
-                let proved = self.did(proof).any(|at| at <= heard.from);
-                if !proved {
-                    self.wrong(heard.from, "a caller was given to somebody who had not accepted");
-                }
             }
         }
     }
@@ -314,59 +291,12 @@ impl<'a> Inquest<'a> {
         }
     }
 
-    /// When the page says joined, the two hear each other for as long as nobody does anything about it.
-    fn joined(&mut self) {
-        let popped = self.popped();
-        for (at, update) in self.world.pops() {
-            let PopUpdate::Joined { handoff, .. } = update else { continue };
-            let pop = popped.iter().rev().find(|pop| pop.id == *handoff && pop.at <= *at);
-            let Some((caller, desk)) = pop.and_then(|pop| Some((pop.caller?, pop.desk?))) else { continue };
-            if self.was_restless(caller.party) || self.was_restless(desk.party) {
-                continue;
-            }
-            let ends = [caller.over(), desk.over(), caller.referred, caller.broken, desk.broken, desk.referred];
-            let hung_up = |did: &Did| matches!(did, Did::HungUp(who) if *who == caller.party || *who == desk.party);
-            let hung_up = self.did(hung_up).find(|when| when >= at);
-            let hung_up =
-                hung_up.or_else(|| self.did(|did| *did == Did::HungUp(caller.party)).next().filter(|w| w < at));
-            // A human who passes the caller on may be relieved from then on.
-            let passes_on = |what: &Do| matches!(what, Do::Refer(who, _) if *who == desk.party);
-            let script = self.storm.script.iter().filter(|(_, what)| passes_on(what));
-            let passed_on = script.map(|(millis, _)| Instant::from_millis(*millis)).filter(|when| when >= at).min();
-            let ends = ends.into_iter().chain([hung_up, passed_on]);
-            let end = ends.flatten().min().unwrap_or(self.world.now());
-            // A caller whom our answer did not reach has nothing to say yet.
-            let there = caller.acknowledged.map_or(*at, |ack| ack.max(*at));
-            let (from, to) = (there + Duration::from_millis(700), end);
-            for (listener, speaker, who) in
-                [(desk.party, caller.party, "the human"), (caller.party, desk.party, "the caller")]
-            {
-                if let Some(pause) = self.deaf_since(listener, Voice::Of(speaker), from, to) {
-                    self.wrong(pause, &format!("joined, but {who} does not hear the other"));
-                }
-            }
-        }
-    }
-
-    /// From when on a listener did not hear a voice for 700 ms.
-    fn deaf_since(&self, listener: Party, voice: Voice, from: Instant, to: Instant) -> Option<Instant> {
-        let longest = Duration::from_millis(700);
-        let mut heard_until = from;
-        for heard in self.witness.heard[listener].iter().filter(|heard| heard.voice == voice) {
-            if heard.from > heard_until + longest {
-                break;
-            }
-            heard_until = heard_until.max(heard.to);
-        }
-        (to > heard_until + longest).then_some(heard_until)
-    }
-
     /// After a release we are out of the path, and somebody said that it worked.
     fn released(&mut self) {
         let popped = self.popped();
         for (at, update) in self.world.pops() {
-            let PopUpdate::Ended { handoff, outcome: HandoffOutcome::Released, .. } = update else { continue };
-            let pop = popped.iter().rev().find(|pop| pop.id == *handoff);
+            let PopUpdate::Ended { handoff, desk, outcome: HandoffOutcome::Released } = update else { continue };
+            let pop = popped.iter().rev().find(|pop| (pop.id, pop.whose) == (*handoff, desk));
             let Some((caller, desk)) = pop.and_then(|pop| Some((pop.caller?, pop.desk?))) else { continue };
             let said = caller.notified.iter().any(|(when, status)| when <= at && matches!(status, 200..=299));
             let said = said || desk.notified.iter().any(|(_, status)| matches!(status, 200..=299));
@@ -397,10 +327,9 @@ impl<'a> Inquest<'a> {
                     || bot.cancelled.is_some()
                     || bot.broken.is_some()
                     || bot.unanswered.is_some()
-                    || self.has_stopped(BOT)
                     // It may have owed an answer.
-                    || self.did(|did| matches!(did, Did::Muted(BOT) | Did::Held(BOT))).any(|at| at < out)
-                    || self.has_stopped(caller.party)
+                    || self.silences(BOT).iter().any(|(from, to)| *from <= out && out <= *to + OWES)
+                    || self.had_stopped(caller.party, out)
                     || caller.over().is_some_and(|over| over <= out + AT_ONCE)
                     || joins.iter().any(|join| *join <= out);
                 if !excused {
@@ -413,7 +342,7 @@ impl<'a> Inquest<'a> {
             for out in &self.witness.stream_closed {
                 let gone = caller.over().or(caller.left()).is_some_and(|gone| gone <= *out + AT_ONCE);
                 let timed_out = caller.answered.is_none_or(|ok| ok > *out);
-                let dead = self.has_stopped(caller.party) || caller.broken.is_some();
+                let dead = self.had_stopped(caller.party, *out) || caller.broken.is_some();
                 if !gone && !dead && !timed_out && !joins.iter().any(|join| join <= out) {
                     self.wrong(*out, "the bot's stream was closed before a human had the caller");
                 }
@@ -425,39 +354,10 @@ impl<'a> Inquest<'a> {
         self.world.pops().iter().filter(|(_, pop)| matches!(pop, PopUpdate::Joined { .. })).map(|(at, _)| *at)
     }
 
-    /// The outcome that the page is told is the one that happened.
-    fn words(&mut self) {
-        let popped = self.popped();
-        for (at, update) in self.world.pops() {
-            let PopUpdate::Ended { handoff, outcome, .. } = update else { continue };
-            let Some(caller) = popped.iter().find(|pop| pop.id == *handoff).and_then(|pop| pop.caller) else {
-                continue;
-            };
-            let desks: Vec<_> = self.desks_of(caller).filter(|desk| desk.invited <= *at).collect();
-            let refused =
-                |codes: &[u16]| desks.iter().any(|d| d.refused.is_some_and(|(_, code)| codes.contains(&code)));
-            let clicked = |click: Click| self.did(move |did| *did == Did::Clicked(click)).any(|when| when <= *at);
-            let joined = self.pops_joined().any(|join| join <= *at);
-            let stopped = self.has_stopped(caller.party) || caller.broken.is_some() || caller.unanswered.is_some();
-            let true_word = match outcome {
-                HandoffOutcome::Busy => refused(&[486, 600]),
-                HandoffOutcome::Declined => refused(&[603]) || clicked(Click::Decline),
-                HandoffOutcome::NoAnswer => desks.iter().any(|desk| desk.answered.is_none_or(|ok| ok > desk.invited)),
-                HandoffOutcome::NotAccepted => desks.iter().any(|desk| desk.answered.is_some()),
-                HandoffOutcome::CallerGone => caller.left().is_some_and(|left| left <= *at) || stopped,
-                HandoffOutcome::Joined | HandoffOutcome::Released | HandoffOutcome::Unproven => joined,
-                _ => true,
-            };
-            if !true_word {
-                self.wrong(*at, &format!("the page is told {outcome}, which is not what happened"));
-            }
-        }
-    }
-
     /// 60 s after the end nothing is left, neither with the parties nor with us.
     fn left_behind(&mut self) {
         // Who is on hold owes no audio, and without session timers (RFC 4028) nobody asks whether they are still there.
-        let on_hold = |party| self.has_stopped(party) && self.did(|did| *did == Did::Held(party)).next().is_some();
+        let on_hold = |party| self.did(|did| *did == Did::Stopped(party)).any(|at| self.is_on_hold(party, at));
         if on_hold(TRUNK) || on_hold(CALLER2) {
             return;
         }
@@ -497,8 +397,4 @@ impl<'a> Inquest<'a> {
             self.findings.other.push(format!("handoff {handoff} has {outcomes} outcomes"));
         }
     }
-}
-
-const fn is_desk(party: Party) -> bool {
-    matches!(party, DESK | DESK2)
 }

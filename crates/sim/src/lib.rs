@@ -15,7 +15,7 @@ mod storm;
 pub mod witness;
 mod world;
 
-pub use cells::{Cells, EVENTS, STATES};
+pub use cells::{Cell, Cells, EVENTS, STATES};
 pub use inquest::Findings;
 pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};

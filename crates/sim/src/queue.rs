@@ -1,67 +1,48 @@
 //! What is yet to come, in order of time; at the same time, in the order in which it was announced.
 
 use call_model::Instant;
-use core::cmp::Ordering;
+use core::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A queue of things to come.
+/// A queue of things to come. What comes is large and lies still; only its places move.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    heap: BinaryHeap<Entry<T>>,
+    heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
     announced: u64,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    at: Instant,
-    place: u64,
-    item: T,
+    items: Vec<Option<T>>,
+    free: Vec<usize>,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), announced: 0 }
+        Self { heap: BinaryHeap::new(), announced: 0, items: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<T> Queue<T> {
     pub(crate) fn push(&mut self, at: Instant, item: T) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.items.push(None);
+            self.items.len() - 1
+        });
+        self.items[slot] = Some(item);
         self.announced += 1;
-        self.heap.push(Entry { at, place: self.announced, item });
+        self.heap.push(Reverse((at, self.announced, slot)));
     }
 
     /// When the next thing happens.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|entry| entry.at)
+        self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 
     /// The next thing, if its time has come.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<T> {
-        self.heap.peek().filter(|entry| entry.at <= now)?;
-        self.heap.pop().map(|entry| entry.item)
+        self.heap.peek().filter(|Reverse((at, ..))| *at <= now)?;
+        let Reverse((.., slot)) = self.heap.pop()?;
+        self.free.push(slot);
+        self.items[slot].take()
     }
 }
-
-impl<T> Ord for Entry<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives the greatest first.
-        (other.at, other.place).cmp(&(self.at, self.place))
-    }
-}
-
-impl<T> PartialOrd for Entry<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Entry<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T> Eq for Entry<T> {}
 
 #[cfg(test)]
 mod tests {

@@ -69,6 +69,10 @@ pub enum Do {
     },
     /// The next SIP message from a party (`true`) or to it (`false`) takes so long.
     Delay(Party, bool, Duration),
+    /// Whoever had the desk page open has it open no more.
+    PageGone,
+    /// The voice model says nothing more.
+    ModelGone,
     /// The gateway is told to shut down.
     Drain,
     /// The gateway has waited long enough.

@@ -1,19 +1,16 @@
 //! Random calls: every one has a handoff in it, and things go wrong at random times.
 
-use crate::network::Link;
+mod cast;
+
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, Setup, TRUNK};
 use crate::world::World;
-use call_core::profile::{self, Profile};
-use call_core::{
-    Abilities, AcceptGate, CoPilot, Introduce, Manual, OnBotClose, OnBotRefusal, Release, Timers, WhileConsulting,
-};
-use call_model::{Codec, Direction, FactKind, IdSource};
+use call_core::{Introduce, Release};
+use call_model::{Direction, Emotion, FactKind, IdSource, VoiceScore};
 use core::time::Duration;
 use phone::{AfterRefer, Answer, Arrival, OnRefer};
 use sip_proto::Transport;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What decides: a seed, or the octets of a fuzzer, and nothing more happens when they are used up.
 #[derive(Debug)]
@@ -87,7 +84,7 @@ impl Storm {
 
     /// The storm that the dice give; `seed` is for names and the network.
     pub fn new(seed: u64, dice: &mut Dice<'_>) -> Self {
-        let setup = setup(seed, dice);
+        let setup = cast::setup(seed, dice);
         let page = if dice.chance(5) { PageHabit::Closed } else { PageHabit::Acknowledges };
         let mut storm = Self { setup, page, script: Vec::new(), faults: BTreeMap::new() };
         storm.count_faults_of_setup();
@@ -221,31 +218,72 @@ impl Storm {
                 let longest = dice.pick(&[900, 4_000, 35_000]);
                 ("delay", Do::Delay(party, dice.chance(2), Duration::from_millis(100 + dice.below(longest))))
             }
-            13 => {
+            13 if self.setup.transport == Transport::Udp => {
                 let what = dice.pick(&["BYE", "ACK", "CANCEL", "SIP/2.0 200", "SIP/2.0 180", "NOTIFY", "INVITE"]);
                 let times = 1 + dice.below(4) as u32;
                 let inward = dice.chance(2);
                 ("lost message", if inward { Do::Lose(party, what, times) } else { Do::LoseTo(party, what, times) })
             }
             14 => return self.garbage(party, at, dice),
-            _ if dice.chance(3) => ("drain", Do::Drain),
             _ => ("presses twice", Do::Press(DESK, '1')),
         };
         self.count(kind);
         self.at(at, what);
     }
 
-    /// The bot introduces the human, or stays on.
+    /// What people do on purpose once they talk, and what goes on around them.
     fn choreography(&mut self, dice: &mut Dice<'_>) {
-        let choreography = &mut self.setup.choreography;
-        if dice.chance(6) {
-            choreography.introduce = Introduce::ThreeWay;
-        }
-        if dice.chance(6) {
-            choreography.co_pilot = dice.pick(&[CoPilot::Silent, CoPilot::Heard]);
-        }
-        if choreography.introduce == Introduce::ThreeWay && dice.chance(2) {
+        if self.setup.choreography.introduce == Introduce::ThreeWay && dice.chance(2) {
             self.at(4_000 + dice.below(16_000), Do::Fact(FactKind::Introduced));
+        }
+        let at = 4_000 + dice.below(18_000);
+        match dice.below(12) {
+            0 | 1 => {
+                self.count("hand-back");
+                if dice.chance(2) {
+                    let desk = dice.pick(&[DESK, DESK, DESK2]);
+                    self.at(at, Do::Press(desk, '*'));
+                    self.at(at + 400, Do::Press(desk, '9'));
+                } else {
+                    self.at(at, Do::HandBack("Refund is booked."));
+                }
+                // The bot may not be to be had by then.
+                if dice.chance(6) {
+                    self.at(at - 1_000, Do::Arrival(BOT, dice.pick(&[Arrival::Ignore, Arrival::Refuse(503)])));
+                }
+                // And the caller wants somebody again.
+                if dice.chance(2) {
+                    self.at(at + 2_000 + dice.below(3_000), Do::Press(TRUNK, '0'));
+                }
+            }
+            2 => {
+                self.count("take-over");
+                // A colleague, the same desk at another telephone, or somebody whom it does not concern.
+                let (who, whose) =
+                    dice.pick(&[(DESK2, DESK), (DESK2, DESK), (DESK, DESK2), (CALLER2, DESK), (BOT, DESK)]);
+                self.at(at, Do::TakeOver(who, whose, dice.chance(8)));
+                self.at(at + 1_500, Do::Press(who, '1'));
+            }
+            3 => {
+                self.count("asks a colleague");
+                self.at(at, Do::Consult(DESK, DESK2));
+                self.at(at + 2_000, Do::ReferToConsult(DESK));
+            }
+            4 => {
+                self.count("page closed");
+                self.at(dice.below(16_000), Do::PageGone);
+            }
+            5 => {
+                self.count("model gone");
+                let (from, to) = (dice.below(4_000), 4_000 + dice.below(16_000));
+                (from..to).step_by(1_000).for_each(|at| self.at(at, Do::Fact(FactKind::Voice(calm_voice()))));
+                self.at(to, Do::ModelGone);
+            }
+            6 => {
+                self.count("drain");
+                self.at(dice.below(ENOUGH), Do::Drain);
+            }
+            _ => {}
         }
     }
 
@@ -270,104 +308,16 @@ impl Storm {
     }
 }
 
-fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
-    let transport = dice.pick(&[Transport::Udp, Transport::Udp, Transport::Tcp]);
-    let bot = arrival(dice, 16, 500);
-    let desk = [arrival(dice, 5, 2_500), arrival(dice, 5, 2_500)];
-    let codec = |dice: &mut Dice<'_>| dice.pick(&[Codec::Pcmu, Codec::Pcma]);
-    let timers = Timers {
-        ring_timeout: dice.millis(2_000, 7_000),
-        accept_timeout: dice.millis(1_000, 6_000),
-        release_after: dice.millis(200, 3_500),
-        refer_result_timeout: dice.millis(2_000, 10_000),
-        bot_timeout: dice.millis(1_500, 5_000),
-        ..Timers::default()
-    };
-    Setup {
-        seed,
-        transport,
-        release: dice.pick(&[Release::Auto, Release::Stay, Release::Refer]),
-        while_consulting: dice.pick(&[WhileConsulting::Bot, WhileConsulting::Music]),
-        accept: dice.pick(&[AcceptGate::KeyOrPage, AcceptGate::KeyOrPage, AcceptGate::Auto]),
-        stream_bot: dice.chance(3),
-        desks: if dice.chance(12) { 0 } else { 1 + dice.below(2) as usize },
-        codecs: [codec(dice), codec(dice), codec(dice)],
-        bot,
-        desk,
-        trunk_abilities: abilities(dice),
-        desk_abilities: abilities(dice),
-        on_refer: on_refer(dice),
-        desk_on_refer: on_refer(dice),
-        ears: false,
-        dozes: !dice.chance(32),
-        sip_link: link(dice, 4, 250),
-        // A caller who loses a tenth of the packets still has something to hear every 500 ms.
-        rtp_link: link(dice, 2, 100),
-        on_close: dice.pick(&[OnBotClose::HangUp, OnBotClose::Handoff, OnBotClose::Handoff]),
-        on_refusal: dice.pick(&[OnBotRefusal::Refuse, OnBotRefusal::Handoff, OnBotRefusal::Handoff]),
-        timers,
-        profile: product(seed),
-        ..Setup::default()
-    }
-}
-
-/// What the operator says, true or not.
-fn abilities(dice: &mut Dice<'_>) -> Abilities {
-    let words = [Manual::Learn, Manual::Learn, Manual::Yes, Manual::No];
-    Abilities { refer: dice.pick(&words), replaces: dice.pick(&words) }
-}
-
-/// Half of them do it, one way or another.
-fn on_refer(dice: &mut Dice<'_>) -> OnRefer {
-    let refuse = dice.pick(&[400, 403, 405, 420, 429, 481, 491, 500, 501, 503, 603]);
-    let report = dice.pick(&[200, 403, 404, 480, 481, 486, 503, 603]);
-    let spacing = |dice: &mut Dice<'_>| {
-        let micros = dice.pick(&[0, 20, 1_000, 500_000, 5_000_000]);
-        (!dice.chance(6)).then(|| Duration::from_micros(micros))
-    };
-    match dice.below(12) {
-        0 | 1 => OnRefer::Refuse(refuse),
-        2 => OnRefer::Forget,
-        3 => OnRefer::Report(report),
-        4 => OnRefer::HangUp,
-        5 => dice.pick(&[OnRefer::Stall, OnRefer::Ignore]),
-        6 => OnRefer::RefuseFirst(refuse, 1),
-        7..=8 => OnRefer::Slowly { notify: spacing(dice), bye: spacing(dice) },
-        _ => OnRefer::Follow,
-    }
-}
-
-/// Any product's, without a throw of the dice.
-fn product(seed: u64) -> Arc<Profile> {
-    let name = profile::names().nth((seed % profile::names().count() as u64) as usize);
-    name.and_then(profile::built_in).map(Arc::new).unwrap_or_default()
-}
-
-/// What a party does when called; one in `bad` does something else than answer.
-fn arrival(dice: &mut Dice<'_>, bad: u64, slowest: u64) -> Arrival {
-    let after = dice.millis(50, slowest);
-    let ring = |then| Arrival::Ring { after: Duration::from_millis(20), then };
-    if !dice.chance(bad) {
-        return ring(Answer::After(after));
-    }
-    match dice.below(8) {
-        0 => Arrival::Ignore,
-        1 | 2 => Arrival::Refuse(dice.pick(&[486, 415, 420, 488, 503, 302, 600, 480, 404])),
-        3 | 4 => ring(Answer::Never),
-        _ => ring(Answer::Refuse(after, dice.pick(&[486, 480, 603, 500, 503, 404, 488]))),
-    }
-}
-
-/// A good link as a rule; one in `bad` loses up to `worst` per mille, reorders and repeats.
-fn link(dice: &mut Dice<'_>, bad: u64, worst: u64) -> Link {
-    if !dice.chance(bad) {
-        return Link { delay: dice.millis(1, 60), ..Link::GOOD };
-    }
-    Link {
-        delay: dice.millis(1, 60),
-        jitter: dice.millis(1, 40),
-        loss: dice.below(worst) as u16,
-        repeat: dice.below(50) as u16,
+/// Nothing that a rule would act upon.
+const fn calm_voice() -> VoiceScore {
+    VoiceScore {
+        anger: 0.1,
+        arousal: 0.2,
+        distress: 0.1,
+        emotion: Emotion::Neutral,
+        confidence: 0.9,
+        speech_ratio: 0.5,
+        baselined: true,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use crate::script::Click;
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
-use call_model::Instant;
+use call_model::{Direction, Instant};
 use core::time::Duration;
+use std::sync::LazyLock;
 
 /// Whose voice, or which sound, a packet carries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,6 +42,11 @@ const MIXES: [[Party; 2]; 8] = [
     [CALLER2, DESK],
     [CALLER2, DESK2],
 ];
+
+/// What each octet is, of mu-law and of A-law: a run looks up a million of them.
+static VOICES: LazyLock<[Vec<[Option<Voice>; 2]>; 2]> = LazyLock::new(|| {
+    [decode_mulaw, decode_alaw].map(|decode| (0..=255).map(|octet| Voice::of_level(decode(octet))).collect())
+});
 
 impl Voice {
     /// What a level is: one sound, or two people at once.
@@ -82,6 +88,8 @@ pub struct Dialog {
     pub party: Party,
     /// `Call-ID`.
     pub call_id: String,
+    /// The user whom the first INVITE was for.
+    pub dialled: String,
     /// `Call-ID` of the caller's dialog that it belongs to.
     pub of: Option<String>,
     /// The gateway began it.
@@ -106,6 +114,8 @@ pub struct Dialog {
     pub bye_out: Option<Instant>,
     /// First REFER the gateway sent.
     pub referred: Option<Instant>,
+    /// Every REFER the gateway sent.
+    pub refers: Vec<Instant>,
     /// What NOTIFY said; and 200 for a BYE that says "Replaced".
     pub notified: Vec<(Instant, u16)>,
     /// A request of the gateway that has had no answer, since then.
@@ -114,6 +124,8 @@ pub struct Dialog {
     pub broken: Option<Instant>,
     /// INVITEs within it, by either side.
     pub changed: Vec<Instant>,
+    /// `Call-ID` of the dialog that it was to take the place of (RFC 3891).
+    pub replaces: Option<String>,
 }
 
 impl Dialog {
@@ -135,12 +147,17 @@ impl Dialog {
 #[allow(missing_docs, reason = "the names are the definition")]
 pub enum Did {
     Pressed(Party, char),
-    Held(Party),
+    Held(Party, Direction),
     HungUp(Party),
-    Muted(Party),
+    Muted(Party, bool),
     Stopped(Party),
     Clicked(Click),
+    HandedBack,
     BotGone { finished: bool },
+    Introduced,
+    PageGone,
+    ModelGone,
+    Drained,
     Ended,
 }
 
@@ -155,8 +172,12 @@ pub struct Witness {
     pub did: Vec<(Instant, Did)>,
     /// When the gateway closed a WebSocket bot's stream.
     pub stream_closed: Vec<Instant>,
+    /// Keys as they reached the gateway (RFC 4733), once for each packet.
+    pub keys: Vec<(Instant, Party, char)>,
 }
 
+/// The payload type of keys that everybody offers.
+const TELEPHONE_EVENT: u8 = 101;
 /// A pause of this length ends a stretch.
 const PAUSE: Duration = Duration::from_millis(400);
 
@@ -171,10 +192,14 @@ impl Witness {
         let known = self.dialogs.iter().rposition(|dialog| dialog.call_id == seen.call_id && dialog.party == party);
         let Some(index) = known else {
             if seen.method == "INVITE" && seen.status.is_none() {
+                // Who takes a dialog's place belongs to the same caller.
+                let replaced = self.dialogs.iter().find(|dialog| Some(dialog.call_id.as_str()) == seen.replaces);
+                let of = seen.of.map(str::to_owned).or_else(|| replaced?.of.clone());
                 self.dialogs.push(Dialog {
                     party,
                     call_id: seen.call_id.to_owned(),
-                    of: seen.of.map(str::to_owned),
+                    dialled: seen.dialled.to_owned(),
+                    of,
                     ours: !inward,
                     branch: seen.branch.to_owned(),
                     invited: now,
@@ -186,10 +211,12 @@ impl Witness {
                     bye_in: None,
                     bye_out: None,
                     referred: None,
+                    refers: Vec::new(),
                     notified: Vec::new(),
                     unanswered: None,
                     broken: None,
                     changed: Vec::new(),
+                    replaces: seen.replaces.map(str::to_owned),
                 });
             }
             return;
@@ -204,20 +231,31 @@ impl Witness {
     /// An RTP packet reached a party.
     pub(crate) fn rtp(&mut self, party: Party, packet: &[u8], ours: bool, now: Instant) {
         let (Some(kind), Some(octet)) = (packet.get(1), packet.get(12)) else { return };
-        let level = match kind & 0x7f {
-            0 => decode_mulaw(*octet),
-            8 => decode_alaw(*octet),
+        let voices = match kind & 0x7f {
+            0 => &VOICES[0],
+            8 => &VOICES[1],
             _ => return,
         };
-        for voice in Voice::of_level(level).into_iter().flatten() {
+        for voice in voices[usize::from(*octet)].into_iter().flatten() {
             self.hear(party, voice, ours, now);
+        }
+    }
+
+    /// An RTP packet reached the gateway: keys are looked for.
+    pub(crate) fn rtp_in(&mut self, party: Party, packet: &[u8], now: Instant) {
+        const KEYS: &[u8] = b"0123456789*#";
+        let (Some(kind), Some(event)) = (packet.get(1), packet.get(12)) else { return };
+        if kind & 0x7f == TELEPHONE_EVENT
+            && let Some(key) = KEYS.get(usize::from(*event))
+        {
+            self.keys.push((now, party, char::from(*key)));
         }
     }
 
     /// A WebSocket bot got a frame.
     pub(crate) fn stream(&mut self, mulaw: &[u8], now: Instant) {
         if let Some(octet) = mulaw.last() {
-            for voice in Voice::of_level(decode_mulaw(*octet)).into_iter().flatten() {
+            for voice in VOICES[0][usize::from(*octet)].into_iter().flatten() {
                 self.hear(BOT, voice, true, now);
             }
         }
@@ -261,6 +299,7 @@ impl Dialog {
             ("NOTIFY", true) => self.notified.extend(seen.notified.map(|status| (now, status))),
             ("REFER", false) => {
                 self.referred.get_or_insert(now);
+                self.refers.push(now);
                 self.unanswered.get_or_insert(now);
             }
             ("OPTIONS" | "UPDATE" | "INFO", false) => _ = self.unanswered.get_or_insert(now),
@@ -292,11 +331,13 @@ struct Seen<'a> {
     method: &'a str,
     branch: &'a str,
     status: Option<u16>,
+    dialled: &'a str,
     call_id: &'a str,
     of: Option<&'a str>,
     notified: Option<u16>,
     /// It says that another dialog has taken the place of this one (RFC 3326).
     replaced: bool,
+    replaces: Option<&'a str>,
 }
 
 impl<'a> Seen<'a> {
@@ -307,12 +348,14 @@ impl<'a> Seen<'a> {
         let first = lines.next()?;
         let status = first.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let (mut call_id, mut method, mut of, mut branch) = (None, first.split(' ').next()?, None, "");
-        let mut replaced = false;
+        let dialled = first.split_once(':').and_then(|(_, uri)| uri.split_once('@')).map_or("", |(user, _)| user);
+        let (mut replaced, mut replaces) = (false, None);
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { continue };
             match name {
                 "Call-ID" => call_id = Some(value.trim()),
                 "Reason" => replaced = value.contains("Replaced"),
+                "Replaces" => replaces = value.trim().split(';').next(),
                 "X-Call-ID" => of = Some(value.trim()),
                 "CSeq" => method = value.trim().split(' ').nth(1)?,
                 "Via" if branch.is_empty() => {
@@ -325,7 +368,7 @@ impl<'a> Seen<'a> {
         let notified = (method == "NOTIFY" && status.is_none())
             .then(|| body.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok())
             .flatten();
-        Some(Self { method, branch, status, call_id: call_id?, of, notified, replaced })
+        Some(Self { method, branch, status, dialled, call_id: call_id?, of, notified, replaced, replaces })
     }
 }
 

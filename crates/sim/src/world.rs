@@ -411,6 +411,9 @@ impl World {
     fn deliver_rtp(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
         let now = self.now;
         if to.ip() == GATEWAY {
+            if let Some(party) = party_at(from.ip()) {
+                self.witness.rtp_in(party, &bytes, now);
+            }
             let Some(slot) = self.ports.get(&to.port()).and_then(|leg| self.media.slot_of(*leg)) else { return };
             if let Some(relay) = self.media.handle_rtp(slot, from, &mut bytes, now) {
                 let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
@@ -608,6 +611,10 @@ impl World {
         let fits = |loss: &&mut Loss| {
             loss.party == party && loss.to_gateway == to_gateway && bytes.starts_with(loss.what.as_bytes())
         };
+        if self.transport.is_reliable() {
+            // A connection loses nothing, or it breaks.
+            return false;
+        }
         let Some(loss) = self.losses.iter_mut().filter(|loss| loss.times > 0).find(fits) else { return false };
         loss.times -= 1;
         true

@@ -1,7 +1,7 @@
 //! What a soak found, for people and for programs.
 
 use serde_json::{Value, json};
-use sim::{Cells, Findings, Storm, World};
+use sim::{Cell, Cells, Findings, Storm, World};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,6 +17,9 @@ pub struct Broken {
 
 /// Broken storms kept; more are only counted.
 const KEPT: usize = 50;
+
+/// A run of so many storms reaches every cell that can be reached.
+const LONG: u64 = 100_000;
 
 /// What a soak found.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +70,7 @@ impl Report {
         let (lost, repeated) = world.mishaps();
         *self.faults.entry("packet lost").or_default() += lost;
         *self.faults.entry("packet repeated").or_default() += repeated;
-        self.cells.add(world.trace());
+        self.cells.add(world.trace(), world.witness());
         self.lost += findings.lost.len() as u64;
         self.leaked_legs += findings.leaked.len() as u64;
         self.wrong_outcomes += findings.wrong.len() as u64;
@@ -131,38 +134,57 @@ impl Report {
             let _ = writeln!(text, "see one with: cargo xtask soak --calls 1 --seed {} --ladder", broken.seed);
         }
         let _ = writeln!(text, "\n{}", self.table());
+        if self.is_blind() {
+            let _ = writeln!(text, "never reached: {}", self.missed().join(", "));
+        }
         text
     }
 
-    /// The table of cells; a dash where an event cannot come.
+    /// The table of cells; a dash where an event cannot come, and why.
     fn table(&self) -> String {
         let mut text = format!("{:<18}", "hits per cell");
         for state in sim::STATES {
             let _ = write!(text, "{:>12}", state.to_string());
         }
-        let mut event = "";
-        for (name, _, hits) in self.cells.rows() {
-            if name != event {
-                event = name;
-                let _ = write!(text, "\n{name:<18}");
+        let (mut event, mut reasons) = ("", String::new());
+        for cell in self.cells.all() {
+            if cell.event != event {
+                event = cell.event;
+                let _ = write!(text, "\n{event:<18}");
+                if let Some(why) = self.cells.all().filter(|cell| cell.event == event).find_map(|cell| cell.unreachable)
+                {
+                    let _ = write!(reasons, "\n  - {event:<18} {why}");
+                }
             }
-            let _ = write!(text, "{:>12}", hits.map_or_else(|| "-".to_owned(), |hits| hits.to_string()));
+            let shown = match cell {
+                Cell { hits: 0, unreachable: Some(_), .. } => "-".to_owned(),
+                Cell { hits, unreachable: Some(_), .. } => format!("({hits})"),
+                Cell { hits, .. } => hits.to_string(),
+            };
+            let _ = write!(text, "{shown:>12}");
         }
-        text
+        text + "\nnever, or only across a change of state (in brackets):" + &reasons
     }
 
     /// Cells that can be reached and were not.
     pub fn missed(&self) -> Vec<String> {
-        let missed = self.cells.rows().filter(|(.., hits)| *hits == Some(0));
-        missed.map(|(event, state, _)| format!("{event} in {state}")).collect()
+        let missed = self.cells.all().filter(|cell| cell.hits == 0 && cell.unreachable.is_none());
+        missed.map(|cell| format!("{} in {}", cell.event, cell.state)).collect()
+    }
+
+    /// Whether the run was long enough to reach every cell, and has not.
+    pub fn is_blind(&self) -> bool {
+        self.storms >= LONG && !self.missed().is_empty()
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
         let cells: Vec<Value> = self
             .cells
-            .rows()
-            .map(|(event, state, hits)| json!({ "event": event, "state": state.to_string(), "hits": hits }))
+            .all()
+            .map(|Cell { event, state, hits, unreachable }| {
+                json!({ "event": event, "state": state.to_string(), "hits": hits, "unreachable": unreachable })
+            })
             .collect();
         let broken: Vec<Value> =
             self.broken.iter().map(|broken| json!({ "seed": broken.seed, "what": broken.what })).collect();
@@ -178,6 +200,7 @@ impl Report {
             "other": self.other,
             "broken": broken,
             "cells": cells,
+            "cells_missed": self.missed(),
             "seconds": self.took.as_secs_f64(),
             "calls_per_second": self.per_second(),
         })

@@ -1,7 +1,7 @@
 //! The script: what is done on purpose.
 
 use super::{AWAKE, FRAME, Item, Loss, World, gateway_sip};
-use crate::script::{Click, Do};
+use crate::script::{Click, Do, PageHabit};
 use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
 use crate::witness::Did;
 use call_model::{BotEvent, DeskAction, DeskId, HandoffId, PopUpdate};
@@ -55,16 +55,18 @@ impl World {
                 self.phones[party].press(key);
             }
             Do::Hold(party, direction) => {
-                self.witness.note(Did::Held(party), now);
-                // Asked before the call is up, it is done as soon as it is.
+                // Asked before the call is up, it is done as soon as it is; asked without one, not at all.
                 let busy = self.phones[party].is_busy();
+                if busy {
+                    self.witness.note(Did::Held(party, direction), now);
+                }
                 if let Some(verdict) = self.verdict_of(party).filter(|_| busy) {
                     verdict.asked(direction, now);
                 }
                 self.with_phone(party, |phone| phone.hold(direction, now));
             }
             Do::Mute(party, muted) => {
-                self.witness.note(Did::Muted(party), now);
+                self.witness.note(Did::Muted(party, muted), now);
                 self.phones[party].media.mute(muted);
             }
             Do::Arrival(party, arrival) => self.phones[party].on_arrival(arrival),
@@ -84,6 +86,9 @@ impl World {
             Do::ReferToConsult(party) => self.with_phone(party, |phone| phone.refer_to_consult(now)),
             Do::Page(click) => self.click(click),
             Do::Fact(fact) => {
+                if matches!(fact, call_model::FactKind::Introduced) {
+                    self.witness.note(Did::Introduced, now);
+                }
                 let call = self.switchboard.calls().next().map(|call| call.id);
                 if let Some(call) = call {
                     self.switchboard.handle_fact(call, fact, now);
@@ -105,7 +110,15 @@ impl World {
                 }
             }
             Do::HandBack(notes) => self.hand_back(notes),
-            Do::Drain => self.switchboard.drain(now),
+            Do::PageGone => {
+                self.witness.note(Did::PageGone, now);
+                self.page = PageHabit::Closed;
+            }
+            Do::ModelGone => self.witness.note(Did::ModelGone, now),
+            Do::Drain => {
+                self.witness.note(Did::Drained, now);
+                self.switchboard.drain(now);
+            }
             Do::EndAll => {
                 self.witness.note(Did::Ended, now);
                 self.switchboard.end_all(now);
@@ -124,6 +137,9 @@ impl World {
     }
 
     fn take_over(&mut self, party: Party, of: Party, early_only: bool) {
+        if self.phones[party].is_busy() {
+            return;
+        }
         let replaces = self.phones[of].replaces().map(|replaces| sip_wire::Replaces { early_only, ..replaces });
         let uri = sip_wire::Uri::parse(&format!("sip:gw@{GATEWAY}"));
         if let (Some(replaces), Ok(uri)) = (replaces, uri) {
@@ -142,6 +158,7 @@ impl World {
     }
 
     fn hand_back(&mut self, notes: &str) {
+        self.witness.note(Did::HandedBack, self.now);
         if let Some((desk, handoff)) = self.shown() {
             let action = DeskAction::HandBack { handoff, notes: notes.to_owned() };
             let answer = self.switchboard.handle_desk(&desk, action, self.now);
