@@ -9,6 +9,7 @@ use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
+use crate::held::Held;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::release::{Loose, Unproven};
@@ -271,10 +272,11 @@ impl Call {
         self.command(self.caller_id(), LegCommand::Answer { codecs });
     }
 
-    pub(crate) fn take_media(&mut self, id: LegId, media: call_model::RemoteMedia) {
+    pub(crate) fn take_media(&mut self, id: LegId, media: call_model::RemoteMedia, now: Instant) {
         if let Some(leg) = self.leg_mut(id) {
             leg.codec = Some(media.codec);
             leg.direction = media.direction;
+            leg.held = (!media.direction.receives()).then(|| leg.held.unwrap_or_else(|| Held::since(now)));
         }
         self.outputs.push_back(CallOutput::Media(MediaCommand::Remote { leg: id, media }));
     }

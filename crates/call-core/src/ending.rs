@@ -99,7 +99,7 @@ impl Call {
             leg.take_late = false;
             leg.state = LegState::Up;
         }
-        self.take_media(id, media);
+        self.take_media(id, media, world.now);
         self.farewell.push((id, world.now + FAREWELL));
         self.note(Party::Desk, "answered after the caller had gone".to_owned());
     }

@@ -68,8 +68,9 @@ impl Call {
                 match self.leg(*leg).filter(|desk| desk.is_up()) {
                     Some(_) if let Some((bot, Trio::Introducing { .. })) = self.third() => Selector::Mix(bot, *leg),
                     Some(desk) if desk.can_be_heard() => Selector::Leg(*leg),
-                    // Whether the desk has left, or has been replaced by the caller's own, is not known for a second.
-                    Some(_) | None => Selector::Music,
+                    Some(_) => Selector::Music,
+                    None if self.phase.awaits_proof() => Selector::Music,
+                    None => Selector::Silence,
                 }
             }
             Phase::Recovering(_) | Phase::Released => self.comfort(),

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, World, party, reason};
 use crate::config::SwitchboardConfig;
+use crate::held::Held;
 use crate::leg::{LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
 use call_model::{
@@ -44,11 +45,11 @@ impl Call {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
                 leg.state = LegState::Up;
                 if let Some(media) = media {
-                    self.take_media(id, *media);
+                    self.take_media(id, *media, world.now);
                 }
             }
             LegEvent::Answered { media: Some(media) } if leg.take_late => self.on_late_answer(id, *media, world),
-            LegEvent::MediaChanged { media } if leg.state != LegState::Ending => self.take_media(id, *media),
+            LegEvent::MediaChanged { media } if leg.state != LegState::Ending => self.take_media(id, *media, world.now),
             _ => {}
         }
         let Some(leg) = self.leg_mut(id) else { return };
@@ -167,6 +168,9 @@ impl Call {
         if due(self.pop_deadline(world.config)) {
             self.amend_pop(world);
         }
+        if due(self.held_deadline()) {
+            self.ask_held(world);
+        }
         self.end_farewells(now);
         if due(self.forget_at) {
             self.forget_legs();
@@ -190,6 +194,7 @@ impl Call {
             self.phase_deadline(),
             self.pop_deadline(config),
             self.beside_deadline(),
+            self.held_deadline(),
             self.farewell.iter().map(|(_, until)| *until).min(),
             self.forget_at,
         ]
@@ -258,8 +263,9 @@ impl Call {
 
     /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). Who merely ignores OPTIONS sends audio.
     fn on_unanswered(&mut self, id: LegId, world: &mut World<'_>) {
-        let Some(role) = self.leg(id).filter(|leg| leg.silent && leg.is_up()).map(|leg| leg.role) else { return };
-        if role != Role::Caller && !self.is_in_charge(id) {
+        let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up()) else { return };
+        let (role, gone) = (leg.role, leg.held.as_mut().map_or(leg.silent, Held::misses));
+        if !gone || (role != Role::Caller && !self.is_in_charge(id)) {
             return;
         }
         self.note(party(role), "no audio, and no answer to OPTIONS: taken for gone".to_owned());
@@ -337,7 +343,7 @@ impl Call {
     }
 
     /// Whether it is the human who has the caller, also while they pass it on.
-    fn is_in_charge(&self, id: LegId) -> bool {
+    pub(crate) fn is_in_charge(&self, id: LegId) -> bool {
         matches!(self.phase, Phase::Joined { leg, .. } if leg == id) || self.passing_human() == Some(id)
     }
 

@@ -1,6 +1,7 @@
 //! What a call and its legs say to each other. A leg is a SIP dialog or a bot's stream; the call does not see which
 //! messages that takes.
 
+use crate::held::Held;
 use crate::whisper::Whisper;
 use call_model::{
     Codec, Direction, EndCause, FactKind, HandoffId, Instant, LegId, RemoteMedia, Resumed, Role, Selector,
@@ -259,6 +260,8 @@ pub(crate) struct Leg {
     pub(crate) silent: bool,
     /// When it was last asked whether it is still there.
     pub(crate) probed: Option<Instant>,
+    /// It is on hold.
+    pub(crate) held: Option<Held>,
     /// Hung up because the caller went: should it answer all the same, it is told.
     pub(crate) take_late: bool,
     /// Its audio was closed.
@@ -283,6 +286,7 @@ impl Leg {
             speaking: false,
             silent: false,
             probed: None,
+            held: None,
             take_late: false,
             closed: false,
             cause: None,

@@ -31,6 +31,7 @@ mod digits;
 mod ending;
 mod handback;
 mod hearing;
+mod held;
 mod inputs;
 mod invariants;
 mod invite;

@@ -47,7 +47,9 @@ impl ReleaseStep {
 /// What the caller's audio says about a desk that left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Audio {
-    /// Not asked yet: proof has a second to come.
+    /// It has just left. Where it was replaced, proof is as quick as its BYE, and nobody wants music in between.
+    Fresh,
+    /// Not asked yet: proof has a second to come. The caller, who may have been left, has music.
     Unasked,
     /// The media path was asked.
     Asked,
@@ -72,6 +74,8 @@ pub(crate) struct Unproven {
 
 /// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
 pub(crate) const PROOF: Duration = Duration::from_secs(1);
+/// A caller may have nothing to hear for so long, and no longer.
+const QUIET: Duration = Duration::from_millis(400);
 /// How long the media path may take to say when it last heard somebody.
 const MEASURE: Duration = Duration::from_millis(100);
 /// Whoever was not heard for so long sends nothing here.
@@ -384,7 +388,7 @@ impl Call {
             ReleaseStep::Asked { .. } => {
                 let replaced = self.last_reason.take().is_some_and(|reason| says_replaced(&reason));
                 self.trace_release("BYE from the desk before NOTIFY", None);
-                let step = ReleaseStep::DeskLeft { until: world.now + PROOF, replaced, audio: Audio::Unasked };
+                let step = ReleaseStep::DeskLeft { until: world.now + QUIET, replaced, audio: Audio::Fresh };
                 self.phase = Phase::Releasing { leg, by, step };
             }
             ReleaseStep::CallerLeft { .. } | ReleaseStep::Confirmed { last: true, .. } => self.released(world),
@@ -426,6 +430,11 @@ impl Call {
                 self.give_up_waiting(leg, by, world);
             }
             ReleaseStep::CallerLeft { .. } => self.release_failed(None, false, world),
+            ReleaseStep::DeskLeft { replaced, audio: Audio::Fresh, .. } => {
+                let until = world.now + PROOF.saturating_sub(QUIET);
+                let step = ReleaseStep::DeskLeft { until, replaced, audio: Audio::Unasked };
+                self.phase = Phase::Releasing { leg, by, step };
+            }
             ReleaseStep::DeskLeft { replaced, audio: Audio::Unasked, .. } => {
                 let step = ReleaseStep::DeskLeft { until: world.now + MEASURE, replaced, audio: Audio::Asked };
                 self.phase = Phase::Releasing { leg, by, step };
@@ -447,7 +456,7 @@ impl Call {
         };
         let stopped = last_heard.is_none_or(|last| world.now.since(last) >= STOPPED);
         match audio {
-            Audio::Unasked => {}
+            Audio::Fresh | Audio::Unasked => {}
             Audio::Asked if stopped && replaced => {
                 self.trace_release("the desk was replaced, and the caller's audio has gone: success", None);
                 self.released(world);

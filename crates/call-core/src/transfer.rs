@@ -50,6 +50,15 @@ pub(crate) enum Recovery {
 }
 
 impl Phase {
+    /// The desk has left a while ago without saying that it was replaced: the caller may be left.
+    pub(crate) const fn awaits_proof(&self) -> bool {
+        use crate::release::{Audio, ReleaseStep};
+        let Self::Releasing { step: ReleaseStep::DeskLeft { replaced: false, audio, .. }, .. } = self else {
+            return false;
+        };
+        matches!(audio, Audio::Unasked | Audio::Asked)
+    }
+
     pub(crate) const fn state(&self) -> TransferState {
         match self {
             Self::WithBot => TransferState::WithBot,

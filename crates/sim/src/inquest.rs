@@ -356,11 +356,6 @@ impl<'a> Inquest<'a> {
 
     /// 60 s after the end nothing is left, neither with the parties nor with us.
     fn left_behind(&mut self) {
-        // Who is on hold owes no audio, and without session timers (RFC 4028) nobody asks whether they are still there.
-        let on_hold = |party| self.did(|did| *did == Did::Stopped(party)).any(|at| self.is_on_hold(party, at));
-        if on_hold(TRUNK) || on_hold(CALLER2) {
-            return;
-        }
         let board = &self.world.switchboard;
         let leaked = &mut self.findings.leaked;
         for party in (TRUNK..=CALLER2).filter(|party| self.world.is_busy(*party)) {

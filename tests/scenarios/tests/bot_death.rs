@@ -2,7 +2,7 @@
 
 mod support;
 
-use call_model::{BotCommand, BotUpdate, FactKind, TraceKind};
+use call_model::{BotCommand, BotUpdate, Direction, FactKind, TraceKind};
 use phone::PhoneEvent;
 use sim::{BOT, BOT_LOST_TONE, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, MUSIC_TONE, PageHabit, Setup, TRUNK, World};
 use support::{asks_for_a_human, heard, judge, scenario};
@@ -150,4 +150,22 @@ fn a_desk_that_is_only_muted_answers_and_keeps_the_caller() {
     heard(&world, DESK, 9_200, 94_950, &[CALLER_TONE]);
     heard(&world, TRUNK, 15_500, 89_950, &[]);
     heard(&world, TRUNK, 90_300, 94_950, &[DESK_TONE]);
+}
+
+/// Who holds owes no audio: only SIP tells that nobody is there any more.
+#[test]
+fn a_caller_who_holds_and_stops_dead_is_missed_and_everybody_is_told() {
+    let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
+    world.at(16_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("caller_stops_dead_on_hold", &mut world, 200_000);
+    assert!(world.switchboard.is_idle() && !world.is_busy(DESK), "{}", world.ladder());
+    assert!(world.ladder().contains("pop retracted (ada)"), "{}", world.ladder());
+}
+
+#[test]
+fn a_caller_who_holds_and_answers_is_waited_for() {
+    let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
+    world.at(180_000, Do::Hold(TRUNK, Direction::SendRecv)).at(190_000, Do::HangUp(TRUNK));
+    scenario("caller_holds_for_long", &mut world, 250_000);
+    heard(&world, TRUNK, 180_500, 189_950, &[DESK_TONE]);
 }

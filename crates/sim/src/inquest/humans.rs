@@ -202,8 +202,8 @@ impl<'a> Inquest<'a> {
                     calls.iter().any(|call| self.heir(call).answered.is_some_and(|ok| ok <= *at))
                 }
                 HandoffOutcome::CallerGone => gone,
-                HandoffOutcome::Released => joined || blind,
-                HandoffOutcome::Joined | HandoffOutcome::Unproven => joined,
+                HandoffOutcome::Released | HandoffOutcome::Unproven => joined || blind,
+                HandoffOutcome::Joined => joined,
                 HandoffOutcome::NoTarget | HandoffOutcome::Failed => !joined,
             };
             if !true_word {
