@@ -48,7 +48,8 @@ impl<'a> Inquest<'a> {
     /// one, and passes the caller on to that very conversation.
     fn has_proved(&self, desk: &'a Dialog, by: Instant) -> bool {
         let chain = self.chain(desk);
-        let ungated = chain.last().is_some_and(|first| self.handover(first.party) != Handover::Warm);
+        // A desk that is joined on answer is so as well where it takes a call over.
+        let ungated = chain.iter().any(|desk| self.handover(desk.party) != Handover::Warm);
         let on_call = |desk: &&Dialog| {
             let since = desk.answered.unwrap_or(Instant::ZERO);
             self.witness
