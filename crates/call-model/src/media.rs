@@ -8,7 +8,7 @@ use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-/// An audio codec Warmline carries. One channel, 160 octets per 20 ms.
+/// An audio codec Warmline carries, with one channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Codec {
     /// G.711 mu-law (RFC 3551 §4.5.14).
@@ -17,18 +17,21 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s: sampled at 16000 Hz, but its RTP clock runs at 8000 (RFC 3551 §4.5.2).
     G722,
+    /// Opus (RFC 6716, RFC 7587). Its RTP clock runs at 48000 whatever the audio's bandwidth.
+    Opus,
 }
 
 impl Codec {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
 
-    /// The static payload type (RFC 3551 §6).
+    /// The static payload type (RFC 3551 §6), or the dynamic one that we offer.
     pub const fn payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
             Self::G722 => 9,
+            Self::Opus => 111,
         }
     }
 
@@ -38,6 +41,15 @@ impl Codec {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
+            Self::Opus => "opus",
+        }
+    }
+
+    /// Ticks of its RTP timestamps in a second.
+    pub const fn clock(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
+            Self::Opus => 48_000,
         }
     }
 
@@ -95,10 +107,35 @@ pub struct RemoteMedia {
     pub rtcp: SocketAddr,
     /// The one codec we send and expect.
     pub codec: Codec,
+    /// The number that the peer gave it.
+    pub payload_type: u8,
+    /// The peer asks for forward error correction (Opus, RFC 7587 §6.1).
+    pub fec: bool,
+    /// Most bits a second that the peer wants (Opus).
+    pub max_bitrate: Option<u32>,
     /// Telephone-event payload type, when agreed.
     pub telephone_event: Option<u8>,
+    /// Ticks of its durations in a second.
+    pub event_clock: u32,
     /// What is allowed now, from our point of view.
     pub direction: Direction,
+}
+
+impl RemoteMedia {
+    /// Both ways with this codec under its usual number, RTCP on the next port, no telephone-event.
+    pub const fn new(rtp: SocketAddr, codec: Codec) -> Self {
+        Self {
+            rtp,
+            rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+            codec,
+            payload_type: codec.payload_type(),
+            fec: false,
+            max_bitrate: None,
+            telephone_event: None,
+            event_clock: codec.clock(),
+            direction: Direction::SendRecv,
+        }
+    }
 }
 
 /// A named piece of audio the gateway itself plays.

@@ -9,6 +9,7 @@ use audio_codec::{Decoder, Encoder};
 use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use core::fmt;
 use core::time::Duration;
+use opus_rs::{Application, OpusDecoder, OpusEncoder};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,22 +76,53 @@ pub struct Media {
     muted: bool,
 }
 
-/// Both directions of G.722, which remembers. What is heard of it is the lower half, at 8000 Hz.
+/// Both directions of the codecs that remember. What is heard of them is what they have at 8000 Hz.
 struct Wide {
-    encoder: G722Encoder,
-    decoder: G722Decoder,
+    g722: (G722Encoder, G722Decoder),
+    /// Large, and made when it is needed.
+    opus: Option<Box<(OpusEncoder, OpusDecoder)>>,
 }
 
 impl Default for Wide {
     fn default() -> Self {
         let decoder = G722Decoder::with_options(Bitrate::Mode1_64000, false, true);
-        Self { encoder: G722Encoder::new(), decoder }
+        Self { g722: (G722Encoder::new(), decoder), opus: None }
+    }
+}
+
+impl Wide {
+    fn opus(&mut self) -> Option<&mut (OpusEncoder, OpusDecoder)> {
+        if self.opus.is_none() {
+            let mut encoder = OpusEncoder::new(16_000, 1, Application::Voip).ok()?;
+            encoder.complexity = 0;
+            self.opus = Some(Box::new((encoder, OpusDecoder::new(8_000, 1).ok()?)));
+        }
+        self.opus.as_deref_mut()
+    }
+
+    fn encode(&mut self, codec: Codec, samples: &[i16]) -> Option<Vec<u8>> {
+        if codec == Codec::G722 {
+            return Some(self.g722.0.encode(samples));
+        }
+        let mut payload = vec![0; 400];
+        let length = self.opus()?.0.encode_i16(samples, samples.len(), &mut payload).ok()?;
+        payload.truncate(length);
+        Some(payload)
+    }
+
+    fn decode(&mut self, codec: Codec, payload: &[u8]) -> Option<Vec<i16>> {
+        if codec == Codec::G722 {
+            return Some(self.g722.1.decode(payload));
+        }
+        let mut samples = [0.0; 960];
+        let decoded = self.opus()?.1.decode(payload, samples.len(), &mut samples).ok()?;
+        Some(samples[..decoded].iter().map(|sample| (sample * 32_768.0) as i16).collect())
     }
 }
 
 impl fmt::Debug for Wide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("G722")
+        f.write_str("Wide")
     }
 }
 
@@ -176,15 +208,15 @@ impl Media {
         self.next = Some(due + PACKET * self.every);
         let remote = self.remote?;
         let (timestamp, position) = (self.timestamp, self.position);
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32 * self.every);
+        self.timestamp = self.timestamp.wrapping_add(remote.codec.clock() / 50 * self.every);
         self.position += FRAME as u64 * u64::from(self.every);
         if self.muted || !remote.direction.sends() {
             return None;
         }
-        let bytes = match self.key_packet(timestamp) {
+        let bytes = match self.key_packet(timestamp, remote.event_clock) {
             Some((started, marker, payload)) => self.packet(remote.telephone_event?, marker, started, &payload),
             None => {
-                let (payload_type, marker) = (remote.codec.payload_type(), self.measured.sent == 0);
+                let (payload_type, marker) = (remote.payload_type, self.measured.sent == 0);
                 let payload = self.frame(position, remote.codec)?;
                 self.packet(payload_type, marker, timestamp, &payload)
             }
@@ -199,24 +231,19 @@ impl Media {
         self.measured.from = Some(from);
         self.measured.sources.insert(packet.ssrc);
         let newest = self.measure(&packet, now);
-        if self.remote.and_then(|remote| remote.telephone_event) == Some(packet.payload_type) {
-            return self.hear_key(&packet, now);
-        }
-        if !Codec::ALL.iter().any(|codec| codec.payload_type() == packet.payload_type) {
-            return;
-        }
+        let Some(codec) = self.codec_of(&packet, now) else { return };
         if newest {
-            self.check_clock(&packet, now);
+            self.check_clock(&packet, codec, now);
         }
         if self.ear.is_deaf() {
             return;
         }
-        let samples = match packet.payload_type {
-            0 => PcmuDecoder::new().decode(packet.payload),
-            8 => PcmaDecoder::new().decode(packet.payload),
-            _ => self.wide.decoder.decode(packet.payload),
+        let samples = match codec {
+            Codec::Pcmu => Some(PcmuDecoder::new().decode(packet.payload)),
+            Codec::Pcma => Some(PcmaDecoder::new().decode(packet.payload)),
+            Codec::G722 | Codec::Opus => self.wide.decode(codec, packet.payload),
         };
-        self.ear.hear(&samples, now);
+        self.ear.hear(&samples.unwrap_or_default(), now);
     }
 
     /// The figures so far.
@@ -230,9 +257,23 @@ impl Media {
         within.map(|(_, length)| *length).max().unwrap_or_default()
     }
 
+    /// The codec of a packet that is audio; a key press is noted.
+    fn codec_of(&mut self, packet: &Parsed<'_>, now: Instant) -> Option<Codec> {
+        let remote = self.remote?;
+        if remote.telephone_event == Some(packet.payload_type) {
+            self.hear_key(packet, now);
+            return None;
+        }
+        if remote.payload_type == packet.payload_type {
+            return Some(remote.codec);
+        }
+        Codec::ALL.into_iter().find(|codec| codec.payload_type() == packet.payload_type)
+    }
+
     fn frame(&mut self, position: u64, codec: Codec) -> Option<Arc<[u8]>> {
-        if codec == Codec::G722 {
-            return self.source.samples(position, 16_000).map(|samples| self.wide.encoder.encode(&samples).into());
+        if !codec.is_g711() {
+            let samples = self.source.samples(position, 16_000)?;
+            return self.wide.encode(codec, &samples).map(Arc::from);
         }
         if !self.source.repeats() {
             return self.source.frame(position, codec).map(Arc::from);
@@ -243,16 +284,16 @@ impl Media {
         self.repeated.as_ref().map(|(_, frame)| Arc::clone(frame))
     }
 
-    fn key_packet(&mut self, timestamp: u32) -> Option<(u32, bool, Vec<u8>)> {
+    fn key_packet(&mut self, timestamp: u32, clock: u32) -> Option<(u32, bool, Vec<u8>)> {
         if self.pressing.is_none() {
             let (key, held) = self.keys.pop_front()?;
             let event = "0123456789*#ABCD".find(key)? as u8;
-            let length = (held.as_millis() as u64 * 8).clamp(320, 65_000) as u16;
+            let length = (held.as_millis() as u64 * u64::from(clock / 1000)).clamp(320, 65_000) as u16;
             self.pressing = Some(Press { event, started: timestamp, held: 0, length, ends: 0 });
         }
         let press = self.pressing.as_mut()?;
         let marker = press.held == 0;
-        press.held = (press.held + FRAME as u16).min(press.length);
+        press.held = press.held.saturating_add((clock / 50) as u16).min(press.length);
         let ended = press.held >= press.length;
         press.ends += u8::from(ended);
         let press = *press;
@@ -304,12 +345,13 @@ impl Media {
         true
     }
 
-    fn check_clock(&mut self, packet: &Parsed<'_>, now: Instant) {
+    fn check_clock(&mut self, packet: &Parsed<'_>, codec: Codec, now: Instant) {
+        let per_ms = i64::from(codec.clock() / 1000);
         if let Some((timestamp, at)) = self.clock {
             let advanced = i64::from(packet.timestamp.wrapping_sub(timestamp) as i32);
-            let passed = (now - at).as_millis() as i64 * 8;
+            let passed = (now - at).as_millis() as i64 * per_ms;
             // 200 ms of slack: jitter moves arrivals, never the stream's own clock by more.
-            if advanced <= 0 || (advanced - passed).abs() > 1_600 {
+            if advanced <= 0 || (advanced - passed).abs() > 200 * per_ms {
                 self.measured.timestamp_faults += 1;
             }
         }
@@ -345,18 +387,11 @@ impl<'a> Parsed<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call_model::Direction;
 
     fn pair() -> (Media, Media, RemoteMedia) {
         let mut ids = IdSource::from_u64(1);
         let at = "127.0.0.1:4000".parse().unwrap();
-        let remote = RemoteMedia {
-            rtp: at,
-            rtcp: at,
-            codec: Codec::Pcma,
-            telephone_event: Some(101),
-            direction: Direction::SendRecv,
-        };
+        let remote = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(at, Codec::Pcma) };
         (Media::new(Source::Tone(600.0), &[], &mut ids), Media::new(Source::Nothing, &[600.0], &mut ids), remote)
     }
 

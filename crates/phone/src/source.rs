@@ -1,7 +1,6 @@
 //! What a telephone says: a tone, a recording, silence, or nothing.
 
 use audio_codec::Encoder;
-use audio_codec::g722::G722Encoder;
 use audio_codec::pcma::PcmaEncoder;
 use audio_codec::pcmu::PcmuEncoder;
 use call_model::Codec;
@@ -67,12 +66,12 @@ impl Source {
         Some((position * finer..(position + FRAME as u64) * finer).map(sample).collect())
     }
 
-    /// The same as a payload. G.722 remembers, so a stream of it wants an encoder of its own.
+    /// The same as a payload of G.711; none for a codec that remembers, which wants an encoder of its own.
     pub fn frame(&self, position: u64, codec: Codec) -> Option<Vec<u8>> {
-        Some(match codec {
-            Codec::Pcmu => PcmuEncoder::new().encode(&self.samples(position, 8_000)?),
-            Codec::Pcma => PcmaEncoder::new().encode(&self.samples(position, 8_000)?),
-            Codec::G722 => G722Encoder::new().encode(&self.samples(position, 16_000)?),
-        })
+        match codec {
+            Codec::Pcmu => Some(PcmuEncoder::new().encode(&self.samples(position, 8_000)?)),
+            Codec::Pcma => Some(PcmaEncoder::new().encode(&self.samples(position, 8_000)?)),
+            Codec::G722 | Codec::Opus => None,
+        }
     }
 }

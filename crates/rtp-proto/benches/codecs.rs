@@ -1,7 +1,7 @@
 //! Cost of 20 ms through the engine where the codecs differ: one packet in, one tick, one packet out; two hundred calls
 //! in turn. Beside it the same codec on both sides, which is relayed.
 
-use call_model::{CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector};
+use call_model::{CallId, Codec, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector};
 use core::hint::black_box;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -28,8 +28,7 @@ impl Bench {
             for (leg, codec) in legs.into_iter().zip(codecs) {
                 engine.handle_command(&MediaCommand::Open { leg, role: Role::Bot, port: 0, allowed: vec![] }, now);
                 let rtp = SocketAddr::from(([10, leg.index, (call >> 8) as u8, call as u8], 4000));
-                let direction = Direction::SendRecv;
-                let media = RemoteMedia { rtp, rtcp: rtp, codec, telephone_event: None, direction };
+                let media = RemoteMedia::new(rtp, codec);
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);
                 if leg.index == 0 {
                     sources.push((engine.slot_of(leg).expect("just opened"), rtp, codec.payload_type()));

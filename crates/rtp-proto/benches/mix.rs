@@ -1,7 +1,7 @@
 //! Cost of three-way calls inside the engine: two hundred calls of three legs, each hearing the other two mixed. One
 //! turn is 20 ms of all of it: 600 packets in, 600 out.
 
-use call_model::{CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector};
+use call_model::{CallId, Codec, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector};
 use core::hint::black_box;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -29,8 +29,7 @@ impl Bench {
                 let role = [Role::Caller, Role::Bot, Role::Desk][i];
                 engine.handle_command(&MediaCommand::Open { leg, role, port: 0, allowed: vec![] }, now);
                 let rtp = SocketAddr::from(([10, leg.index, (call >> 8) as u8, call as u8], 4000));
-                let direction = Direction::SendRecv;
-                let media = RemoteMedia { rtp, rtcp: rtp, codec: Codec::Pcmu, telephone_event: Some(101), direction };
+                let media = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, Codec::Pcmu) };
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);
                 let from = Selector::Mix(legs[(i + 1) % 3], legs[(i + 2) % 3]);
                 engine.handle_command(&MediaCommand::Feed { leg, from }, now);

@@ -1,9 +1,7 @@
 //! Cost of one relayed packet inside the engine: two hundred calls of two legs each, packets in turn, one source and
 //! one listener per packet. The copy of a fresh packet into the buffer is part of it.
 
-use call_model::{
-    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector, TapFrame,
-};
+use call_model::{CallId, Codec, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector, TapFrame};
 use core::hint::black_box;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -51,8 +49,7 @@ impl Bench {
                 let role = if i == 0 { Role::Caller } else { Role::Bot };
                 engine.handle_command(&MediaCommand::Open { leg, role, port: 0, allowed: vec![] }, now);
                 let rtp = address(call, leg.index);
-                let direction = Direction::SendRecv;
-                let media = RemoteMedia { rtp, rtcp: rtp, codec: codecs[i], telephone_event: Some(101), direction };
+                let media = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, codecs[i]) };
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);
                 engine.handle_command(&MediaCommand::Feed { leg, from: Selector::Leg(legs[1 - i]) }, now);
                 engine.handle_command(&MediaCommand::Tap { leg, on: tapped }, now);

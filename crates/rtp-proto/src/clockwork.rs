@@ -3,8 +3,9 @@
 use crate::api::{Output, Packet, TimerName};
 use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
-use crate::header::Header;
+use crate::header::{HEADER, Header};
 use crate::leg::{Kind, Leg, RtpLeg};
+use crate::outgoing::Stamp;
 use crate::resample::Said;
 use crate::rtcp;
 use call_model::{Codec, Instant, LegId, MediaEvent, Selector};
@@ -339,19 +340,17 @@ fn compound(rtp: &mut RtpLeg, cname: &str, bye: bool, now: Instant) -> Packet {
 
 fn paced_packet(rtp: &mut RtpLeg, frame: &Frame, now: Instant) -> Option<(core::net::SocketAddr, Packet)> {
     let peer = rtp.peer.as_ref()?;
-    let (to, codec) = (peer.latch.current(), peer.media.codec);
-    let stamp = rtp.outgoing.pace(now);
-    let header = Header {
-        marker: stamp.marker,
-        payload_type: codec.payload_type(),
-        sequence: stamp.sequence,
-        timestamp: stamp.timestamp,
-        ssrc: stamp.ssrc,
-        payload: 0..0,
-    };
+    let (to, payload_type) = (peer.latch.current(), peer.media.payload_type);
     let mut packet = Packet::new();
-    packet.push(&header.to_bytes());
+    packet.push(&[0; HEADER]);
     rtp.encoder.encode(frame, &mut packet);
+    let octets = packet.as_slice().len() - HEADER;
+    if octets == 0 {
+        return None;
+    }
+    let Stamp { marker, sequence, timestamp, ssrc } = rtp.outgoing.pace(octets, now);
+    let header = Header { marker, payload_type, sequence, timestamp, ssrc, payload: 0..0 };
+    packet.as_mut_slice()[..HEADER].copy_from_slice(&header.to_bytes());
     Some((to, packet))
 }
 

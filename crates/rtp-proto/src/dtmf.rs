@@ -18,32 +18,46 @@ pub(crate) struct Pressed {
 struct Press {
     timestamp: u32,
     event: TelephoneEvent,
-    /// Units of 1/8000 s from segments that came before (RFC 4733 §2.5.1.3).
+    /// Ticks of segments that came before (RFC 4733 §2.5.1.3).
     before: u32,
     last: Instant,
     reported: bool,
 }
 
 impl Press {
-    fn report(&mut self) -> Option<Pressed> {
+    fn report(&mut self, clock: u32) -> Option<Pressed> {
         if core::mem::replace(&mut self.reported, true) {
             return None;
         }
-        let units = u64::from(self.before) + u64::from(self.event.duration);
-        Some(Pressed { digit: self.event.digit()?, held: Duration::from_micros(units * 125) })
+        let ticks = u64::from(self.before) + u64::from(self.event.duration);
+        let held = Duration::from_micros(ticks * 1_000_000 / u64::from(clock.max(1)));
+        Some(Pressed { digit: self.event.digit()?, held })
     }
 }
 
 /// Follows the events of one source.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct DigitDetector {
+    /// Ticks of durations in a second.
+    clock: u32,
     press: Option<Press>,
 }
 
+impl Default for DigitDetector {
+    fn default() -> Self {
+        Self { clock: 8_000, press: None }
+    }
+}
+
 impl DigitDetector {
+    pub(crate) fn set_clock(&mut self, clock: u32) {
+        self.clock = clock;
+    }
+
     /// An event packet came. Up to two presses may have ended by it: an earlier one whose end was lost, and this one.
     pub(crate) fn handle(&mut self, timestamp: u32, event: TelephoneEvent, now: Instant) -> [Option<Pressed>; 2] {
         let mut earlier = None;
+        let clock = self.clock;
         match &mut self.press {
             Some(press) if press.timestamp == timestamp => {
                 press.event.duration = press.event.duration.max(event.duration);
@@ -62,11 +76,11 @@ impl DigitDetector {
                 press.last = now;
             }
             other => {
-                earlier = other.as_mut().and_then(Press::report);
+                earlier = other.as_mut().and_then(|press| press.report(clock));
                 *other = Some(Press { timestamp, event, before: 0, last: now, reported: false });
             }
         }
-        let this = if event.end { self.press.as_mut().and_then(Press::report) } else { None };
+        let this = if event.end { self.press.as_mut().and_then(|press| press.report(clock)) } else { None };
         [earlier, this]
     }
 
@@ -82,12 +96,12 @@ impl DigitDetector {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Pressed> {
         let due = self.poll_timeout()?;
-        if now < due { None } else { self.press.as_mut()?.report() }
+        if now < due { None } else { self.press.as_mut()?.report(self.clock) }
     }
 
     /// The source changed: timestamps start anew.
     pub(crate) fn restart(&mut self) -> Option<Pressed> {
-        self.press.take().and_then(|mut press| press.report())
+        self.press.take().and_then(|mut press| press.report(self.clock))
     }
 }
 

@@ -20,7 +20,7 @@ impl Rate {
     pub(crate) const fn of(codec: Codec) -> Self {
         match codec {
             Codec::Pcmu | Codec::Pcma => Self::Narrow,
-            Codec::G722 => Self::Wide,
+            Codec::G722 | Codec::Opus => Self::Wide,
         }
     }
 

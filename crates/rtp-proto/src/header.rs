@@ -14,7 +14,7 @@ pub struct Header {
     pub payload_type: u8,
     /// Sequence number.
     pub sequence: u16,
-    /// Timestamp, in 1/8000 s for all our codecs.
+    /// Timestamp, in ticks of the codec's clock.
     pub timestamp: u32,
     /// Synchronisation source.
     pub ssrc: u32,
@@ -76,7 +76,7 @@ pub struct TelephoneEvent {
     pub event: u8,
     /// The key is up again.
     pub end: bool,
-    /// Since the packet's timestamp, in 1/8000 s.
+    /// Since the packet's timestamp, in ticks of the event's clock.
     pub duration: u16,
 }
 

@@ -14,7 +14,7 @@ use call_model::{Codec, Instant, LegId, TapFrame};
 use core::time::Duration;
 
 /// Room for what is left of a packet and the longest next one.
-const SAMPLES: usize = 5 * WIDE;
+const SAMPLES: usize = 7 * WIDE;
 
 #[derive(Debug)]
 pub(crate) struct Hearing {
@@ -82,9 +82,17 @@ impl Hearing {
                 }
                 Pulled::Packet(Kind::ComfortNoise, payload) => self.noise = Some(ComfortNoise::new(payload)),
                 Pulled::Lost => {
-                    let lost = self.span.min(room.len());
-                    self.concealer.fill(&mut room[..lost]);
-                    self.filled += lost;
+                    let lost = &mut room[..self.span.min(SAMPLES - self.filled)];
+                    self.filled += match self.decoder.recover(self.jitter.peek(), lost) {
+                        Some(recovered) => {
+                            self.concealer.heard(&mut lost[..recovered]);
+                            recovered
+                        }
+                        None => {
+                            self.concealer.fill(lost);
+                            lost.len()
+                        }
+                    };
                 }
                 Pulled::Nothing => break,
             }

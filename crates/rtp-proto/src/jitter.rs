@@ -132,6 +132,13 @@ impl Jitter {
         Pulled::Packet(slot.kind, &slot.bytes[..slot.len])
     }
 
+    /// The audio packet that would come out next.
+    pub(crate) fn peek(&self) -> Option<&[u8]> {
+        let slot = &self.slots[self.next as usize % SLOTS];
+        let audio = slot.extended == Some(self.next) && slot.kind == Kind::Audio;
+        audio.then(|| &slot.bytes[..slot.len])
+    }
+
     /// Nothing of the former stream remains.
     pub(crate) fn reset(&mut self) {
         self.slots.iter_mut().for_each(|slot| slot.extended = None);

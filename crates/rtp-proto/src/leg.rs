@@ -1,7 +1,7 @@
 //! One leg: what is agreed with its peer, what it hears, who hears it.
 
 use crate::api::{EngineConfig, FRAME};
-use crate::codec::Encoder;
+use crate::codec::{self, Encoder};
 use crate::dtmf::DigitDetector;
 use crate::frame::{Frame, Rate};
 use crate::g711::MULAW_SILENCE;
@@ -230,7 +230,7 @@ pub(crate) struct RtpLeg {
     allowed: Vec<(IpAddr, u8)>,
     pub(crate) peer: Option<Peer>,
     /// The codec before the last change, and until when its packets are still taken.
-    former_codec: Option<(Codec, Instant)>,
+    former_codec: Option<(Codec, u8, Instant)>,
     pub(crate) reception: Option<Reception>,
     pub(crate) outgoing: Outgoing,
     pub(crate) digits: DigitDetector,
@@ -296,6 +296,8 @@ pub(crate) struct Arrival {
     pub(crate) header: Header,
     pub(crate) place: Place,
     pub(crate) content: Content,
+    /// How much of the timeline it takes.
+    pub(crate) duration: Duration,
     /// The switchboard should know the address.
     pub(crate) flowing: bool,
 }
@@ -319,7 +321,7 @@ impl RtpLeg {
             outgoing: Outgoing::new(ids),
             digits: DigitDetector::default(),
             hearing: None,
-            encoder: Encoder::new(Codec::Pcmu),
+            encoder: Encoder::Mulaw,
             flowing: false,
             received: 0,
             refused: 0,
@@ -336,13 +338,19 @@ impl RtpLeg {
 
     /// Takes the agreed parameters.
     pub(crate) fn set_remote(&mut self, media: RemoteMedia, config: &EngineConfig, now: Instant) {
-        if self.encoder.codec() != media.codec {
-            self.encoder = Encoder::new(media.codec);
+        let agreed = self.peer.as_ref().map(|peer| (peer.media.codec, peer.media.fec, peer.media.max_bitrate));
+        if agreed != Some((media.codec, media.fec, media.max_bitrate)) {
+            self.encoder = Encoder::new(&media);
         }
+        let clock = media.codec.clock();
+        self.outgoing.set_clock(clock);
+        self.reception.iter_mut().for_each(|reception| reception.set_clock(clock));
+        self.digits.set_clock(media.event_clock);
         match &mut self.peer {
             Some(peer) => {
                 if peer.media.codec != media.codec {
-                    self.former_codec = Some((peer.media.codec, now + config.codec_grace));
+                    let former = (peer.media.codec, peer.media.payload_type, now + config.codec_grace);
+                    self.former_codec = Some(former);
                 }
                 if peer.latch.announce(media.rtp, now, config.latch_window) {
                     peer.rtcp_from = None;
@@ -383,7 +391,9 @@ impl RtpLeg {
             return None;
         };
         let event = matches!(content, Content::Event(_));
-        let reception = self.reception.get_or_insert_with(|| Reception::new(&header));
+        let duration = self.duration(content, packet.get(header.payload.clone()).unwrap_or(&[]));
+        let clock = self.codec().map_or(8_000, Codec::clock);
+        let reception = self.reception.get_or_insert_with(|| Reception::new(&header, clock));
         let place = reception.accept(&header, event, now)?;
         if admission == Admission::Moves {
             self.flowing = false;
@@ -395,7 +405,7 @@ impl RtpLeg {
         self.last_received = Some(now);
         self.silences_reported = 0;
         let flowing = !core::mem::replace(&mut self.flowing, true);
-        Some(Arrival { header, place, content, flowing })
+        Some(Arrival { header, place, content, duration, flowing })
     }
 
     fn admit(&self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<(Header, Content, Admission)> {
@@ -412,20 +422,37 @@ impl RtpLeg {
     fn content(&self, media: &RemoteMedia, header: &Header, packet: &[u8], now: Instant) -> Option<Content> {
         let payload = packet.get(header.payload.clone()).filter(|payload| !payload.is_empty())?;
         let payload_type = header.payload_type;
-        if payload_type == media.codec.payload_type() {
+        if payload_type == media.payload_type {
             return Some(Content::Audio(media.codec));
         }
         if payload_type == COMFORT_NOISE {
             return Some(Content::ComfortNoise);
         }
-        // Each side names the number it wants to receive, so a peer may use ours: any dynamic type that looks right.
-        let dynamic = payload_type >= 96 && payload.len() == 4;
-        if media.telephone_event.is_some_and(|agreed| agreed == payload_type || dynamic) {
+        if media.telephone_event == Some(payload_type) {
             return TelephoneEvent::parse(payload).map(Content::Event);
         }
-        self.former_codec
-            .filter(|(codec, until)| payload_type == codec.payload_type() && now < *until)
-            .map(|(codec, _)| Content::Audio(codec))
+        if let Some((codec, _, _)) =
+            self.former_codec.filter(|(_, number, until)| payload_type == *number && now < *until)
+        {
+            return Some(Content::Audio(codec));
+        }
+        // Each side names the number it wants to receive, so a peer may use ours: any dynamic type that looks right.
+        if payload_type == media.codec.payload_type() {
+            return Some(Content::Audio(media.codec));
+        }
+        let looks_right = media.telephone_event.is_some() && payload_type >= 96 && payload.len() == 4;
+        if looks_right { TelephoneEvent::parse(payload).map(Content::Event) } else { None }
+    }
+
+    fn duration(&self, content: Content, payload: &[u8]) -> Duration {
+        match content {
+            Content::Audio(codec) => codec::duration(codec, payload),
+            Content::ComfortNoise => Duration::from_millis(20),
+            Content::Event(event) => {
+                let clock = self.peer.as_ref().map_or(8_000, |peer| peer.media.event_clock.max(1));
+                Duration::from_micros(u64::from(event.duration) * 1_000_000 / u64::from(clock))
+            }
+        }
     }
 
     fn stats(&self) -> LegStats {
@@ -434,7 +461,7 @@ impl RtpLeg {
             received: self.received,
             sent: self.outgoing.packets(),
             lost: self.reception.as_ref().map_or(0, Reception::lost),
-            jitter_ms: self.reception.as_ref().map_or(0.0, |reception| reception.jitter() as f32 / 8.0),
+            jitter_ms: self.reception.as_ref().map_or(0.0, Reception::jitter_ms),
             round_trip_ms: self.round_trip.map(ms),
             remote_loss: self.remote_loss,
             refused: self.refused,

@@ -5,12 +5,9 @@
 //! jitter buffer. At each change of source the timestamp advances by the time that passed, and the marker is set.
 
 use crate::header::Header;
-use crate::reception::{Place, samples};
+use crate::reception::{Place, ticks};
 use call_model::{IdSource, Instant};
 use core::time::Duration;
-
-/// Samples of one paced frame.
-const FRAME_SAMPLES: u32 = 160;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Follows {
@@ -25,6 +22,8 @@ enum Follows {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     ssrc: u32,
+    /// Ticks of the timestamps in a second.
+    clock: u32,
     follows: Follows,
     /// Highest numbers used.
     sequence: u16,
@@ -54,6 +53,7 @@ impl Outgoing {
     pub(crate) fn new(ids: &mut IdSource) -> Self {
         Self {
             ssrc: ids.next_u32(),
+            clock: 8_000,
             follows: Follows::Nothing,
             sequence: ids.next_u32() as u16,
             timestamp: ids.next_u32(),
@@ -67,15 +67,25 @@ impl Outgoing {
         }
     }
 
+    /// Another codec was agreed. The stream goes on at the ticks of its clock.
+    pub(crate) fn set_clock(&mut self, clock: u32) {
+        if self.clock != clock {
+            self.duration = (u64::from(self.duration) * u64::from(clock) / u64::from(self.clock)) as u32;
+            self.clock = clock;
+            self.ahead = 0;
+            self.switch();
+        }
+    }
+
     /// Places a packet of another leg; `None` when it is older than the last change of source.
     ///
-    /// `duration`: how much of the timeline it takes, in 1/8000 s.
+    /// `duration`: how much of the timeline it takes.
     pub(crate) fn relay(
         &mut self,
         slot: u32,
         place: Place,
         header: &Header,
-        duration: u32,
+        duration: Duration,
         now: Instant,
     ) -> Option<Stamp> {
         let mut marker = header.marker;
@@ -109,22 +119,22 @@ impl Outgoing {
     }
 
     /// Places a 20 ms frame of our own.
-    pub(crate) fn pace(&mut self, now: Instant) -> Stamp {
+    pub(crate) fn pace(&mut self, octets: usize, now: Instant) -> Stamp {
         let marker = self.follows != Follows::Paced;
         let (sequence, timestamp) = if marker {
             self.next(now)
         } else {
-            (self.sequence.wrapping_add(1), self.timestamp.wrapping_add(FRAME_SAMPLES))
+            (self.sequence.wrapping_add(1), self.timestamp.wrapping_add(self.clock / 50))
         };
         self.follows = Follows::Paced;
         let stamp = Stamp { sequence, timestamp, ssrc: self.ssrc, marker };
-        self.used(stamp, FRAME_SAMPLES, FRAME_SAMPLES as usize, now);
+        self.used(stamp, Duration::from_millis(20), octets, now);
         stamp
     }
 
     /// Places a packet of a key press among frames of our own: at `timestamp`, or at the next one when it begins. What
     /// follows the press is placed by the time that passed.
-    pub(crate) fn press(&mut self, timestamp: Option<u32>, duration: u32, octets: usize, now: Instant) -> Stamp {
+    pub(crate) fn press(&mut self, timestamp: Option<u32>, duration: Duration, octets: usize, now: Instant) -> Stamp {
         let marker = timestamp.is_none();
         let (sequence, timestamp) = match timestamp {
             Some(timestamp) => (self.sequence.wrapping_add(1), timestamp),
@@ -158,13 +168,14 @@ impl Outgoing {
     fn next(&mut self, now: Instant) -> (u16, u32) {
         let sequence = self.sequence.wrapping_add(1);
         let Some(at) = self.at else { return (sequence, self.timestamp) };
-        let elapsed = samples(now.since(at));
+        let elapsed = ticks(now.since(at), self.clock);
         let advance = elapsed.saturating_sub(self.ahead).max(u64::from(self.duration));
         self.ahead = (self.ahead + advance).saturating_sub(elapsed);
         (sequence, self.timestamp.wrapping_add(advance as u32))
     }
 
-    fn used(&mut self, stamp: Stamp, duration: u32, octets: usize, now: Instant) {
+    fn used(&mut self, stamp: Stamp, duration: Duration, octets: usize, now: Instant) {
+        let duration = ticks(duration, self.clock) as u32;
         if self.packets == 0 || stamp.sequence.wrapping_sub(self.sequence) as i16 > 0 {
             self.sequence = stamp.sequence;
         }
@@ -207,7 +218,7 @@ impl Outgoing {
 
     /// The media time of `now`, for sender reports (RFC 3550 §6.4.1).
     pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
-        self.timestamp.wrapping_add(self.at.map_or(0, |at| samples(now.since(at)) as u32))
+        self.timestamp.wrapping_add(self.at.map_or(0, |at| ticks(now.since(at), self.clock) as u32))
     }
 }
 
@@ -226,7 +237,7 @@ mod tests {
 
     fn relay(out: &mut Outgoing, slot: u32, sequence: u16, timestamp: u32, ms: u64) -> Option<Stamp> {
         let (place, header) = packet(sequence, timestamp);
-        out.relay(slot, place, &header, 160, Instant::from_millis(ms))
+        out.relay(slot, place, &header, Duration::from_millis(20), Instant::from_millis(ms))
     }
 
     #[test]
@@ -271,8 +282,8 @@ mod tests {
     fn paced_frames_follow_each_other_exactly() {
         let mut out = outgoing();
         let relayed = relay(&mut out, 0, 5, 5, 0).expect("relayed");
-        let first = out.pace(Instant::from_millis(20));
-        let second = out.pace(Instant::from_millis(43));
+        let first = out.pace(160, Instant::from_millis(20));
+        let second = out.pace(160, Instant::from_millis(43));
         assert_eq!(first.timestamp, relayed.timestamp.wrapping_add(160));
         assert_eq!(second.timestamp, first.timestamp.wrapping_add(160));
         assert!(first.marker && !second.marker);
@@ -282,9 +293,9 @@ mod tests {
     #[test]
     fn a_pause_that_was_ordered_is_no_gap_but_takes_time() {
         let mut out = outgoing();
-        let first = out.pace(Instant::ZERO);
+        let first = out.pace(160, Instant::ZERO);
         out.pause();
-        let second = out.pace(Instant::from_millis(60_000));
+        let second = out.pace(160, Instant::from_millis(60_000));
         assert_eq!(second.timestamp, first.timestamp.wrapping_add(480_000));
         assert!(second.marker);
         assert_eq!(out.longest_gap(), Duration::ZERO);

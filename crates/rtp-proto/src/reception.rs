@@ -10,8 +10,8 @@ const MAX_DROPOUT: i16 = 3000;
 const WINDOW: i16 = 64;
 /// Packets of the SSRC before are stragglers for this long.
 const STRAGGLERS: Duration = Duration::from_millis(500);
-/// A timestamp this far ahead of the clock was restarted, in 1/8000 s.
-const TIMESTAMP_JUMP: i64 = 2 * 8000;
+/// A timestamp this many seconds ahead of the clock was restarted.
+const TIMESTAMP_JUMP: i64 = 2;
 /// Extended numbers start here, so that packets from before the first one have a number too.
 const FIRST_CYCLE: u64 = 1 << 16;
 
@@ -28,6 +28,8 @@ pub(crate) struct Place {
 
 #[derive(Debug)]
 pub(crate) struct Reception {
+    /// Ticks of the timestamps in a second.
+    clock: u32,
     ssrc: u32,
     former: Option<(u32, Instant)>,
     epoch: u32,
@@ -43,16 +45,17 @@ pub(crate) struct Reception {
     expected_prior: u64,
     received_prior: u64,
     transit: Option<u32>,
-    /// Jitter times 16, in 1/8000 s.
+    /// Jitter times 16, in ticks.
     jitter: u32,
     audio: Option<(u32, Instant)>,
 }
 
 impl Reception {
     /// The stream that begins with this packet.
-    pub(crate) fn new(header: &Header) -> Self {
+    pub(crate) fn new(header: &Header, clock: u32) -> Self {
         let first = FIRST_CYCLE + u64::from(header.sequence);
         Self {
+            clock,
             ssrc: header.ssrc,
             former: None,
             epoch: 1,
@@ -67,6 +70,16 @@ impl Reception {
             transit: None,
             jitter: 0,
             audio: None,
+        }
+    }
+
+    /// Another codec was agreed, and its clock may be another.
+    pub(crate) fn set_clock(&mut self, clock: u32) {
+        if self.clock != clock {
+            self.jitter = (u64::from(self.jitter) * u64::from(clock) / u64::from(self.clock)) as u32;
+            self.clock = clock;
+            self.transit = None;
+            self.audio = None;
         }
     }
 
@@ -146,7 +159,7 @@ impl Reception {
     fn follow_clock(&mut self, timestamp: u32, now: Instant) -> bool {
         let jumped = self.audio.is_some_and(|(last, at)| {
             let advance = i64::from(timestamp.wrapping_sub(last) as i32);
-            advance < 0 || advance > samples(now.since(at)) as i64 + TIMESTAMP_JUMP
+            advance < 0 || advance > ticks(now.since(at), self.clock) as i64 + TIMESTAMP_JUMP * i64::from(self.clock)
         });
         self.audio = Some((timestamp, now));
         if jumped {
@@ -157,7 +170,7 @@ impl Reception {
     }
 
     fn measure_jitter(&mut self, timestamp: u32, now: Instant) {
-        let arrival = (now.as_nanos() / 125_000) as u32;
+        let arrival = ticks(now.since(Instant::ZERO), self.clock) as u32;
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             let difference = (transit.wrapping_sub(last) as i32).unsigned_abs().min(1 << 20);
@@ -182,9 +195,13 @@ impl Reception {
         self.lost_before + self.epoch_lost()
     }
 
-    /// In 1/8000 s.
+    /// In ticks, as reports carry it.
     pub(crate) fn jitter(&self) -> u32 {
         self.jitter >> 4
+    }
+
+    pub(crate) fn jitter_ms(&self) -> f32 {
+        self.jitter() as f32 * 1000.0 / self.clock as f32
     }
 
     /// Highest sequence number with cycles, as reports carry it.
@@ -204,9 +221,10 @@ impl Reception {
     }
 }
 
-/// 1/8000 s in a duration.
-pub(crate) fn samples(duration: Duration) -> u64 {
-    (duration.as_nanos() / 125_000).min(u128::from(u64::MAX)) as u64
+/// A duration on a clock that ticks so often a second; clocks of RTP audio tick whole times a millisecond.
+pub(crate) fn ticks(duration: Duration, clock: u32) -> u64 {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    micros.saturating_mul(u64::from(clock / 1000)) / 1000
 }
 
 #[cfg(test)]
@@ -224,7 +242,7 @@ mod tests {
 
     #[test]
     fn numbers_extend_over_the_wrap_and_keep_their_order() {
-        let mut reception = Reception::new(&header(65534, 0, 1));
+        let mut reception = Reception::new(&header(65534, 0, 1), 8000);
         let mut timestamp = 0u32;
         let mut extended = |sequence| {
             timestamp += 160;
@@ -239,7 +257,7 @@ mod tests {
 
     #[test]
     fn loss_is_counted_until_the_packet_comes_after_all() {
-        let mut reception = Reception::new(&header(10, 0, 1));
+        let mut reception = Reception::new(&header(10, 0, 1), 8000);
         for sequence in [10, 11, 14] {
             assert!(feed(&mut reception, sequence, 1, 0).is_some());
         }
@@ -252,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_new_ssrc_is_a_new_epoch_and_its_predecessor_a_straggler() {
-        let mut reception = Reception::new(&header(10, 0, 1));
+        let mut reception = Reception::new(&header(10, 0, 1), 8000);
         let first = feed(&mut reception, 10, 1, 0).expect("first");
         let second = feed(&mut reception, 500, 2, 20).expect("second");
         assert!(second.fresh && second.epoch != first.epoch);
@@ -262,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_jump_needs_two_packets_to_be_believed() {
-        let mut reception = Reception::new(&header(10, 0, 1));
+        let mut reception = Reception::new(&header(10, 0, 1), 8000);
         feed(&mut reception, 10, 1, 0);
         assert_eq!(feed(&mut reception, 20_000, 1, 20), None);
         assert!(feed(&mut reception, 20_001, 1, 40).expect("restart").fresh);
@@ -271,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_that_jumps_begins_an_epoch_and_a_long_pause_does_not() {
-        let mut reception = Reception::new(&header(10, 0, 1));
+        let mut reception = Reception::new(&header(10, 0, 1), 8000);
         let mut place = |sequence, timestamp, ms| {
             reception.accept(&header(sequence, timestamp, 1), false, Instant::from_millis(ms)).expect("accepted").fresh
         };
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn jitter_follows_the_formula_of_the_rfc() {
-        let mut reception = Reception::new(&header(0, 0, 1));
+        let mut reception = Reception::new(&header(0, 0, 1), 8000);
         let mut jitter = 0.0f64;
         for sequence in 0..200u16 {
             // Every other packet is 10 ms late: the transit changes by 80 units each time.

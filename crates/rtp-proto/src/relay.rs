@@ -9,6 +9,7 @@ use crate::header::{self, HEADER, Header, TelephoneEvent};
 use crate::keys::Press;
 use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg, turns_into};
 use crate::outgoing::Stamp;
+use crate::reception::ticks;
 use crate::rtcp;
 use crate::speech::Speech;
 use call_model::{Codec, Instant, LegId, MediaEvent, TapFrame};
@@ -20,6 +21,8 @@ struct Delivery {
     to: SocketAddr,
     codec: Codec,
     payload_type: u8,
+    /// The duration to write into a telephone-event whose clock is another at the listener.
+    held: Option<u16>,
     stamp: Stamp,
 }
 
@@ -177,7 +180,7 @@ impl MediaEngine {
             return;
         }
         let Some(delivery) = self.place(source, listener, arrival, now) else { return };
-        convert(&mut copy.as_mut_slice()[HEADER..], arrival.content, delivery.codec);
+        convert(&mut copy.as_mut_slice()[HEADER..], arrival.content, &delivery);
         copy.as_mut_slice()[..HEADER].copy_from_slice(&delivery.header().to_bytes());
         let Delivery { leg, to, .. } = delivery;
         self.outputs.push_back(Output::Rtp { leg, slot: self.slot(listener), to, packet: copy });
@@ -222,7 +225,7 @@ impl MediaEngine {
             Codec::Pcmu => stream.hear(audio, |octet| octet, full),
             Codec::Pcma => stream.hear(audio, g711::alaw_to_mulaw, full),
             // Heard on the tick.
-            Codec::G722 => {}
+            Codec::G722 | Codec::Opus => {}
         }
     }
 
@@ -242,26 +245,24 @@ impl MediaEngine {
         let id = leg.id;
         let Some((rtp, feed)) = leg.rtp_mut().filter(|(rtp, _)| rtp.may_send()) else { return };
         let Some(input) = feed.input(source) else { return };
-        let Some((to, codec, payload_type)) = rtp
-            .peer
-            .as_ref()
-            .and_then(|peer| Some((peer.latch.current(), peer.media.codec, peer.media.telephone_event?)))
-        else {
-            return;
-        };
+        let Some(peer) = &rtp.peer else { return };
+        let Some(payload_type) = peer.media.telephone_event else { return };
+        let (to, codec) = (peer.latch.current(), peer.media.codec);
+        let held = held(arrival, event, peer.media.event_clock);
         let timestamp = arrival.header.timestamp;
         let at = match feed.keys.press(input, timestamp, event.end, now) {
             Press::No => return,
             Press::Begins => None,
             Press::GoesOn(at) => Some(at),
         };
-        let stamp = rtp.outgoing.press(at, u32::from(event.duration), payload.len(), now);
+        let stamp = rtp.outgoing.press(at, arrival.duration, payload.len(), now);
         if at.is_none() {
             feed.keys.begin(input, timestamp, stamp.timestamp, event.end, now);
         }
-        let delivery = Delivery { leg: id, to, codec, payload_type, stamp };
+        let delivery = Delivery { leg: id, to, codec, payload_type, held, stamp };
         let mut packet = Packet::new();
         if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
+            convert(&mut packet.as_mut_slice()[HEADER..], arrival.content, &delivery);
             self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
         }
     }
@@ -302,16 +303,15 @@ impl Delivery {
 fn deliver(leg: LegId, source: u32, rtp: &mut RtpLeg, arrival: &Arrival, now: Instant) -> Option<Delivery> {
     let peer = rtp.peer.as_ref().filter(|_| rtp.may_send())?;
     let codec = peer.media.codec;
-    let (payload_type, duration) = match arrival.content {
+    let (payload_type, held) = match arrival.content {
         // A codec that the source had a moment ago.
         Content::Audio(from) if !turns_into(from, codec) => return None,
-        Content::Audio(_) => (codec.payload_type(), arrival.header.payload.len() as u32),
-        Content::Event(event) => (peer.media.telephone_event?, u32::from(event.duration)),
-        Content::ComfortNoise => (codec.payload_type(), FRAME as u32),
+        Content::Audio(_) | Content::ComfortNoise => (peer.media.payload_type, None),
+        Content::Event(event) => (peer.media.telephone_event?, held(arrival, event, peer.media.event_clock)),
     };
     let to = peer.latch.current();
-    let stamp = rtp.outgoing.relay(source, arrival.place, &arrival.header, duration, now)?;
-    Some(Delivery { leg, to, codec, payload_type, stamp })
+    let stamp = rtp.outgoing.relay(source, arrival.place, &arrival.header, arrival.duration, now)?;
+    Some(Delivery { leg, to, codec, payload_type, held, stamp })
 }
 
 /// The source is heard again: no more silence from us. True when the fill timer has to be armed.
@@ -327,15 +327,27 @@ fn rewrite(packet: &mut [u8], arrival: &Arrival, delivery: &Delivery) -> usize {
     if payload.start != HEADER {
         packet.copy_within(payload, HEADER);
     }
-    convert(&mut packet[HEADER..len], arrival.content, delivery.codec);
+    convert(&mut packet[HEADER..len], arrival.content, delivery);
     packet[..HEADER].copy_from_slice(&delivery.header().to_bytes());
     len
 }
 
-fn convert(payload: &mut [u8], content: Content, to: Codec) {
-    match (content, to) {
+fn convert(payload: &mut [u8], content: Content, delivery: &Delivery) {
+    match (content, delivery.codec) {
         (Content::Audio(Codec::Pcmu), Codec::Pcma) => g711::mulaw_to_alaw_in_place(payload),
         (Content::Audio(Codec::Pcma), Codec::Pcmu) => g711::alaw_to_mulaw_in_place(payload),
+        (Content::Event(_), _) => {
+            if let (Some(held), Some(duration)) = (delivery.held, payload.get_mut(2..4)) {
+                duration.copy_from_slice(&held.to_be_bytes());
+            }
+        }
         _ => {}
     }
+}
+
+/// The duration of a telephone-event on the listener's clock, where that is not the source's.
+fn held(arrival: &Arrival, event: TelephoneEvent, clock: u32) -> Option<u16> {
+    let ticks = ticks(arrival.duration, clock).min(u64::from(u16::MAX)) as u16;
+    // One tick is rounding.
+    (ticks.abs_diff(event.duration) > 1).then_some(ticks)
 }

@@ -181,7 +181,7 @@ fn apply(world: &mut World, step: Step) {
     match step {
         Step::Rtp(to, from, bytes) => world.deliver(leg(to), address(from), &bytes),
         Step::LikeRtp(to, kind, sequence, timestamp, ssrc, bytes) => {
-            let payload_type = [0, 0, 8, 9, 101, 13, 96, kind][usize::from(kind) % 8] & 0x7f;
+            let payload_type = [0, 0, 8, 9, 101, 13, 111, kind][usize::from(kind) % 8] & 0x7f;
             let mut sender = Sender { ssrc, sequence, ..Sender::new(to, 0) };
             let packet = sender.build(payload_type, timestamp, kind & 1 == 1, &bytes);
             world.deliver(leg(to), sender.from, &packet);

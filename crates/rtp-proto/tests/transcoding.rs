@@ -5,7 +5,8 @@ mod world;
 
 use audio_codec::g722::{G722Decoder, G722Encoder};
 use audio_codec::{Decoder as _, Encoder as _};
-use call_model::{Codec, MediaCommand, MediaEvent, Selector};
+use call_model::{Codec, MediaCommand, MediaEvent, RemoteMedia, Selector};
+use opus_rs::{Application, OpusDecoder, OpusEncoder};
 use rtp_proto::g711;
 use world::*;
 
@@ -17,17 +18,19 @@ struct Singer {
     codec: Codec,
     hertz: f64,
     position: usize,
-    wide: G722Encoder,
+    g722: G722Encoder,
+    opus: OpusEncoder,
 }
 
 impl Singer {
     fn new(index: u8, codec: Codec, hertz: f64) -> Self {
         let sender = Sender { payload_type: codec.payload_type(), ..Sender::new(index, 0) };
-        Self { sender, codec, hertz, position: 0, wide: G722Encoder::new() }
+        let opus = OpusEncoder::new(16_000, 1, Application::Voip).expect("a rate of Opus");
+        Self { sender, codec, hertz, position: 0, g722: G722Encoder::new(), opus }
     }
 
     fn packet(&mut self) -> Vec<u8> {
-        let rate = if self.codec == Codec::G722 { 16_000 } else { 8_000 };
+        let rate = rate(self.codec);
         let samples: Vec<i16> = (0..rate / 50)
             .map(|i| core::f64::consts::TAU * self.hertz * (self.position + i) as f64 / rate as f64)
             .map(|phase| (phase.sin() * 8000.0) as i16)
@@ -36,12 +39,21 @@ impl Singer {
         let payload = match self.codec {
             Codec::Pcmu => samples.into_iter().map(g711::encode_mulaw).collect(),
             Codec::Pcma => samples.into_iter().map(g711::encode_alaw).collect(),
-            Codec::G722 => self.wide.encode(&samples),
+            Codec::G722 => self.g722.encode(&samples),
+            Codec::Opus => {
+                let mut octets = [0; 400];
+                let length = self.opus.encode_i16(&samples, samples.len(), &mut octets).expect("20 ms");
+                octets[..length].to_vec()
+            }
         };
         let timestamp = self.sender.timestamp;
-        self.sender.timestamp = timestamp.wrapping_add(160);
+        self.sender.timestamp = timestamp.wrapping_add(self.codec.clock() / 50);
         self.sender.build(self.codec.payload_type(), timestamp, false, &payload)
     }
+}
+
+fn rate(codec: Codec) -> usize {
+    if codec.is_g711() { 8_000 } else { 16_000 }
 }
 
 fn sing(world: &mut World, singers: &mut [&mut Singer], steps: u32) {
@@ -57,16 +69,22 @@ fn sing(world: &mut World, singers: &mut [&mut Singer], steps: u32) {
 /// The tones in what was got (Goertzel), each a tenth of its energy at least.
 fn heard(codec: Codec, got: &[Got]) -> Vec<f64> {
     let mut wide = G722Decoder::new();
+    let mut opus = OpusDecoder::new(16_000, 1).expect("a rate of Opus");
     let packets = got.iter().filter(|got| got.header.payload_type == codec.payload_type());
-    let decode = |payload: &Vec<u8>| -> Vec<i16> {
+    let mut decode = |payload: &Vec<u8>| -> Vec<i16> {
         match codec {
             Codec::Pcmu => payload.iter().map(|octet| g711::decode_mulaw(*octet)).collect(),
             Codec::Pcma => payload.iter().map(|octet| g711::decode_alaw(*octet)).collect(),
             Codec::G722 => wide.decode(payload),
+            Codec::Opus => {
+                let mut samples = [0.0; 1920];
+                let decoded = opus.decode(payload, 1920, &mut samples).expect("Opus");
+                samples[..decoded].iter().map(|sample| (sample * 32_768.0) as i16).collect()
+            }
         }
     };
-    let samples: Vec<i16> = packets.map(|got| &got.payload).flat_map(decode).collect();
-    let rate = if codec == Codec::G722 { 16_000.0 } else { 8_000.0 };
+    let samples: Vec<i16> = packets.map(|got| &got.payload).flat_map(&mut decode).collect();
+    let rate = rate(codec) as f64;
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     let share = |hertz: f64| {
         let (mut re, mut im) = (0.0, 0.0);
@@ -100,24 +118,86 @@ fn every_pair_of_codecs_hears_each_other_on_one_continuous_stream() {
 }
 
 #[test]
-fn the_same_codec_is_relayed_untouched_and_at_once() {
-    let mut world = World::call([Codec::G722, Codec::G722, Codec::Pcmu]);
-    world.feed(CALLER, Selector::Leg(leg(BOT)));
-    let mut bot = Singer::new(BOT, Codec::G722, 5000.0);
+fn the_same_codec_is_relayed_untouched_and_at_once_under_the_listeners_number() {
+    for codec in [Codec::G722, Codec::Opus] {
+        let mut world = World::call([codec, codec, Codec::Pcmu]);
+        let number = if codec == Codec::Opus { 96 } else { codec.payload_type() };
+        let media = RemoteMedia { payload_type: number, ..remote(CALLER, codec) };
+        world.command(MediaCommand::Remote { leg: leg(CALLER), media });
+        world.feed(CALLER, Selector::Leg(leg(BOT)));
+        let mut bot = Singer::new(BOT, codec, 5000.0);
+        let mut all = Vec::new();
+        world.got.clear();
+        for _ in 0..30 {
+            let packet = bot.packet();
+            world.deliver(leg(BOT), bot.sender.from, &packet);
+            let got = world.take(CALLER);
+            assert_eq!(got.len(), 1, "at once, and nothing besides");
+            assert_eq!((&got[0].payload[..], got[0].header.payload_type), (&packet[12..], number), "untouched");
+            all.extend(got);
+            world.pass(20);
+        }
+        for pair in all.windows(2) {
+            assert_eq!(pair[1].header.timestamp.wrapping_sub(pair[0].header.timestamp), codec.clock() / 50);
+        }
+    }
+}
+
+#[test]
+fn a_key_keeps_its_length_where_the_clocks_of_events_differ() {
+    let mut world = World::call([Codec::Opus, Codec::Pcmu, Codec::Opus]);
+    let fine = RemoteMedia { event_clock: 48_000, telephone_event: Some(110), ..remote(CALLER, Codec::Opus) };
+    world.command(MediaCommand::Remote { leg: leg(CALLER), media: fine });
+    world.feed(BOT, Selector::Leg(leg(CALLER)));
+    world.feed(DESK, Selector::Leg(leg(CALLER)));
+    let mut caller = Singer::new(CALLER, Codec::Opus, 600.0);
+    sing(&mut world, &mut [&mut caller], 10);
     world.got.clear();
-    for _ in 0..30 {
-        let packet = bot.packet();
-        world.deliver(leg(BOT), bot.sender.from, &packet);
-        let got = world.take(CALLER);
-        assert_eq!(got.len(), 1, "at once, and nothing besides");
-        assert_eq!(got[0].payload, packet[12..], "untouched");
+    let timestamp = caller.sender.timestamp;
+    for step in 1..=8u16 {
+        let [high, low] = (step.min(5) * 960).to_be_bytes();
+        let packet = caller.sender.build(110, timestamp, step == 1, &[7, if step > 5 { 0x8a } else { 10 }, high, low]);
+        world.deliver(leg(CALLER), caller.sender.from, &packet);
         world.pass(20);
+    }
+    for index in [BOT, DESK] {
+        let events: Vec<_> = world.take(index).into_iter().filter(|got| got.header.payload_type == 101).collect();
+        let durations: Vec<_> = events.iter().map(|got| u16::from_be_bytes([got.payload[2], got.payload[3]])).collect();
+        assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800, 800], "leg {index}");
+        assert!(events.iter().all(|got| got.header.timestamp == events[0].header.timestamp));
+    }
+    let held = world.events.iter().find_map(|event| match event {
+        MediaEvent::Digit { held, .. } => Some(held.as_millis()),
+        _ => None,
+    });
+    assert_eq!(held, Some(100));
+}
+
+#[test]
+fn opus_recovers_what_was_lost_from_the_packet_after_it() {
+    let mut world = World::call([Codec::Opus, Codec::Pcmu, Codec::Pcmu]);
+    world.feed(BOT, Selector::Leg(leg(CALLER)));
+    let mut caller = Singer::new(CALLER, Codec::Opus, 600.0);
+    (caller.opus.use_inband_fec, caller.opus.packet_loss_perc) = (true, 20);
+    for step in 0..100 {
+        let packet = caller.packet();
+        if step % 10 != 5 {
+            world.deliver(leg(CALLER), caller.sender.from, &packet);
+        }
+        world.pass(20);
+    }
+    let got = world.take(BOT);
+    check_stream(&got);
+    for block in got[10..].chunks_exact(5) {
+        assert_eq!(heard(Codec::Pcmu, block), [600.0], "every loss was filled");
     }
 }
 
 #[test]
 fn two_wide_codecs_keep_what_a_narrow_one_cannot_carry() {
-    for (desk, expected) in [(Codec::G722, vec![400.0, 5000.0]), (Codec::Pcma, vec![400.0])] {
+    for (desk, expected) in
+        [(Codec::G722, vec![400.0, 5000.0]), (Codec::Opus, vec![400.0, 5000.0]), (Codec::Pcma, vec![400.0])]
+    {
         let mut world = World::call([Codec::G722, Codec::Pcmu, desk]);
         let mut caller = Singer::new(CALLER, Codec::G722, 5000.0);
         let mut bot = Singer::new(BOT, Codec::Pcmu, 400.0);

@@ -279,7 +279,7 @@ impl Setup {
     }
 
     pub(crate) fn config(&self) -> SwitchboardConfig {
-        let both = vec![Codec::Pcmu, Codec::Pcma, Codec::G722];
+        let both = Codec::ALL.to_vec();
         let host = |party| vec![(sip_of(party).ip(), 32)];
         let desk = |index: usize| Desk {
             name: ["ada", "bob"][index].to_owned(),

@@ -36,9 +36,9 @@ impl Offer {
             },
             |stream| Self {
                 rtp: stream.rtp,
-                codecs: stream.codecs,
-                telephone_event: stream.telephone_event,
+                telephone_event: stream.event(8_000).map(|(number, _)| number),
                 direction: flip(stream.direction),
+                codecs: stream.codecs.into_iter().map(|(codec, _)| codec).collect(),
             },
         ))
     }
@@ -65,7 +65,57 @@ pub(crate) struct Session {
     local: LocalMedia,
     offered: Option<LocalMedia>,
     agreed: Option<RemoteMedia>,
-    telephone_event: Option<u8>,
+    numbers: Numbers,
+}
+
+/// The payload types of this session that are not static; a number never changes its meaning (RFC 3264 §8.3.2).
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    opus: u8,
+    /// Telephone-event on a clock of 8000, and of 48000 beside Opus.
+    events: [Option<u8>; 2],
+}
+
+/// The dynamic number that is wanted, or the nearest below that is not taken.
+fn other_than(wanted: u8, taken: &[u8]) -> u8 {
+    (96..=wanted).rev().find(|number| !taken.contains(number)).unwrap_or(wanted)
+}
+
+/// The clocks of [`Numbers::events`].
+const EVENT_CLOCKS: [u32; 2] = [8_000, 48_000];
+/// What we call telephone-event on the clock of Opus.
+const OPUS_EVENT: u8 = 110;
+
+impl Numbers {
+    fn ours(local: &LocalMedia) -> Self {
+        let event = local.telephone_event;
+        let opus = other_than(Codec::Opus.payload_type(), &[event]);
+        Self { opus, events: [Some(event), Some(other_than(OPUS_EVENT, &[event, opus]))] }
+    }
+
+    fn of(stream: &Stream) -> Self {
+        let opus = stream.codecs.iter().find(|(codec, _)| *codec == Codec::Opus).map(|(_, number)| *number);
+        let event = |clock| stream.events.iter().find(|(_, of)| *of == clock).map(|(number, _)| *number);
+        let taken: Vec<u8> = stream.events.iter().map(|(number, _)| *number).collect();
+        let free = || other_than(Codec::Opus.payload_type(), &taken);
+        Self { opus: opus.unwrap_or_else(free), events: EVENT_CLOCKS.map(event) }
+    }
+
+    const fn codec(&self, codec: Codec) -> u8 {
+        match codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => codec.payload_type(),
+            Codec::Opus => self.opus,
+        }
+    }
+
+    /// The events to offer beside these codecs.
+    fn events(&self, codecs: &[Codec]) -> Vec<(u8, u32)> {
+        let known = self.events.into_iter().zip(EVENT_CLOCKS);
+        known
+            .filter_map(|(number, clock)| Some((number?, clock)))
+            .filter(|(_, clock)| *clock == 8_000 || codecs.contains(&Codec::Opus))
+            .collect()
+    }
 }
 
 /// One `m=` line; their number and order never change within a session (RFC 3264 §8).
@@ -85,7 +135,7 @@ impl Session {
             version: 1,
             sent: None,
             lines: vec![Line::Audio { proto: "RTP/AVP".to_owned() }],
-            telephone_event: Some(local.telephone_event),
+            numbers: Numbers::ours(&local),
             local,
             offered: None,
             agreed: None,
@@ -110,11 +160,14 @@ impl Session {
     /// Makes an offer; the session stays as it is until [`answered`](Self::answered).
     pub(crate) fn offer(&mut self, local: LocalMedia) -> Vec<u8> {
         if self.agreed.is_none() {
-            self.telephone_event = Some(local.telephone_event);
+            self.numbers = Numbers::ours(&local);
         }
-        let codecs = local.codecs.clone();
-        let telephone_event = self.telephone_event.or(Some(local.telephone_event));
-        let sdp = self.describe(&local, &codecs, telephone_event, local.direction);
+        let mut numbers = self.numbers;
+        if numbers.events == [None; 2] {
+            numbers.events = Numbers::ours(&local).events;
+        }
+        let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
+        let sdp = self.describe(&local, &codecs, &numbers.events(&local.codecs), local.direction);
         self.offered = Some(local);
         sdp
     }
@@ -134,14 +187,8 @@ impl Session {
         let ours = self.lines.iter().position(|line| matches!(line, Line::Audio { .. })).unwrap_or(0);
         let media = sdp.medias.get(ours).ok_or(Unusable::NoCommonCodec)?;
         let stream = Stream::read(&sdp, media).ok_or(Unusable::NoCommonCodec)?;
-        let codec = stream.codecs.iter().copied().find(|codec| local.codecs.contains(codec));
-        let media = RemoteMedia {
-            rtp: stream.rtp,
-            rtcp: stream.rtcp,
-            codec: codec.ok_or(Unusable::NoCommonCodec)?,
-            telephone_event: stream.telephone_event,
-            direction: both(flip(stream.direction), local.direction),
-        };
+        let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
+        let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction);
         self.local = local;
         self.agreed = Some(media);
         Ok(media)
@@ -163,23 +210,20 @@ impl Session {
         let local = local.unwrap_or_else(|| self.local.clone());
         let in_use = self.agreed.map(|media| media.codec);
         let preferred = || in_use.into_iter().chain(local.codecs.iter().copied());
-        let choose =
-            |stream: &Stream| preferred().find(|codec| local.codecs.contains(codec) && stream.codecs.contains(codec));
+        let choose = |stream: &Stream| {
+            let offered = |codec: Codec| stream.codecs.iter().copied().find(|(offered, _)| *offered == codec);
+            preferred().filter(|codec| local.codecs.contains(codec)).find_map(offered)
+        };
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
             let stream = Stream::read(&sdp, media)?;
             choose(&stream).map(|codec| (index, stream, codec))
         });
         let (index, stream, codec) = found.ok_or(Unusable::NoCommonCodec)?;
         self.lines = sdp.medias.iter().enumerate().map(|(i, media)| Line::read(media, i == index)).collect();
-        self.telephone_event = stream.telephone_event;
-        let media = RemoteMedia {
-            rtp: stream.rtp,
-            rtcp: stream.rtcp,
-            codec,
-            telephone_event: stream.telephone_event,
-            direction: both(flip(stream.direction), local.direction),
-        };
-        let answer = self.describe(&local, &[codec], stream.telephone_event, media.direction);
+        self.numbers = Numbers::of(&stream);
+        let media = stream.agree(codec, local.direction);
+        let event = stream.event(media.codec.clock());
+        let answer = self.describe(&local, &[codec], event.as_slice(), media.direction);
         self.local = local;
         self.agreed = Some(media);
         Ok((answer, media))
@@ -189,12 +233,11 @@ impl Session {
     fn describe(
         &mut self,
         local: &LocalMedia,
-        codecs: &[Codec],
-        telephone_event: Option<u8>,
+        codecs: &[(Codec, u8)],
+        events: &[(u8, u32)],
         direction: Direction,
     ) -> Vec<u8> {
-        let medias: Vec<Media> =
-            self.lines.iter().map(|line| line.write(local, codecs, telephone_event, direction)).collect();
+        let medias: Vec<Media> = self.lines.iter().map(|line| line.write(local, codecs, events, direction)).collect();
         let mut sdp = Sdp {
             origin: Origin::with_ip_addr(self.id, 0, local.rtp.ip()),
             session_name: "-".to_owned(),
@@ -229,7 +272,7 @@ impl Line {
         }
     }
 
-    fn write(&self, local: &LocalMedia, codecs: &[Codec], event: Option<u8>, direction: Direction) -> Media {
+    fn write(&self, local: &LocalMedia, codecs: &[(Codec, u8)], events: &[(u8, u32)], direction: Direction) -> Media {
         let blank = |media: &str, port, proto: &str, fmt: String, attributes| Media {
             media: media.to_owned(),
             port,
@@ -245,22 +288,27 @@ impl Line {
         match self {
             Self::Refused { media, proto, fmt } => blank(media, 0, proto, fmt.clone(), Vec::new()),
             Self::Audio { proto } => {
-                let types = codecs.iter().map(|codec| codec.payload_type()).chain(event);
+                let types = codecs.iter().map(|(_, number)| number).chain(events.iter().map(|(number, _)| number));
                 let fmt = types.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
-                blank("audio", local.rtp.port(), proto, fmt, audio_attributes(codecs, event, direction))
+                blank("audio", local.rtp.port(), proto, fmt, audio_attributes(codecs, events, direction))
             }
         }
     }
 }
 
-fn audio_attributes(codecs: &[Codec], event: Option<u8>, direction: Direction) -> Vec<Attribute> {
+fn audio_attributes(codecs: &[(Codec, u8)], events: &[(u8, u32)], direction: Direction) -> Vec<Attribute> {
     let attribute = |name: &str, value: String| Attribute { attribute: name.to_owned(), value: Some(value) };
-    let mut attributes: Vec<_> = codecs
-        .iter()
-        .map(|codec| attribute("rtpmap", format!("{} {}/8000", codec.payload_type(), codec.name())))
-        .collect();
-    if let Some(number) = event {
-        attributes.push(attribute("rtpmap", format!("{number} telephone-event/8000")));
+    let mut attributes = Vec::new();
+    for (codec, number) in codecs {
+        // Opus always names two channels, whatever it carries (RFC 7587 §7).
+        let channels = if *codec == Codec::Opus { "/2" } else { "" };
+        attributes.push(attribute("rtpmap", format!("{number} {}/{}{channels}", codec.name(), codec.clock())));
+        if *codec == Codec::Opus {
+            attributes.push(attribute("fmtp", format!("{number} minptime=10;useinbandfec=1")));
+        }
+    }
+    for (number, clock) in events {
+        attributes.push(attribute("rtpmap", format!("{number} telephone-event/{clock}")));
         attributes.push(attribute("fmtp", format!("{number} 0-15")));
     }
     attributes.push(attribute("ptime", "20".to_owned()));
@@ -281,8 +329,13 @@ fn render(sdp: &Sdp) -> Vec<u8> {
 struct Stream {
     rtp: SocketAddr,
     rtcp: SocketAddr,
-    codecs: Vec<Codec>,
-    telephone_event: Option<u8>,
+    /// Codecs we know, under the numbers that the peer gives them.
+    codecs: Vec<(Codec, u8)>,
+    /// Telephone-events and their clocks.
+    events: Vec<(u8, u32)>,
+    /// What it wants of Opus.
+    fec: bool,
+    max_bitrate: Option<u32>,
     /// From the peer's point of view.
     direction: Direction,
 }
@@ -308,10 +361,34 @@ impl Stream {
         Some(Self {
             rtp,
             rtcp: read_rtcp(media, rtp),
+            fec: format_parameter(media, "useinbandfec") == Some(1),
+            max_bitrate: format_parameter(media, "maxaveragebitrate"),
             codecs: read_codecs(media),
-            telephone_event: read_telephone_event(media),
+            events: read_events(media),
             direction: direction.unwrap_or_default(),
         })
+    }
+}
+
+impl Stream {
+    /// The telephone-event on this clock, else one on another: some offer only 8000 beside Opus.
+    fn event(&self, clock: u32) -> Option<(u8, u32)> {
+        self.events.iter().copied().find(|(_, of)| *of == clock).or(self.events.first().copied())
+    }
+
+    /// What we send to and expect of this peer.
+    fn agree(&self, (codec, payload_type): (Codec, u8), ours: Direction) -> RemoteMedia {
+        let event = self.event(codec.clock());
+        RemoteMedia {
+            rtcp: self.rtcp,
+            payload_type,
+            fec: self.fec,
+            max_bitrate: self.max_bitrate,
+            telephone_event: event.map(|(number, _)| number),
+            event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
+            direction: both(flip(self.direction), ours),
+            ..RemoteMedia::new(self.rtp, codec)
+        }
     }
 }
 
@@ -338,24 +415,41 @@ fn encoding(media: &Media, number: u8) -> Option<(String, u32)> {
     })
 }
 
-fn read_codecs(media: &Media) -> Vec<Codec> {
-    let mut codecs = Vec::new();
+fn read_codecs(media: &Media) -> Vec<(Codec, u8)> {
+    let mut codecs: Vec<(Codec, u8)> = Vec::new();
     for number in payload_types(media) {
-        let codec = Codec::ALL.into_iter().find(|codec| {
+        let Some((name, clock)) = encoding(media, number) else { continue };
+        let is_it = |codec: &Codec| {
             // Some call G.722's clock by its sampling rate, which RFC 3551 §4.5.2 forbids.
-            let clocks = if *codec == Codec::G722 { [8000, 16000].as_slice() } else { &[8000] };
-            codec.payload_type() == number
-                && encoding(media, number).is_some_and(|(name, clock)| name == codec.name() && clocks.contains(&clock))
-        });
-        if let Some(codec) = codec.filter(|codec| !codecs.contains(codec)) {
-            codecs.push(codec);
+            let clock_fits = clock == codec.clock() || *codec == Codec::G722 && clock == 16_000;
+            let number_fits = number == codec.payload_type() || *codec == Codec::Opus && number >= 96;
+            name.eq_ignore_ascii_case(codec.name()) && clock_fits && number_fits
+        };
+        let codec = Codec::ALL.into_iter().find(is_it);
+        if let Some(codec) = codec.filter(|codec| codecs.iter().all(|(known, _)| known != codec)) {
+            codecs.push((codec, number));
         }
     }
     codecs
 }
 
-fn read_telephone_event(media: &Media) -> Option<u8> {
-    payload_types(media).find(|number| encoding(media, *number) == Some(("TELEPHONE-EVENT".to_owned(), 8000)))
+fn read_events(media: &Media) -> Vec<(u8, u32)> {
+    let clock = |number| encoding(media, number).filter(|(name, _)| name == "TELEPHONE-EVENT").map(|(_, clock)| clock);
+    let events = payload_types(media).filter_map(|number| Some((number, clock(number)?)));
+    events.filter(|(_, clock)| EVENT_CLOCKS.contains(clock)).collect()
+}
+
+/// A number among the format parameters of Opus, the only codec of ours that has any.
+fn format_parameter(media: &Media, name: &str) -> Option<u32> {
+    let (_, opus) = read_codecs(media).into_iter().find(|(codec, _)| *codec == Codec::Opus)?;
+    let parameters = attribute_values(media, "fmtp").find_map(|value| {
+        let (number, parameters) = value.trim().split_once(char::is_whitespace)?;
+        (number.parse() == Ok(opus)).then_some(parameters)
+    })?;
+    parameters.split(';').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        if key.trim().eq_ignore_ascii_case(name) { value.trim().parse().ok() } else { None }
+    })
 }
 
 /// `a=rtcp:port [IN IP4 address]` (RFC 3605), else the next port. We never agree to rtcp-mux, so it never holds.

@@ -1,6 +1,6 @@
 //! The audio of one party: a real UDP socket, a tone, and ears.
 
-use call_model::{Codec, Direction, IdSource, Instant, RemoteMedia};
+use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use phone::{Heard, Media, Source};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -56,9 +56,7 @@ impl Talker {
         let length = self.report.recv(&mut buffer).expect("SIPp reports a media port in time");
         let port = core::str::from_utf8(&buffer[..length]).ok().and_then(|text| text.parse().ok());
         let rtp = SocketAddr::from(([127, 0, 0, 1], port.expect("a port number")));
-        let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
-        let (codec, direction) = (self.codec, Direction::SendRecv);
-        let remote = RemoteMedia { rtp, rtcp, codec, telephone_event: Some(101), direction };
+        let remote = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, self.codec) };
         let now = self.shared.now();
         self.shared.lock().0.connect(remote, now);
     }

@@ -31,22 +31,28 @@ fn a_g722_caller_is_handed_to_a_pcmu_desk() {
 
 #[test]
 fn every_mix_of_codecs_is_carried() {
-    for trunk in Codec::ALL {
-        for bot in Codec::ALL {
-            for desk in Codec::ALL {
-                let setup = Setup { codecs: [trunk, bot, desk], ..Setup::default() };
-                let mut world = whole_call(&setup);
-                world.run_until(60_000);
-                judge(&format!("{trunk:?}, {bot:?}, {desk:?}"), &world);
-                everybody_is_heard(&world);
-            }
+    for (i, trunk) in Codec::ALL.into_iter().enumerate() {
+        for (j, desk) in Codec::ALL.into_iter().enumerate() {
+            let bot = Codec::ALL[(i + j) % Codec::ALL.len()];
+            let mut world = whole_call(&Setup { codecs: [trunk, bot, desk], ..Setup::default() });
+            world.run_until(60_000);
+            judge(&format!("{trunk:?}, {bot:?}, {desk:?}"), &world);
+            everybody_is_heard(&world);
         }
     }
 }
 
 #[test]
+fn an_opus_caller_is_handed_to_a_pcma_desk() {
+    let setup = Setup { codecs: [Codec::Opus, Codec::Pcmu, Codec::Pcma], ..Setup::default() };
+    let mut world = whole_call(&setup);
+    scenario("opus_caller_pcma_desk", &mut world, 60_000);
+    everybody_is_heard(&world);
+}
+
+#[test]
 fn a_bot_on_a_websocket_and_a_g722_caller_hear_each_other() {
-    let setup = Setup { codecs: [Codec::G722, Codec::Pcmu, Codec::G722], stream_bot: true, ..Setup::default() };
+    let setup = Setup { codecs: [Codec::G722, Codec::Pcmu, Codec::Opus], stream_bot: true, ..Setup::default() };
     let mut world = whole_call(&setup);
     world.run_until(60_000);
     judge("G.722 and a stream", &world);

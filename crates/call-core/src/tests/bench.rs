@@ -418,5 +418,5 @@ impl Bench {
 
 pub(super) fn media(port: u16) -> RemoteMedia {
     let rtp = core::net::SocketAddr::new("127.0.0.1".parse().expect("an address"), port);
-    RemoteMedia { rtp, rtcp: rtp, codec: Codec::Pcmu, telephone_event: Some(101), direction: Direction::SendRecv }
+    RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, Codec::Pcmu) }
 }

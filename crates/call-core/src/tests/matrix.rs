@@ -61,7 +61,7 @@ const STATES: [(&str, Step); 9] = [
     ("Joined, the human holds", |call| {
         let rtp = "127.0.0.1:4000".parse().expect("an address");
         let direction = Direction::Inactive;
-        let media = RemoteMedia { rtp, rtcp: rtp, codec: Codec::Pcmu, telephone_event: Some(101), direction };
+        let media = RemoteMedia { telephone_event: Some(101), direction, ..RemoteMedia::new(rtp, Codec::Pcmu) };
         call.leg(2, LegEvent::MediaChanged { media });
     }),
 ];

@@ -70,7 +70,8 @@ fn peer() -> UdpSocket {
 fn remote(peer: &UdpSocket, codec: Codec) -> RemoteMedia {
     let rtp = peer.local_addr().expect("bound");
     let direction = Direction::SendRecv;
-    RemoteMedia { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() ^ 1), codec, telephone_event: Some(101), direction }
+    let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
+    RemoteMedia { rtcp, telephone_event: Some(101), direction, ..RemoteMedia::new(rtp, codec) }
 }
 
 fn packet(sequence: u16, octet: u8) -> Vec<u8> {

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use call_model::{
-    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
+    CallId, Codec, IdSource, Instant, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -27,14 +27,7 @@ pub(crate) fn address(index: u8) -> SocketAddr {
 }
 
 pub(crate) fn remote(index: u8, codec: Codec) -> RemoteMedia {
-    let rtp = address(index);
-    RemoteMedia {
-        rtp,
-        rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
-        codec,
-        telephone_event: Some(101),
-        direction: Direction::SendRecv,
-    }
+    RemoteMedia { telephone_event: Some(101), event_clock: 8_000, ..RemoteMedia::new(address(index), codec) }
 }
 
 #[derive(Clone, Default)]

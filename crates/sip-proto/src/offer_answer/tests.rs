@@ -146,6 +146,38 @@ fn g722_is_offered_with_its_historic_clock_and_taken_with_either() {
     }
 }
 
+const OPUS: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.30\r\ns=-\r\nc=IN IP4 198.51.100.30\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 96 0 100 101\r\na=rtpmap:96 OPUS/48000/2\r\na=fmtp:96 useinbandfec=1; maxaveragebitrate=16000\r\n\
+    a=rtpmap:100 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
+
+#[test]
+fn opus_keeps_the_peers_number_and_has_a_telephone_event_of_its_clock() {
+    let mut ours = local(Direction::SendRecv);
+    ours.codecs = vec![Codec::Opus, Codec::Pcmu];
+    let mut session = session();
+    let (answer, media) = session.answer(OPUS.as_bytes(), Some(ours.clone())).unwrap();
+    assert_eq!((media.codec, media.payload_type), (Codec::Opus, 96));
+    assert_eq!((media.telephone_event, media.event_clock), (Some(100), 48_000));
+    assert_eq!((media.fec, media.max_bitrate), (true, Some(16_000)));
+    let answer = text(&answer);
+    assert!(line(&answer, "m=").ends_with(" RTP/AVP 96 100"), "{answer}");
+    assert!(answer.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 minptime=10;useinbandfec=1\r\n"), "{answer}");
+    // Numbers keep their meaning for as long as the session lasts.
+    let again = text(&session.offer(ours.clone()));
+    assert!(line(&again, "m=").ends_with(" RTP/AVP 96 0 101 100"), "{again}");
+
+    // A peer without events of 48000, as some telephones are.
+    let plain = OPUS.replace("a=rtpmap:100 telephone-event/48000\r\n", "").replace(" 100 101", " 101");
+    let (_, media) = self::session().answer(plain.as_bytes(), Some(ours.clone())).unwrap();
+    assert_eq!((media.codec, media.telephone_event, media.event_clock), (Codec::Opus, Some(101), 8_000));
+
+    let mut session = self::session();
+    let offer = text(&session.offer(ours));
+    assert!(line(&offer, "m=").ends_with(" RTP/AVP 111 0 101 110"), "{offer}");
+    let answered = session.answered(OPUS.replace(" 0 100 101", " 101").as_bytes()).unwrap();
+    assert_eq!((answered.payload_type, answered.telephone_event), (96, Some(101)), "the answerer's own numbers");
+}
+
 #[test]
 fn rtcp_goes_where_rfc_3605_says() {
     let offer = OFFER.replace("a=ptime:20", "a=rtcp:53020 IN IP4 192.0.2.99");
@@ -200,6 +232,8 @@ fn any_local() -> impl Strategy<Value = LocalMedia> {
         vec![Codec::Pcma, Codec::Pcmu],
         vec![Codec::G722, Codec::Pcma],
         vec![Codec::Pcmu, Codec::G722],
+        vec![Codec::Opus, Codec::G722],
+        vec![Codec::Pcma, Codec::Opus],
     ]);
     let ip = prop::sample::select(vec!["192.0.2.1", "203.0.113.10", "2001:db8::1"]);
     (codecs, any_direction(), ip, 1024u16..65000, 96u8..127).prop_map(|(codecs, direction, ip, port, event)| {
