@@ -478,6 +478,9 @@ pub struct Timers {
     pub announcement_max: Duration,
     /// A caller who waits with music is told this often that somebody is still being sought. Default 20 s; none: never.
     pub waiting_prompt_every: Option<Duration>,
+    /// A leg that nobody has refreshed for so long is hung up (RFC 4028), at least 90 s. Default 1800 s; none: only where
+    /// the peer asks for such a time.
+    pub session_expires: Option<Duration>,
     /// Desks' telephones and SIP bots are sent OPTIONS this often. Default none: they are not.
     pub ping_every: Option<Duration>,
 }
@@ -500,6 +503,7 @@ impl Default for Timers {
             introduce_timeout: Duration::from_secs(10),
             announcement_max: Duration::from_secs(5),
             waiting_prompt_every: Some(Duration::from_secs(20)),
+            session_expires: Some(Duration::from_secs(1800)),
             ping_every: None,
         }
     }

@@ -155,6 +155,11 @@ pub struct Setup {
     pub asking: Vec<Party>,
     /// The gateway says that it has another password.
     pub wrong_password: bool,
+    /// What the sessions of the trunk's calls live without being refreshed, in seconds, and whether the gateway has to
+    /// refresh them.
+    pub trunk_sessions: Option<(u32, bool)>,
+    /// The shortest sessions that the desks take, in seconds.
+    pub desk_min_se: u32,
     /// The gateway asks callers on the trunk who they are, and they know.
     pub trunk_is_asked: bool,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
@@ -202,6 +207,8 @@ impl Default for Setup {
             timers: Timers::default(),
             asking: vec![],
             wrong_password: false,
+            trunk_sessions: None,
+            desk_min_se: 90,
             trunk_is_asked: false,
             drain_to_human: false,
             #[cfg(feature = "mutations")]
@@ -249,7 +256,11 @@ impl Setup {
         let (credentials, caller) = (self.credentials(true), matches!(party, TRUNK | CALLER2));
         let guard = Guard { peer: gateway.clone(), credentials: credentials.clone(), within: true };
         let account = Account { peer: gateway, credentials };
+        let sessions = self.trunk_sessions.filter(|_| caller);
         EndpointConfig {
+            session_expires: sessions.map_or(0, |(expires, _)| expires),
+            peer_refreshes: sessions.is_some_and(|(_, gateway)| gateway),
+            min_se: if matches!(party, DESK | DESK2) { self.desk_min_se } else { 90 },
             guards: self.asking.contains(&party).then_some(guard).into_iter().collect(),
             accounts: (self.trunk_is_asked && caller).then_some(account).into_iter().collect(),
             ..EndpointConfig::default()

@@ -77,6 +77,13 @@ pub struct EndpointConfig {
     pub max_dialogs: usize,
     /// The value of `Retry-After` in such a 503, in seconds. 5.
     pub retry_after: u32,
+    /// How long a session of ours lives without being refreshed, in seconds (RFC 4028); 0: we ask for no such thing, and
+    /// do it where the peer asks. 1800.
+    pub session_expires: u32,
+    /// The shortest such time that a peer may ask for, in seconds. 90.
+    pub min_se: u32,
+    /// The peers refresh the sessions that we began, rather than we.
+    pub peer_refreshes: bool,
     /// Whom we tell who we are, when asked.
     pub accounts: Vec<Account>,
     /// Whom we ask.
@@ -101,6 +108,9 @@ impl Default for EndpointConfig {
             max_transactions: 50_000,
             max_dialogs: 20_000,
             retry_after: 5,
+            session_expires: 1800,
+            min_se: crate::session_timer::SHORTEST,
+            peer_refreshes: false,
             accounts: Vec::new(),
             guards: Vec::new(),
             nonce_lifetime: Duration::from_secs(60),

@@ -6,6 +6,7 @@ use crate::event::{DialogId, EndedBecause};
 use crate::flow::Flow;
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::Session;
+use crate::session_timer::SessionTimer;
 use crate::transaction::TxId;
 use call_model::{LocalMedia, RemoteMedia};
 use core::time::Duration;
@@ -51,6 +52,8 @@ pub(crate) struct Dialog {
     pub(crate) parting: Option<Option<String>>,
     /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
     pub(crate) quiet: bool,
+    /// How long it lives without being refreshed.
+    pub(crate) timer: SessionTimer,
     /// What its peer, or a proxy on the way, asked of us.
     pub(crate) challenges: Challenges,
     /// The credentials of our latest INVITE: its ACK carries them too (RFC 3261 §13.2.2.4).
@@ -259,6 +262,10 @@ impl Dialog {
             headers.push("Allow", ALLOW);
             headers.push("Supported", SUPPORTED.join(", "));
         }
+        if matches!(method, Method::Invite | Method::Update) {
+            self.timer.ask(&mut request, config);
+        }
+        let headers = &mut request.headers;
         headers.push("User-Agent", config.user_agent.as_str());
         (request, flow)
     }

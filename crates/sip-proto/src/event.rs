@@ -326,6 +326,8 @@ pub enum EndedBecause {
     Gone(u16),
     /// The peer answered our offer with something we cannot use; we sent BYE.
     BadAnswer,
+    /// Nobody refreshed the session in time (RFC 4028 §10); we sent BYE.
+    Expired,
 }
 
 impl fmt::Display for EndedBecause {
@@ -335,6 +337,7 @@ impl fmt::Display for EndedBecause {
             Self::NoAck => f.write_str("no_ack"),
             Self::Gone(code) => write!(f, "gone ({code})"),
             Self::BadAnswer => f.write_str("bad_answer"),
+            Self::Expired => f.write_str("expired"),
         }
     }
 }

@@ -10,7 +10,7 @@ use sip_wire::{Message, Method, Uri, Via, ViaTransport};
 pub(crate) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,OPTIONS,UPDATE,REFER,NOTIFY,INFO";
 
 /// Option tags this endpoint understands, as `Supported` lists them.
-pub(crate) const SUPPORTED: [&str; 2] = ["replaces", "norefersub"];
+pub(crate) const SUPPORTED: [&str; 3] = ["replaces", "norefersub", "timer"];
 
 /// Our `Via` on a flow.
 pub(crate) fn via(flow: Flow, branch: &str) -> Via {

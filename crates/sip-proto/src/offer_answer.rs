@@ -60,6 +60,9 @@ pub(crate) struct Session {
     version: u64,
     /// The description sent last, rendered with version 0: a different one means version + 1.
     sent: Option<Vec<u8>>,
+    /// Our offer under way, and our description as of the last agreement, as they went out.
+    offer: Vec<u8>,
+    holds: Option<Vec<u8>>,
     lines: Vec<Line>,
     /// What our SDP says as of the last agreement.
     local: LocalMedia,
@@ -134,6 +137,8 @@ impl Session {
             id,
             version: 1,
             sent: None,
+            offer: Vec::new(),
+            holds: None,
             lines: vec![Line::Audio { proto: "RTP/AVP".to_owned() }],
             numbers: Numbers::ours(&local),
             local,
@@ -169,7 +174,16 @@ impl Session {
         let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
         let sdp = self.describe(&local, &codecs, &numbers.events(&local.codecs), local.direction);
         self.offered = Some(local);
+        self.offer.clone_from(&sdp);
         sdp
+    }
+
+    /// Offers what holds once more, octet by octet (RFC 4028 §7.4); none before anything was agreed.
+    pub(crate) fn repeat(&mut self) -> Option<(Vec<u8>, LocalMedia)> {
+        let sdp = self.holds.clone()?;
+        self.offered = Some(self.local.clone());
+        self.offer.clone_from(&sdp);
+        Some((sdp, self.local.clone()))
     }
 
     /// Our offer was refused, or its transaction failed: what held before holds on.
@@ -190,6 +204,7 @@ impl Session {
         let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
         let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction);
         self.local = local;
+        self.holds = Some(core::mem::take(&mut self.offer));
         self.agreed = Some(media);
         Ok(media)
     }
@@ -225,6 +240,7 @@ impl Session {
         let event = stream.event(media.codec.clock());
         let answer = self.describe(&local, &[codec], event.as_slice(), media.direction);
         self.local = local;
+        self.holds = Some(answer.clone());
         self.agreed = Some(media);
         Ok((answer, media))
     }

@@ -37,6 +37,10 @@ pub enum TimerName {
     GlareBackOff,
     /// Our re-INVITE got a 1xx and nothing more: give it up.
     GiveUpChange,
+    /// The session is to be refreshed (RFC 4028 §10).
+    RefreshSession,
+    /// Nobody has refreshed the session: hang up (RFC 4028 §10).
+    SessionExpired,
     /// Try our REFER again after 491.
     ReferAgain,
     /// No NOTIFY at all for our REFER (N; RFC 6665 §4.1.2.4).

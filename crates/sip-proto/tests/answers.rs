@@ -62,7 +62,7 @@ fn each_kind_of_request_gets_its_answer() {
         ("PRACK", vec![], "", 481),
         ("CANCEL", vec![], "", 481),
         ("INVITE", vec![("Max-Forwards", "0")], SDP, 483),
-        ("INVITE", vec![("Require", "replaces, timer")], SDP, 420),
+        ("INVITE", vec![("Require", "replaces, precondition")], SDP, 420),
         ("INVITE", vec![("Proxy-Require", "privacy")], SDP, 420),
         ("INVITE", vec![("Content-Type", "text/html")], "<p>", 415),
         ("INVITE", vec![("Content-Encoding", "gzip")], SDP, 415),
@@ -156,7 +156,10 @@ fn a_ping_is_answered_by_any_final_status_or_by_silence() {
     let ping = world.on(A, |endpoint, now| endpoint.options(flow, uri("sip:192.0.2.2"), now));
     let pong = world.run_until(A, |event| matches!(event, E::Pong { .. }));
     let E::Pong { ping: which, code, allow, supported } = pong else { panic!() };
-    assert_eq!((which, code, supported), (ping, Some(200), vec!["replaces".to_owned(), "norefersub".to_owned()]));
+    assert_eq!(
+        (which, code, supported),
+        (ping, Some(200), ["replaces", "norefersub", "timer"].map(str::to_owned).to_vec())
+    );
     assert!(allow.contains(&"REFER".to_owned()));
     let flow = world.flow(A, "192.0.2.77:5060");
     world.on(A, |endpoint, now| endpoint.options(flow, uri("sip:192.0.2.77"), now));

@@ -10,7 +10,7 @@ use crate::name_addr::NameAddr;
 use crate::params::Params;
 use crate::reason::reason_phrase;
 use crate::uri::Uri;
-use crate::values::{CSeq, Parameterised, Replaces, parse_number};
+use crate::values::{CSeq, Parameterised, Replaces, SessionExpires, parse_number};
 use crate::via::Via;
 use crate::{parse, write};
 
@@ -227,6 +227,17 @@ impl Message {
     /// Expires in seconds.
     pub fn expires(&self) -> Result<Option<u32>, HeaderError> {
         self.number("Expires")
+    }
+
+    /// How long the session lives (RFC 4028); one that cannot be read counts as none.
+    pub fn session_expires(&self) -> Option<SessionExpires> {
+        self.headers.get("Session-Expires").and_then(|value| SessionExpires::parse(value).ok())
+    }
+
+    /// The shortest session the sender takes, in seconds.
+    pub fn min_se(&self) -> Option<u32> {
+        let value = self.headers.get("Min-SE")?;
+        parse_number(value.split(';').next().unwrap_or_default()).ok()
     }
 
     /// The dialog this INVITE wants to replace.

@@ -45,6 +45,49 @@ pub(crate) fn parse_number<T: std::str::FromStr>(text: &str) -> Result<T, ParseE
     text.parse().map_err(|_| ParseError("number out of range"))
 }
 
+/// Who refreshes a session, by its part in the transaction that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresher {
+    /// Whoever sent the request.
+    Uac,
+    /// Whoever answers it.
+    Uas,
+}
+
+/// `Session-Expires` (RFC 4028 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionExpires {
+    /// How long the session lives without being refreshed, in seconds.
+    pub interval: u32,
+    /// Who refreshes it; absent: to be chosen by who answers.
+    pub refresher: Option<Refresher>,
+}
+
+impl SessionExpires {
+    /// Reads `1800;refresher=uac`.
+    pub fn parse(text: &str) -> Result<SessionExpires, ParseError> {
+        let (interval, params) = text.split_at(text.find(';').unwrap_or(text.len()));
+        let refresher = match Params::parse(params)?.get("refresher") {
+            None => None,
+            Some(part) if part.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
+            Some(part) if part.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),
+            Some(_) => return Err(ParseError("refresher is neither uac nor uas")),
+        };
+        Ok(SessionExpires { interval: parse_number(interval)?, refresher })
+    }
+}
+
+impl fmt::Display for SessionExpires {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.interval)?;
+        match self.refresher {
+            Some(Refresher::Uac) => f.write_str(";refresher=uac"),
+            Some(Refresher::Uas) => f.write_str(";refresher=uas"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The dialog an INVITE replaces (RFC 3891). `to_tag` is the tag owned by the receiver of that INVITE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaces {
@@ -118,5 +161,25 @@ impl Parameterised {
             return Err(ParseError("not a token"));
         }
         Ok(Parameterised { value: value.to_ascii_lowercase(), params: Params::parse(params)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_expires_is_read_and_written() {
+        for (text, written) in [
+            ("1800", Some("1800")),
+            (" 90 ; refresher = UAS ;x=y", Some("90;refresher=uas")),
+            ("4294967295;refresher=uac", Some("4294967295;refresher=uac")),
+            ("4294967296", None),
+            ("-1", None),
+            ("", None),
+            ("90;refresher=both", None),
+        ] {
+            assert_eq!(SessionExpires::parse(text).ok().map(|value| value.to_string()).as_deref(), written, "{text}");
+        }
     }
 }

@@ -65,7 +65,7 @@ impl Switchboard {
                 }
                 let status = match because {
                     EndedBecause::Bye => None,
-                    EndedBecause::NoAck => Some(408),
+                    EndedBecause::NoAck | EndedBecause::Expired => Some(408),
                     EndedBecause::Gone(status) => Some(status),
                     EndedBecause::BadAnswer => Some(488),
                 };

@@ -188,6 +188,10 @@ impl Switchboard {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
             refer_result_timeout: config.timers.refer_result_timeout,
+            session_expires: config
+                .timers
+                .session_expires
+                .map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX)),
             accounts: signalling::accounts(&config),
             guards: signalling::guards(&config),
             #[cfg(feature = "mutations")]

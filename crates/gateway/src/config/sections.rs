@@ -555,6 +555,7 @@ fn timers(mut section: Section) -> (Timers, Duration, bool) {
         |key, most, default| Some(section.number(key, 0..=most, default)).filter(|s| *s > 0).map(Duration::from_secs);
     let ping_every = every("ping_every_s", 3600, 30);
     let reply_timeout = every("reply_timeout_s", 600, 8);
+    let session_expires = every("session_expires_s", 86_400, 1800);
     let waiting_prompt_every = every("waiting_prompt_every_s", 600, 20);
     section.finish();
     let timers = Timers {
@@ -572,6 +573,7 @@ fn timers(mut section: Section) -> (Timers, Duration, bool) {
         port_drain,
         reply_timeout,
         waiting_prompt_every,
+        session_expires,
         ping_every,
         ..default
     };

@@ -2,40 +2,55 @@
 
 use super::screen::Refusal;
 use super::{Endpoint, Purpose};
-use crate::config::{Guard, contains};
+use crate::config::{Account, Guard, contains};
 use crate::dialog::{Cancel, Change, State};
-use crate::digest::Verdict;
+use crate::digest::{Asked, Challenges, Verdict};
 use crate::event::DialogId;
 use crate::flow::Flow;
 use crate::timer::TimerName;
 use crate::transaction::TxId;
-use call_model::Instant;
+use call_model::{IdSource, Instant};
 use core::net::IpAddr;
 use sip_wire::{Message, Method};
 
 impl Endpoint {
-    /// Sends a challenged request once more with credentials: same `Call-ID`, next CSeq (RFC 3261 §22.2). False: the
-    /// challenge stands, and is the request's answer.
-    pub(super) fn answer_challenge(&mut self, tx: TxId, purpose: &Purpose, response: &Message, now: Instant) -> bool {
-        if !matches!(response.code(), Some(401 | 407)) || self.is_given_up(tx, purpose) {
-            return false;
+    /// What a refusal asks for is done if it can be: credentials (RFC 3261 §22.2), a longer session (RFC 4028 §7.4). False:
+    /// the refusal is the request's answer.
+    pub(super) fn try_again(&mut self, tx: TxId, purpose: &Purpose, response: &Message, now: Instant) -> bool {
+        match response.code() {
+            _ if self.is_given_up(tx, purpose) => false,
+            Some(401 | 407) => self.answer_challenge(tx, purpose, response, now),
+            Some(422) => self.ask_for_longer(tx, purpose, response, now),
+            _ => false,
         }
-        let Some((mut request, flow, mut tried)) = self.transactions.client_request(tx) else { return false };
-        let (accounts, ids) = (&self.config.accounts, &mut self.ids);
-        let challenges = match purpose {
-            Purpose::Ping(ping) => Some(self.pings.entry(*ping).or_default()),
-            other => other.dialog().and_then(|id| self.dialogs.get_mut(&id)).map(|dialog| &mut dialog.challenges),
-        };
-        let Some(challenges) = challenges else { return false };
-        if request.method() == Some(&Method::Cancel)
-            || !challenges.learn(accounts, flow.remote.ip(), response, &mut tried)
-        {
-            return false;
+    }
+
+    fn answer_challenge(&mut self, tx: TxId, purpose: &Purpose, response: &Message, now: Instant) -> bool {
+        let Some((request, flow, mut tried)) = self.transactions.client_request(tx) else { return false };
+        let peer = flow.remote.ip();
+        let worth = self.challenges_of(purpose).is_some_and(|(challenges, accounts, _)| {
+            request.method() != Some(&Method::Cancel) && challenges.learn(accounts, peer, response, &mut tried)
+        });
+        if worth {
+            self.send_again(tx, purpose, (flow, request, tried), now);
         }
+        worth
+    }
+
+    /// Sends a request once more: same `Call-ID`, next CSeq.
+    pub(super) fn send_again(
+        &mut self,
+        tx: TxId,
+        purpose: &Purpose,
+        (flow, mut request, tried): (Flow, Message, Vec<Asked>),
+        now: Instant,
+    ) {
         for name in ["Via", "Authorization", "Proxy-Authorization"] {
             request.headers.remove(name);
         }
-        challenges.sign(accounts, &mut request, ids);
+        if let Some((challenges, accounts, ids)) = self.challenges_of(purpose) {
+            challenges.sign(accounts, &mut request, ids);
+        }
         let cseq = match purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)) {
             Some(dialog) => dialog.next_cseq(),
             None => request.cseq().map_or(1, |cseq| cseq.number.saturating_add(1)),
@@ -48,7 +63,14 @@ impl Endpoint {
         if let Some(dialog) = dialog {
             self.follow(dialog, tx, new, now);
         }
-        true
+    }
+
+    fn challenges_of(&mut self, purpose: &Purpose) -> Option<(&mut Challenges, &[Account], &mut IdSource)> {
+        let challenges = match purpose {
+            Purpose::Ping(ping) => self.pings.entry(*ping).or_default(),
+            other => &mut self.dialogs.get_mut(&other.dialog()?)?.challenges,
+        };
+        Some((challenges, &self.config.accounts, &mut self.ids))
     }
 
     /// A request whose answer no longer matters is not worth another attempt.
@@ -61,6 +83,7 @@ impl Endpoint {
             Purpose::Reinvite(_) => {
                 !dialog.is_open() || !matches!(&dialog.change, Change::Sent { tx: current, .. } if *current == tx)
             }
+            Purpose::Refresh(_) => !dialog.is_open(),
             Purpose::Bye(_) => dialog.state == State::Over,
             _ => false,
         }

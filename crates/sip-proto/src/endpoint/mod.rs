@@ -4,6 +4,7 @@ mod auth;
 mod notifier;
 mod receive;
 mod refer;
+mod refreshing;
 mod screen;
 mod uac;
 mod uas;
@@ -52,6 +53,8 @@ enum Purpose {
     /// An INVITE within it.
     Reinvite(DialogId),
     Bye(DialogId),
+    /// An UPDATE that keeps the session alive.
+    Refresh(DialogId),
     /// A REFER, by its CSeq number.
     Refer(DialogId, u32),
     /// A NOTIFY about the peer's REFER.
@@ -69,6 +72,7 @@ impl Purpose {
             Self::Invite(id)
             | Self::Reinvite(id)
             | Self::Bye(id)
+            | Self::Refresh(id)
             | Self::Refer(id, _)
             | Self::Notify(id, _)
             | Self::Request(id, _)
@@ -353,7 +357,8 @@ impl Endpoint {
 
     /// Reports the end at once and hangs up behind it.
     fn end_now(&mut self, id: DialogId, because: EndedBecause, now: Instant) {
-        self.hang_up(id, because, None, now);
+        let expired = "SIP;cause=408;text=\"Session expired\"";
+        self.hang_up(id, because, (because == EndedBecause::Expired).then_some(expired), now);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         if !core::mem::replace(&mut dialog.quiet, true) {
             self.emit(DialogEvent::Ended { dialog: id, by_remote: false, reason: None, because });
@@ -383,6 +388,8 @@ impl Endpoint {
             TimerName::TakeForCancelled => self.on_take_for_cancelled(id, now),
             TimerName::GlareBackOff => self.on_glare_over(id, now),
             TimerName::GiveUpChange => self.on_give_up_change(id, now),
+            TimerName::RefreshSession => self.on_refresh_due(id, now),
+            TimerName::SessionExpired => self.on_session_expired(id, now),
             TimerName::ReferAgain => self.on_refer_again(id, now),
             TimerName::AwaitFirstNotify => self.on_no_notify(id, now),
             TimerName::AwaitReferResult => self.on_no_refer_result(id, now),

@@ -63,7 +63,7 @@ impl Endpoint {
         if let Some((tx, purpose, finished)) = self.transactions.find_client(&response) {
             self.seen(flow, &response, purpose.dialog(), finished && final_response);
             if self.transactions.handle_response(tx, &response, now, &mut self.out)
-                && !self.answer_challenge(tx, &purpose, &response, now)
+                && !self.try_again(tx, &purpose, &response, now)
             {
                 self.on_response(purpose, &response, now);
             }
@@ -100,6 +100,7 @@ impl Endpoint {
             Purpose::Reinvite(dialog) => self.on_reinvite_response(dialog, response, now),
             _ if code < 200 => {}
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
+            Purpose::Refresh(dialog) => self.on_refreshed(dialog, code, Some(response), now),
             Purpose::Refer(dialog, cseq) => {
                 let (unsupported, retry_after) = (response.tokens("Unsupported"), retry_after(response));
                 self.on_refer_done((dialog, cseq), code, unsupported, retry_after, now);
@@ -117,6 +118,7 @@ impl Endpoint {
             Purpose::Invite(dialog) => self.on_invite_unanswered(dialog, code, now),
             Purpose::Reinvite(dialog) => self.on_reinvite_refused(dialog, code, now),
             Purpose::Bye(dialog) => self.on_bye_done(dialog, now),
+            Purpose::Refresh(dialog) => self.on_refreshed(dialog, code, None, now),
             Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), None, now),
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),

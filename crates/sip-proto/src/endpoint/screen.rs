@@ -74,6 +74,7 @@ impl Endpoint {
             return Err(Refusal::plain(483));
         }
         check_accept(request)?;
+        self.check_session(request)?;
         let replaces = self.examine_replaces(request)?;
         let sdp = check_body(request)?;
         let offer = match &sdp {

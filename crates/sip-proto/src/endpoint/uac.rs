@@ -7,6 +7,7 @@ use crate::digest::Challenges;
 use crate::event::{DialogEvent, DialogId, EndedBecause, InviteRequest, Output, SentNote};
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::{Session, Unusable};
+use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::{NewClient, TxId};
 use call_model::{Instant, RemoteMedia};
@@ -113,6 +114,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            timer: SessionTimer::default(),
             challenges: Challenges::default(),
             invite_credentials: Vec::new(),
             take_late: false,
@@ -199,6 +201,7 @@ impl Endpoint {
                 if let Some(dialog) = self.dialogs.get_mut(&id) {
                     dialog.state = State::Established;
                 }
+                self.session_answered(id, response, now);
                 self.emit(DialogEvent::Answered { dialog: id, media });
                 self.try_change(id, now);
             }
@@ -255,6 +258,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: true,
+            timer: SessionTimer::default(),
             challenges: Challenges::default(),
             invite_credentials: Vec::new(),
             take_late: false,

@@ -8,6 +8,7 @@ use crate::digest::Challenges;
 use crate::event::{AcceptError, DialogEvent, DialogId, EndedBecause, Output, SentNote};
 use crate::flow::Flow;
 use crate::offer_answer::{Offer, Session};
+use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::TxId;
 use call_model::{Instant, LocalMedia, RemoteMedia};
@@ -68,6 +69,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            timer: SessionTimer::default(),
             challenges: Challenges::default(),
             invite_credentials: Vec::new(),
             take_late: false,
@@ -137,8 +139,12 @@ impl Endpoint {
     ) {
         let Some((request, _, flow)) = self.transactions.server_head(tx) else { return };
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
+        let request = request.clone();
+        self.settle_session(id, &request, now);
+        let timer = self.dialogs.get(&id).map(|dialog| dialog.timer).unwrap_or_default();
         let sent = self.reply(tx, 200, "", now, |response| {
             introduce(response);
+            timer.confirm(response);
             for (name, value) in headers {
                 response.headers.push(name, value.as_str());
             }

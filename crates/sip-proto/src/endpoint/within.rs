@@ -247,8 +247,11 @@ impl Endpoint {
         dialog.refresh_target(request);
         dialog.peer.learn(request);
         let (body, media) = answer.unzip();
+        self.settle_session(id, request, now);
+        let timer = self.dialogs.get(&id).map(|dialog| dialog.timer).unwrap_or_default();
         self.reply(tx, 200, "", now, |response| {
             introduce(response);
+            timer.confirm(response);
             if let Some(body) = body {
                 body::attach(response, body, None, "");
             }
@@ -262,6 +265,7 @@ impl Endpoint {
     /// RFC 3311 §5.2).
     fn may_change(&mut self, id: DialogId, request: &Message, now: Instant) -> Result<Option<Vec<u8>>, Refusal> {
         let sdp = check_body(request)?;
+        self.check_session(request)?;
         let busy = || Refusal(500, "", vec![("Retry-After", "1".to_owned())]);
         let glare = Refusal(491, "", Vec::new());
         let dialog = self.dialogs.get(&id).ok_or(Refusal(481, "", Vec::new()))?;
@@ -325,6 +329,7 @@ impl Endpoint {
             return self.acknowledge_again(id, cseq);
         }
         dialog.learn_from_answer(response);
+        let quiet = core::mem::take(&mut dialog.timer.refreshing).then(|| dialog.agreed());
         let sdp = body::sdp(response);
         let agreed = match (dialog.session.as_mut(), sdp) {
             (Some(session), Some(sdp)) if session.is_offering() => session.answered(&sdp).ok(),
@@ -334,7 +339,10 @@ impl Endpoint {
         self.timers.stop(id, TimerName::GiveUpChange);
         match agreed {
             Some(media) => {
-                self.emit(DialogEvent::MediaChanged { dialog: id, media });
+                if quiet != Some(Some(media)) {
+                    self.emit(DialogEvent::MediaChanged { dialog: id, media });
+                }
+                self.session_answered(id, response, now);
                 self.change_done(id, now);
             }
             None => self.end_now(id, EndedBecause::BadAnswer, now),
@@ -347,11 +355,16 @@ impl Endpoint {
         if let Some(session) = dialog.session.as_mut() {
             session.take_back();
         }
+        let refreshing = core::mem::take(&mut dialog.timer.refreshing);
         if !dialog.is_open() {
             return;
         }
         if matches!(code, 481 | 408) {
             return self.end_now(id, EndedBecause::Gone(code), now);
+        }
+        if refreshing {
+            self.refresh_later(id, code, now);
+            return self.change_done(id, now);
         }
         if let Change::Sent { local, tries, next, .. } = &dialog.change
             && code == 491
