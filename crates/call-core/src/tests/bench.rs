@@ -9,9 +9,8 @@ use crate::{
     Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
-    BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, FactKind, HandoffId, IdSource,
-    Instant, LegId, MediaCommand, MediaEvent, PopUpdate, Prompt, Redacted, RemoteMedia, Role, Secret, Selector,
-    TraceKind, WallAnchor,
+    BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId,
+    MediaCommand, MediaEvent, PopUpdate, Prompt, Redacted, RemoteMedia, Role, Secret, Selector, TraceKind, WallAnchor,
 };
 use core::time::Duration;
 use escalation::{Engine, Rules};
