@@ -39,6 +39,9 @@ pub struct SwitchboardConfig {
     pub package_url_base: Option<String>,
     /// Calls at once; more are refused with 503.
     pub call_limit: usize,
+    /// New requests that one address may send per second, two seconds' worth at once; more are refused with 503. 0: no
+    /// limit.
+    pub new_requests_per_s: u32,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
     pub drain_to_human: bool,
     /// `User-Agent` and `Server`.

@@ -378,6 +378,7 @@ impl Setup {
             rules: Arc::clone(&RULES),
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
+            new_requests_per_s: 0,
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]

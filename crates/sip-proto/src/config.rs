@@ -73,6 +73,9 @@ pub struct EndpointConfig {
     /// Transactions held at once; above it, requests outside dialogs get 503 with `Retry-After`. A call
     /// leaves about six behind for 32 s each. 50,000.
     pub max_transactions: usize,
+    /// Requests outside dialogs that one address may send per second, two seconds' worth at once; above it, they get 503
+    /// with `Retry-After`, and no state is kept. 0, the default: as many as it likes.
+    pub new_requests_per_s: u32,
     /// Dialogs held at once, lingering ones included; above it, INVITE gets 503 with `Retry-After`. 20,000.
     pub max_dialogs: usize,
     /// The value of `Retry-After` in such a 503, in seconds. 5.
@@ -106,6 +109,7 @@ impl Default for EndpointConfig {
             refer_result_timeout: Duration::from_secs(30),
             refer_subscription: Duration::from_secs(180),
             max_transactions: 50_000,
+            new_requests_per_s: 0,
             max_dialogs: 20_000,
             retry_after: 5,
             session_expires: 1800,

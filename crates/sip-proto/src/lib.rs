@@ -15,6 +15,7 @@ mod event;
 mod flow;
 mod message;
 mod offer_answer;
+mod pace;
 mod session_timer;
 mod timer;
 mod transaction;

@@ -138,6 +138,22 @@ fn a_flood_is_answered_without_being_remembered() {
 }
 
 #[test]
+fn one_address_above_its_rate_is_refused_and_its_calls_go_on() {
+    let mut world = World::new(5, PERFECT);
+    world.add(A, EndpointConfig { new_requests_per_s: 5, ..EndpointConfig::default() });
+    world.inject(PEER, A, &request("INVITE", 1, &[], SDP));
+    let dialog = incoming(&mut world)[0];
+    for n in 2..500 {
+        world.inject(PEER, A, &request("OPTIONS", n, &[], ""));
+    }
+    assert_eq!(world.node(A).endpoint.transaction_count(), 10, "two seconds' worth");
+    let refused: Vec<_> = finals(&world).into_iter().filter(|message| message.code() == Some(503)).collect();
+    assert_eq!(refused.len(), 489);
+    assert!(refused.iter().all(|message| message.headers.get("Retry-After").is_some()));
+    assert!(world.on(A, |endpoint, now| endpoint.accept(dialog, local(20_000), &[], now)).is_ok());
+}
+
+#[test]
 fn a_draining_endpoint_refuses_new_calls_and_pings_and_keeps_what_it_has() {
     let mut world = World::new(6, PERFECT);
     world.inject(PEER, A, &request("INVITE", 1, &[], SDP));

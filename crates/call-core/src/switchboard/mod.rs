@@ -188,6 +188,7 @@ impl Switchboard {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
             refer_result_timeout: config.timers.refer_result_timeout,
+            new_requests_per_s: config.new_requests_per_s,
             session_expires: config
                 .timers
                 .session_expires

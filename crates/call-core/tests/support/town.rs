@@ -599,6 +599,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         rules: Arc::new(Rules::default_pack()),
         package_url_base: Some(plan.url_base).filter(|base| !base.is_empty()),
         call_limit: plan.call_limit,
+        new_requests_per_s: 0,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

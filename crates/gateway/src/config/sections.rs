@@ -35,7 +35,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let listen = model(root.section("model"), base);
     let ledger = ledger_place(root.section("ledger"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
-    let call_limit = limits(root.section("limits"));
+    let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
 
     let desk_has_page: Vec<bool> = desks.iter().map(|(_, login)| login.is_some()).collect();
@@ -54,6 +54,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         rules,
         package_url_base: http.public_url.as_ref().map(|url| package_url(url)),
         call_limit,
+        new_requests_per_s,
         drain_to_human,
         user_agent: user_agent(),
     };
@@ -580,10 +581,11 @@ fn timers(mut section: Section) -> (Timers, Duration, bool) {
     (timers, drain_max, drain_to_human)
 }
 
-fn limits(mut section: Section) -> usize {
+fn limits(mut section: Section) -> (usize, u32) {
     let calls = as_size(section.number("calls", 1..=100_000, 1000));
+    let new_requests = section.number("new_requests_per_s", 0..=100_000, 200);
     section.finish();
-    calls
+    (calls, u32::try_from(new_requests).unwrap_or(u32::MAX))
 }
 
 /// Names are unique, and those a route mentions exist.

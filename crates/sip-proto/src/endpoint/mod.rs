@@ -16,6 +16,7 @@ use crate::digest::{Asked, Challenges, Doorkeeper};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
 use crate::flow::Flow;
 use crate::message;
+use crate::pace::Pace;
 use crate::timer::{TimerName, Timers};
 use crate::transaction::{ClientResult, NewClient, Timing, Transactions, TxId};
 use call_model::{IdSource, Instant};
@@ -29,6 +30,7 @@ pub struct Endpoint {
     ids: IdSource,
     timing: Timing,
     transactions: Transactions<Purpose>,
+    pace: Pace,
     dialogs: BTreeMap<DialogId, Dialog>,
     index: BTreeMap<DialogKey, DialogId>,
     timers: Timers<DialogId>,
@@ -95,11 +97,13 @@ impl Endpoint {
     pub fn new(config: EndpointConfig, mut ids: IdSource) -> Self {
         let timing = Timing::new(&config);
         let door = (!config.guards.is_empty()).then(|| Doorkeeper::new(&mut ids, config.nonce_lifetime));
+        let pace = Pace::new(config.new_requests_per_s);
         Self {
             config,
             ids,
             timing,
             transactions: Transactions::new(timing),
+            pace,
             dialogs: BTreeMap::new(),
             index: BTreeMap::new(),
             timers: Timers::new(),

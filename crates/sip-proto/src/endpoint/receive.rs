@@ -5,6 +5,7 @@ use super::{DialogKey, Endpoint, Purpose};
 use crate::event::{DialogEvent, DialogId, Output, PingId, SeenNote};
 use crate::flow::Flow;
 use crate::message;
+use crate::pace::Pass;
 use crate::transaction::key::ServerKey;
 use crate::transaction::{NewServer, TxId};
 use call_model::Instant;
@@ -204,6 +205,12 @@ impl Endpoint {
 
     fn handle_new_request(&mut self, flow: Flow, request: Message, via: &Via, key: ServerKey, now: Instant) {
         let Some(to_tag) = request.to_tag() else {
+            if let Pass::No { tell } = self.pace.ask(flow.remote.ip(), now) {
+                if let Some(refused) = tell {
+                    self.dropped(format!("{refused} new requests from {} above its rate: 503", flow.remote.ip()));
+                }
+                return self.refuse_overload(flow, &request, via);
+            }
             self.seen(flow, &request, None, false);
             if self.is_full() {
                 return self.refuse_overload(flow, &request, via);
