@@ -140,6 +140,11 @@ impl Seats {
         health.ails(now).then(|| format!("{desk} has not answered {failures} times: tried last for {lasts} s"))
     }
 
+    /// Whether a desk is tried last.
+    pub(crate) fn ails(&self, desk: &str, now: Instant) -> bool {
+        self.health.get(&DeskId(desk.to_owned())).is_some_and(|health| health.ails(now))
+    }
+
     /// It answers.
     pub(crate) fn clear(&mut self, desk: &DeskId) {
         self.health.remove(desk);

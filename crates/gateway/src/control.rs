@@ -101,7 +101,7 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
         let trunk = peer.peer == PeerKind::Trunk;
         PeerView {
             trunk,
-            up: board.is_up(if trunk { Party::Trunk } else { Party::Desk }, &peer.name),
+            up: board.is_up(if trunk { Party::Trunk } else { Party::Desk }, &peer.name, now),
             busy: board.callers_at(&peer.name),
             name: peer.name,
             refer: ability(peer.refer),

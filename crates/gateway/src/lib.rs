@@ -31,6 +31,7 @@ mod switchboard_loop;
 pub mod tail;
 mod token;
 pub mod trunks;
+mod undelivered;
 pub mod verify;
 
 pub use clock::Clock;

@@ -101,6 +101,11 @@ impl SwitchboardLoop {
                     self.pump();
                 }
                 Datagram::Unknown => self.outputs.hub.metrics().add(Metric::UnknownSource, 1),
+                Datagram::Unreachable(flow) => {
+                    let now = self.clock.now();
+                    guarded("a datagram that came back", || self.board.handle_flow_failed(flow, now));
+                    self.pump();
+                }
                 Datagram::KeepAlive => {}
                 Datagram::Empty => return false,
             }

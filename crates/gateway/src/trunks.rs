@@ -41,7 +41,7 @@ pub fn trunks(options: &Trunks) -> anyhow::Result<()> {
     }
 }
 
-const HEAD: [&str; 8] = ["", "calls", "REFER", "Replaces", "blind", "OPTIONS", "handoffs", "early drops"];
+const HEAD: [&str; 8] = ["", "calls", "REFER", "Replaces", "blind", "answers", "handoffs", "early drops"];
 
 fn render(value: &Value) -> String {
     let now = value["now_unix_ms"].as_u64().unwrap_or(0);
@@ -149,11 +149,11 @@ mod tests {
         });
         let text = render(&value);
         let expected = [
-            "TRUNKS calls REFER Replaces blind OPTIONS handoffs early drops",
+            "TRUNKS calls REFER Replaces blind answers handoffs early drops",
             "carrier 3 no, refused (again in 23 h) no, unknown no, refused (again in 2 h) not asked 12 released, 1 refused -",
             "  REFER: 603 to REFER, 5 s ago",
             "  blind: 603 to blind, 5 s ago",
-            "DESKS calls REFER Replaces blind OPTIONS handoffs early drops",
+            "DESKS calls REFER Replaces blind answers handoffs early drops",
             "anna 1 yes, set yes, proven - DOWN 40 2",
             "  Replaces: took one, 5 s ago",
         ];

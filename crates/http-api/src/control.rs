@@ -48,7 +48,7 @@ pub struct PeerView {
     pub trunk: bool,
     /// Its name in the configuration.
     pub name: String,
-    /// Whether it answers OPTIONS; nothing when it is not asked.
+    /// Whether it answers, OPTIONS and calls; nothing when it is not asked. False while a desk is tried last.
     pub up: Option<bool>,
     /// Desks: callers that it has or is fetched for.
     pub busy: usize,

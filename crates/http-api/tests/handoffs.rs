@@ -79,6 +79,8 @@ async fn what_is_not_a_request_reaches_no_call() {
         let answer = ask(&world, ADMIN, None, body).await;
         assert_eq!((answer.status, answer.error_code().as_str()), (422, "invalid"), "{body}");
     }
+    let list = ask(&world, ADMIN, None, "[]").await;
+    assert_eq!(list.json()["error"]["message"], "The body must be a JSON object.");
     assert_eq!(ask(&world, ADMIN, Some("a"), r#"{"id": "b"}"#).await.status, 422);
     assert_eq!(world.request("POST", &format!("/v1/calls/{CALL}/handoffs"), &[], b"").await.status, 401);
     assert!(world.control.requests.lock().unwrap().is_empty());

@@ -67,6 +67,8 @@ pub enum Do {
         /// Not only silence.
         loud: bool,
     },
+    /// The gateway is told that nobody listens at a party's address (ICMP), true or not.
+    Unreachable(Party),
     /// The next SIP message from a party (`true`) or to it (`false`) takes so long.
     Delay(Party, bool, Duration),
     /// Whoever had the desk page open has it open no more.

@@ -2,6 +2,7 @@
 
 mod act;
 mod arrange;
+mod branch;
 
 use crate::judge::Verdict;
 use crate::network::Network;
@@ -88,6 +89,8 @@ pub struct World {
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
     forks: Vec<Party>,
+    /// The tags of those other branches.
+    branches: Vec<String>,
     /// Messages that take their time: whose, whether toward the gateway, how long.
     delays: Vec<(Party, bool, Duration)>,
     arrangement: Option<arrange::Arrangement>,
@@ -146,6 +149,7 @@ impl World {
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
+            branches: Vec::new(),
             delays: Vec::new(),
             arrangement: None,
             stopped: [None; CALLER2 + 1],
@@ -385,6 +389,12 @@ impl World {
                     self.push(now + self.network.sip.delay, Item::FlowFailed(back));
                 }
             }
+            Item::SipToPhone(party, flow, bytes) if self.is_for_branch(&bytes) => {
+                let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+                if let Some(ok) = branch::taken(&bytes) {
+                    self.carry_sip((party, true), flow.transport, ok, |bytes| Item::SipToGateway(back, bytes));
+                }
+            }
             Item::SipToPhone(party, flow, bytes) => {
                 self.with_phone(party, |phone| phone.handle_datagram(flow, &bytes, now));
             }
@@ -560,10 +570,11 @@ impl World {
                 }
                 if flow.remote.ip() == GATEWAY {
                     let fork = self.forks.iter().position(|forking| *forking == party);
-                    let other = fork.and_then(|place| Some((place, other_branch(&bytes)?)));
+                    let other = fork.and_then(|place| Some((place, branch::another(&bytes)?)));
                     self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
-                    if let Some((place, other)) = other {
+                    if let Some((place, (tag, other))) = other {
                         self.forks.remove(place);
+                        self.branches.push(tag);
                         self.carry_sip((party, true), flow.transport, other, |bytes| Item::SipToGateway(back, bytes));
                     }
                 } else if let Some(other) = party_at(flow.remote.ip()) {
@@ -605,6 +616,11 @@ impl World {
 
     fn caller_of(&self, leg: LegId) -> Option<Party> {
         self.callers.get(&leg.call).copied().filter(|_| leg.index == 0)
+    }
+
+    /// Whether a request is within the dialog of another branch, which knows it as well as the first knows its own.
+    fn is_for_branch(&self, bytes: &[u8]) -> bool {
+        self.branches.iter().any(|tag| branch::is_to(bytes, tag))
     }
 
     fn is_lost(&mut self, party: Party, to_gateway: bool, bytes: &[u8]) -> bool {
@@ -684,13 +700,4 @@ impl World {
 /// Where the gateway's SIP lives.
 fn gateway_sip() -> SocketAddr {
     SocketAddr::new(GATEWAY, 5060)
-}
-
-/// The 200 to an INVITE as another branch of a fork would have sent it: with a tag of its own.
-fn other_branch(bytes: &[u8]) -> Option<Vec<u8>> {
-    let text = core::str::from_utf8(bytes).ok()?;
-    let answers =
-        text.starts_with("SIP/2.0 200") && text.lines().any(|l| l.starts_with("CSeq") && l.ends_with("INVITE"));
-    let to = text.lines().find(|line| answers && line.starts_with("To:") && line.contains(";tag="))?;
-    Some(text.replacen(to, &format!("{to}b"), 1).into_bytes())
 }

@@ -49,7 +49,7 @@ impl Offer {
 pub(crate) enum Unusable {
     /// Not a session description, or the answer to nothing.
     Malformed,
-    /// No stream with a codec of ours.
+    /// No stream with a codec and an address family of ours.
     NoCommonCodec,
 }
 
@@ -200,7 +200,8 @@ impl Session {
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
         let ours = self.lines.iter().position(|line| matches!(line, Line::Audio { .. })).unwrap_or(0);
         let media = sdp.medias.get(ours).ok_or(Unusable::NoCommonCodec)?;
-        let stream = Stream::read(&sdp, media).ok_or(Unusable::NoCommonCodec)?;
+        let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local));
+        let stream = stream.ok_or(Unusable::NoCommonCodec)?;
         let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
         let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction);
         self.local = local;
@@ -230,7 +231,7 @@ impl Session {
             preferred().filter(|codec| local.codecs.contains(codec)).find_map(offered)
         };
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
-            let stream = Stream::read(&sdp, media)?;
+            let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local))?;
             choose(&stream).map(|codec| (index, stream, codec))
         });
         let (index, stream, codec) = found.ok_or(Unusable::NoCommonCodec)?;
@@ -405,6 +406,12 @@ impl Stream {
             direction: both(flip(self.direction), ours),
             ..RemoteMedia::new(self.rtp, codec)
         }
+    }
+
+    /// Whether our RTP gets there: IPv4 and IPv6 do not reach each other.
+    fn is_reachable_from(&self, local: &LocalMedia) -> bool {
+        // 0.0.0.0 is nowhere in either: a hold.
+        self.rtp.ip().is_unspecified() || self.rtp.is_ipv4() == local.rtp.is_ipv4()
     }
 }
 

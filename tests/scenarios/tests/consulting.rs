@@ -199,6 +199,88 @@ fn a_redirect_is_refused() {
     assert_eq!(why, "it wanted the caller to be sent elsewhere, which is not done");
 }
 
+/// Three times within half a minute a human is asked for, ada's telephone being as it is; bob takes the caller each
+/// time. The third time another caller asks.
+fn three_times(setup: &Setup, third: u64) -> World {
+    let mut world = asks_for_a_human(&Setup { stream_bot: true, ..setup.clone() });
+    world.at(13_000, Do::Press(DESK2, '1')).at(14_000, Do::HangUp(DESK2)).at(16_000, Do::Press(TRUNK, '0'));
+    world.at(26_500, Do::Press(DESK2, '1')).at(28_000, Do::HangUp(TRUNK));
+    world.at(29_000, Do::DialFrom(CALLER2, "7002")).at(31_000, Do::Press(CALLER2, '0'));
+    world.at(third, Do::Press(DESK2, '1')).at(44_000, Do::HangUp(CALLER2));
+    world
+}
+
+fn said_to_be_up(world: &World) -> Option<bool> {
+    world.switchboard.is_up(call_model::Party::Desk, "ada", world.now())
+}
+
+#[test]
+fn a_desk_that_is_switched_off_costs_two_waits_and_no_third() {
+    let setup = Setup { desks: 2, desk: [ring(Answer::After(S(1))); 2], ..Setup::default() };
+    let mut world = three_times(&setup, 36_000);
+    world.at(0, Do::Stop { party: DESK, loud: false }).run_until(30_000);
+    assert_eq!(said_to_be_up(&world), Some(false), "the operator sees it");
+    scenario("silent_desk_is_tried_last", &mut world, 120_000);
+    heard(&world, TRUNK, 26_750, 27_950, &[DESK2_TONE]);
+    heard(&world, CALLER2, 36_250, 43_950, &[DESK2_TONE]);
+    assert!(world.ladder().contains("ada has not answered 2 times"), "{}", world.ladder());
+    let asked: Vec<u64> = world
+        .pops()
+        .iter()
+        .filter_map(|(at, pop)| match pop {
+            PopUpdate::Offered { desk, .. } if desk.0 == "ada" => Some(at.as_millis()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked.len(), 2, "the third time bob is asked at once: {asked:?}");
+    assert_eq!(said_to_be_up(&world), None, "after a minute it has another chance");
+}
+
+#[test]
+fn a_desk_that_says_as_much_as_100_is_there() {
+    let mut world = three_times(&slow_first_desk(S(60)), 41_000);
+    world.run_until(45_000);
+    assert_eq!(said_to_be_up(&world), None);
+    assert!(!world.ladder().contains("has not answered"), "{}", world.ladder());
+    let offers =
+        world.pops().iter().filter(|(_, pop)| matches!(pop, PopUpdate::Offered { desk, .. } if desk.0 == "ada"));
+    assert_eq!(offers.count(), 3);
+}
+
+#[test]
+fn who_hangs_up_before_the_desk_could_answer_says_nothing_about_it() {
+    let mut world = asks_for_a_human(&Setup { desks: 2, ..Setup::default() });
+    world.at(0, Do::Stop { party: DESK, loud: false }).at(7_000, Do::HangUp(TRUNK));
+    world.at(8_000, Do::DialFrom(CALLER2, "7002")).at(10_000, Do::Press(CALLER2, '0')).at(14_500, Do::HangUp(CALLER2));
+    world.run_until(60_000);
+    judge("gone too soon", &world);
+    assert!(!world.ladder().contains("has not answered"), "{}", world.ladder());
+}
+
+#[test]
+fn a_desk_whose_port_is_closed_is_followed_by_the_next_at_once() {
+    let setup = Setup { desks: 2, desk: [ring(Answer::After(S(1))); 2], ..Setup::default() };
+    let mut world = asks_for_a_human(&setup);
+    world.at(0, Do::Stop { party: DESK, loud: true });
+    world.at(7_000, Do::Press(DESK2, '1')).at(11_000, Do::HangUp(TRUNK));
+    scenario("transport_error_at_the_desk", &mut world, 60_000);
+    heard(&world, TRUNK, 500, 7_050, &[BOT_TONE]);
+    heard(&world, TRUNK, 7_250, 10_950, &[DESK2_TONE]);
+    assert_eq!(retracted(&world)[0], ("ada".to_owned(), "the phone could not be reached"));
+}
+
+/// The news of a closed port may be forged: it ends no call, and no INVITE that was heard.
+#[test]
+fn a_closed_port_ends_no_conversation() {
+    let mut world = asks_for_a_human(&Setup::default());
+    for at in [5_500, 6_900, 9_000] {
+        world.at(at, Do::Unreachable(DESK)).at(at, Do::Unreachable(TRUNK));
+    }
+    world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::HangUp(TRUNK)).run_until(60_000);
+    judge("forged", &world);
+    heard(&world, TRUNK, 8_250, 11_950, &[DESK_TONE]);
+}
+
 #[test]
 fn a_desk_that_cannot_be_reached_is_followed_by_the_next() {
     let mut setup = Setup { desks: 2, desk: [ring(Answer::Never), ring(Answer::After(S(1)))], ..Setup::default() };

@@ -58,7 +58,10 @@ impl Switchboard {
                 self.unlink(leg, now);
             }
             LegCommand::TakeLateAnswer => self.endpoint.take_late_answer(dialog),
-            LegCommand::HangUp { reason } => self.endpoint.bye(dialog, Some(&reason), now),
+            LegCommand::HangUp { reason } => {
+                self.charge_silent_desk(call, leg, dialog, now);
+                self.endpoint.bye(dialog, Some(&reason), now);
+            }
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
             LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
@@ -111,6 +114,7 @@ impl Switchboard {
             dialog: None,
             port: None,
             last: None,
+            dialled: None,
             max_forwards: first.max_forwards,
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),
@@ -142,6 +146,7 @@ impl Switchboard {
         };
         if let Some(link) = self.links.get_mut(&leg) {
             link.dialog = Some(dialog);
+            link.dialled = Some(now);
         }
         self.dialogs.insert(dialog, (leg, dial.role));
         Ok(())

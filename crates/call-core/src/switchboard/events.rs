@@ -1,6 +1,7 @@
 //! What the SIP endpoint says, as events of legs and lines of the trace.
 
 use super::{Output, Switchboard};
+use crate::call::Call;
 use crate::capability::PeerKind;
 use crate::leg::{LegEvent, ReferProgress};
 use call_model::{DeskId, Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
@@ -164,6 +165,17 @@ impl Switchboard {
         let text = format!("{desk} asks for a rest of {seconds} s: nobody is sent there until then");
         self.seats.rest(&desk, now + Duration::from_secs(seconds.into()));
         self.note_dialog(dialog, Party::Desk, text, now);
+    }
+
+    /// A desk that is given up and has not said so much as 100 did not answer. Who leaves sooner proves nothing.
+    pub(super) fn charge_silent_desk(&mut self, call: &Call, leg: LegId, dialog: DialogId, now: Instant) {
+        let patience = self.config.timers.no_progress;
+        let dialled = self.links.get(&leg).filter(|link| link.role == Role::Desk).and_then(|link| link.dialled);
+        let waited = dialled.is_some_and(|dialled| now.since(dialled) >= patience);
+        let Some(leg) = call.leg(leg).filter(|_| waited && self.endpoint.is_unheard(dialog)) else { return };
+        if let Some(text) = self.seats.charge(&DeskId(leg.name.clone()), now) {
+            self.trace(Some(call.about.id), TraceKind::Note { about: Party::Desk, text }, now);
+        }
     }
 
     /// The last event of a dialog.

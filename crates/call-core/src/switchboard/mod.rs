@@ -169,6 +169,8 @@ struct Link {
     port: Option<u16>,
     /// Its last dialog, for an INVITE that repeats a refused one.
     last: Option<DialogId>,
+    /// When we sent its last INVITE.
+    dialled: Option<Instant>,
     max_forwards: u8,
     /// The `Call-ID` of the caller leg, for `X-Call-ID`.
     first_call_id: String,
@@ -402,9 +404,10 @@ impl Switchboard {
         self.seats.taken_at(desk)
     }
 
-    /// Whether a peer answers OPTIONS; nothing for one that is not asked.
-    pub fn is_up(&self, about: Party, name: &str) -> Option<bool> {
-        self.health.is_up(about, name)
+    /// Whether a peer answers: calls, as far as they tell, and OPTIONS; nothing for one of which neither is known.
+    pub fn is_up(&self, about: Party, name: &str, now: Instant) -> Option<bool> {
+        let ails = about == Party::Desk && self.seats.ails(name, now);
+        if ails { Some(false) } else { self.health.is_up(about, name) }
     }
 
     /// Calls that are up; cheaper than counting [`Self::calls`].

@@ -4,6 +4,7 @@
 
 mod peers;
 mod reader;
+mod routes;
 mod sections;
 mod settings;
 mod signalling;

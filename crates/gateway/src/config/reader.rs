@@ -134,6 +134,11 @@ impl Section {
         self.text(key, |text| Ok(text.to_owned()))
     }
 
+    /// What a text value says, before it is looked at.
+    pub(crate) fn peek(&self, key: &str) -> Option<&str> {
+        self.table.get(key).and_then(Value::as_str)
+    }
+
     /// A text value that must be there and not be empty.
     pub(crate) fn required<T>(
         &mut self,

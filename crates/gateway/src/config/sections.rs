@@ -1,21 +1,21 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
-use super::peers::{Hop, codec, http_url, overlap, pattern, reach, refer_to, stream_url, target, via};
+use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
 use super::reader::{Complaints, Section, ip, network, socket};
+use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, signalling};
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual,
-    OnBotClose, OnBotRefusal, OnHumanGone, Profile, Release, Route, RouteTo, Signalling, SipAddresses,
-    SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
+    Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
 };
 use call_model::{Codec, DeskId};
 use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
 use sip_proto::Transport;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,11 +26,16 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let sip = sip(root.section("sip"), base);
     let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
     let mut http = http(root.section("http"));
-    let trunks: Vec<Trunk> = root.sections("trunks").into_iter().filter_map(trunk).collect();
-    let bots: Vec<Bot> = root.sections("bots").into_iter().filter_map(bot).collect();
-    let desks = root.sections("desks").into_iter().filter_map(|section| desk(section, complaints, base));
+    let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
+    let names = Names::of(&trunks, &bots, &desks);
+    let trunks: Vec<Trunk> = trunks.into_iter().filter_map(trunk).collect();
+    let bots: Vec<Bot> = bots.into_iter().filter_map(bot).collect();
+    let desks = desks.into_iter().filter_map(|section| desk(section, complaints, base));
     let desks: Vec<(Desk, Option<DeskLogin>)> = desks.collect();
-    let routes: Vec<Route> = root.sections("routes").into_iter().filter_map(route).collect();
+    let routes = root.sections("routes").into_iter().enumerate();
+    let routes: Vec<(usize, Route)> = routes.filter_map(|(at, section)| Some((at, routes::route(section)?))).collect();
+    names.check(&routes, complaints);
+    let routes = routes.into_iter().map(|(_, route)| route).collect();
     let rules = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
     let ledger = ledger_place(root.section("ledger"), base);
@@ -59,7 +64,6 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         user_agent: user_agent(),
     };
     let mut settings = Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
-    names(&settings, complaints);
     reachability(&settings, complaints);
     exposure(&settings, complaints);
     settings.warnings = warnings(&settings, &desk_has_page);
@@ -417,81 +421,6 @@ fn profile(section: &mut Section, complaints: &Complaints, base: &Path) -> Profi
     Profile::default()
 }
 
-fn route(mut section: Section) -> Option<Route> {
-    let dialled = section.required("dialled", "\"*\"", pattern);
-    let to = match (section.string("bot"), section.string("desk")) {
-        (Some(bot), None) => Some(RouteTo::Bot(bot)),
-        (None, Some(desk)) => Some(RouteTo::Desk(desk)),
-        (Some(_), Some(_)) => {
-            section.complain("desk", "and bot are both given: a route leads to one, remove the other");
-            None
-        }
-        (None, None) => {
-            section.complain("bot", "is missing: write bot = \"NAME\" or desk = \"NAME\"");
-            None
-        }
-    };
-    let listen = section.flag("listen", true);
-    let while_consulting = section.text("while_consulting", |text| match text {
-        "bot" => Ok(WhileConsulting::Bot),
-        "music" => Ok(WhileConsulting::Music),
-        _ => Err(format!("`{text}` is not known: bot or music")),
-    });
-    let choreography = choreography(&mut section);
-    let on_human_gone = section.text("on_human_gone", |text| match text {
-        "bot" => Ok(OnHumanGone::Bot),
-        "next_desk" => Ok(OnHumanGone::NextDesk),
-        _ => Err(format!("`{text}` is not known: bot or next_desk")),
-    });
-    section.finish();
-    Some(Route {
-        dialled: dialled?,
-        to: to?,
-        listen,
-        while_consulting: while_consulting.unwrap_or_default(),
-        choreography,
-        on_human_gone: on_human_gone.unwrap_or_default(),
-    })
-}
-
-fn choreography(section: &mut Section) -> Choreography {
-    let introduce = section.text("introduce", |text| match text {
-        "none" => Ok(Introduce::None),
-        "three_way" => Ok(Introduce::ThreeWay),
-        other => Err(format!("`{other}` is not known: write \"none\" or \"three_way\"")),
-    });
-    let co_pilot = section.text("co_pilot", |text| match text {
-        "off" => Ok(CoPilot::Off),
-        "silent" => Ok(CoPilot::Silent),
-        "heard" => Ok(CoPilot::Heard),
-        other => Err(format!("`{other}` is not known: write \"off\", \"silent\" or \"heard\" (by the human)")),
-    });
-    let hand_back = section.text("hand_back", |text| match text {
-        "no" => Ok(HandBack::No),
-        "yes" => Ok(HandBack::Yes),
-        "required" => Ok(HandBack::Required),
-        other => Err(format!("`{other}` is not known: write \"no\", \"yes\" or \"required\"")),
-    });
-    let hand_back_keys = section.text("hand_back_keys", keys);
-    Choreography {
-        introduce: introduce.unwrap_or_default(),
-        co_pilot: co_pilot.unwrap_or_default(),
-        hand_back: hand_back.unwrap_or_default(),
-        hand_back_keys: hand_back_keys.unwrap_or_else(|| Choreography::default().hand_back_keys),
-    }
-}
-
-/// A sequence of keys on a telephone; none is none.
-fn keys(text: &str) -> Result<String, String> {
-    let known = text.chars().all(|key| matches!(key, '0'..='9' | '*' | '#'));
-    match text.len() {
-        _ if !known => Err(format!("`{text}` has keys that no telephone has: use 0 to 9, * and #")),
-        1 => Err(format!("`{text}` is pressed too easily by accident: write 2 to 8 keys, or \"\" for none")),
-        0 | 2..=8 => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is too long to press: write 2 to 8 keys")),
-    }
-}
-
 fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {
     let file = section.text("file", |text| Ok(base.join(text)));
     let path = section.path_of("file");
@@ -588,36 +517,6 @@ fn limits(mut section: Section) -> (usize, u32) {
     (calls, u32::try_from(new_requests).unwrap_or(u32::MAX))
 }
 
-/// Names are unique, and those a route mentions exist.
-fn names(settings: &Settings, complaints: &Complaints) {
-    let board = &settings.switchboard;
-    unique("trunks", board.trunks.iter().map(|trunk| trunk.name.as_str()), complaints);
-    unique("bots", board.bots.iter().map(|bot| bot.name.as_str()), complaints);
-    unique("desks", board.desks.iter().map(|desk| desk.name.as_str()), complaints);
-    for (index, route) in board.routes.iter().enumerate() {
-        let (kind, name, known) = match &route.to {
-            RouteTo::Bot(name) => ("bot", name, board.bots.iter().map(|bot| bot.name.as_str()).collect::<Vec<_>>()),
-            RouteTo::Desk(name) => ("desk", name, board.desks.iter().map(|desk| desk.name.as_str()).collect()),
-        };
-        if !known.contains(&name.as_str()) {
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            complaints.add(
-                format!("routes[{index}].{kind}"),
-                format!("there is no {kind} `{name}`: add [[{kind}s]] name = \"{name}\"; configured: {known}"),
-            );
-        }
-    }
-}
-
-fn unique<'a>(section: &str, names: impl Iterator<Item = &'a str>, complaints: &Complaints) {
-    let mut seen = BTreeSet::new();
-    for (index, name) in names.enumerate() {
-        if !seen.insert(name) {
-            complaints.add(format!("{section}[{index}].name"), format!("`{name}` is taken: give each its own name"));
-        }
-    }
-}
-
 /// Somebody can call, something happens, and requests can leave by the transport they need.
 fn reachability(settings: &Settings, complaints: &Complaints) {
     let board = &settings.switchboard;
@@ -701,11 +600,7 @@ fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
     if settings.ledger == ledger::Place::Memory {
         out.push("ledger.path is :memory:, so the record of calls ends with the process".to_owned());
     }
-    if let Some(shadowed) = board.routes.iter().position(|route| route.dialled == call_core::Pattern::Any)
-        && shadowed + 1 < board.routes.len()
-    {
-        out.push(format!("routes[{shadowed}] takes everything, so those after it are never reached"));
-    }
+    out.extend(routes::never_reached(&board.routes));
     out
 }
 

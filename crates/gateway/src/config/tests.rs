@@ -176,6 +176,32 @@ fn a_route_to_nobody_names_the_choices() {
     assert!(complaints[0].contains("configured: b"), "{complaints:?}");
 }
 
+#[test]
+fn what_is_wrong_in_one_way_keeps_its_name() {
+    let text = SMALL.replace("127.0.0.12:5091", "nowhere:at:all");
+    let complaints = checked(&text).expect_err("no such address");
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].starts_with("bots[0].sip"), "{complaints:?}");
+    let twice = format!("{text}\n[[bots]]\nname = \"b\"\nsip = \"sip:b@127.0.0.12:5091\"");
+    let complaints = checked(&twice).expect_err("the same name twice");
+    assert!(complaints.iter().any(|complaint| complaint.starts_with("bots[1].name: `b` is taken")), "{complaints:?}");
+}
+
+#[test]
+fn routes_that_are_never_reached_are_told() {
+    let warned = |dialled: [&str; 2]| {
+        let more = dialled.map(|dialled| format!("[[routes]]\ndialled = \"{dialled}\"\nbot = \"b\"\n")).concat();
+        let settings = checked(&SMALL.replace("[[routes]]\ndialled = \"*\"\nbot = \"b\"\n", &more)).expect("valid");
+        settings.warnings.iter().any(|warning| warning.starts_with("routes[1] is never reached: routes[0]"))
+    };
+    for shadowed in [["*", "7*"], ["*", "7001"], ["*", "*"], ["7*", "70*"], ["7*", "7001"], ["7001", "7001"]] {
+        assert!(warned(shadowed), "{shadowed:?}");
+    }
+    for open in [["7*", "*"], ["70*", "7*"], ["7001", "7*"], ["7001", "7002"]] {
+        assert!(!warned(open), "{open:?}");
+    }
+}
+
 const DESK: &str = "\n[[desks]]\nname = \"d\"\nsip = \"sip:d@127.0.0.13:5092\"\n";
 
 #[test]

@@ -90,6 +90,9 @@ fn request(headers: &HeaderMap, body: &[u8], by_bot: bool) -> Result<HandoffRequ
     let asked: Asked = if empty {
         Asked::default()
     } else {
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(invalid("The body must be a JSON object.".to_owned()));
+        }
         serde_json::from_slice(body).map_err(|error| invalid(format!("The body is not right: {error}.")))?
     };
     if asked.desk.is_some() && asked.skill.is_some() {

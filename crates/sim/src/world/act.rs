@@ -39,6 +39,10 @@ impl World {
                     verdict.dials();
                 }
             }
+            Do::Unreachable(party) => {
+                let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
+                self.switchboard.handle_flow_failed(flow, now);
+            }
             Do::Fork(party) => self.forks.push(party),
             Do::Delay(party, inward, by) => self.delays.push((party, inward, by)),
             Do::HangUp(party) => {

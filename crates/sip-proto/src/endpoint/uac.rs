@@ -70,6 +70,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether an INVITE of ours that nobody has given up yet has met with nothing at all, not even 100.
+    pub fn is_unheard(&self, dialog: DialogId) -> bool {
+        let state = self.dialogs.get(&dialog).map(|dialog| &dialog.state);
+        matches!(state, Some(State::Calling { heard: false, cancel: Cancel::No, .. }))
+    }
+
     /// An answer that comes in spite of [`Self::cancel`] is reported as `Answered` instead of being hung up: somebody
     /// has picked up, and is to be told that the caller has gone.
     pub fn take_late_answer(&mut self, dialog: DialogId) {
@@ -209,7 +215,10 @@ impl Endpoint {
                 let reason = "No usable session description in the answer".to_owned();
                 // Not 488: that is the peer's word about our offer, this is ours about its answer.
                 self.emit(DialogEvent::Failed { dialog: id, code: 606, reason, retry_after: None });
-                self.hang_up_quietly(id, now);
+                if let Some(dialog) = self.dialogs.get_mut(&id) {
+                    dialog.quiet = true;
+                }
+                self.hang_up(id, EndedBecause::Bye, Some("SIP;cause=488;text=\"Not Acceptable Here\""), now);
             }
         }
     }

@@ -200,10 +200,15 @@ impl<P: Clone> Transactions<P> {
         }
     }
 
-    /// Fails every client transaction on a flow; gives what they were for.
+    /// Fails every client transaction on a flow; gives what they were for. Of an address (UDP) the news is ICMP, which
+    /// anybody may send: it counts only where the peer has not answered yet.
     pub(crate) fn fail_flow(&mut self, flow: Flow, now: Instant, out: &mut Out) -> Vec<P> {
-        let hit: Vec<_> =
-            self.clients.iter().filter(|(_, c)| c.flow == flow).map(|(id, c)| (*id, c.purpose.clone())).collect();
+        let hit: Vec<_> = self
+            .clients
+            .iter()
+            .filter(|(_, c)| c.flow == flow && c.is_at_stake())
+            .map(|(id, c)| (*id, c.purpose.clone()))
+            .collect();
         hit.into_iter()
             .filter(|(id, _)| self.client_input(*id, ClientInput::TransportError, None, now, out).is_some())
             .map(|(_, purpose)| purpose)
@@ -464,6 +469,15 @@ impl<P: Clone> Transactions<P> {
 }
 
 impl<P> Client<P> {
+    /// Whether a failure of its flow concerns it.
+    const fn is_at_stake(&self) -> bool {
+        let unheard = matches!(
+            self.state,
+            ClientState::Invite(invite_client::State::Calling) | ClientState::Other(non_invite_client::State::Trying)
+        );
+        unheard || self.flow.transport.is_reliable()
+    }
+
     /// The length of a deadline; retransmission intervals double (A), up to T2 where it is not INVITE (E).
     fn wait(&mut self, name: TimerName, reliable: bool, timing: Timing) -> Option<Duration> {
         let invite = matches!(self.state, ClientState::Invite(_));
