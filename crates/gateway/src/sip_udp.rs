@@ -150,7 +150,10 @@ mod tests {
         let mut udp = UdpSip::new(socket, ours);
         let mut poll = mio::Poll::new().expect("a poll");
         poll.registry().register(udp.socket(), mio::Token(0), mio::Interest::READABLE).expect("registered");
-        let peers = PEERS;
+        let config = "[[trunks]]\nname = \"t\"\naddresses = [\"127.0.0.1\"]\n[[bots]]\nname = \"b\"\n\
+                      sip = \"sip:b@127.0.0.1:5070\"\n[[routes]]\ndialled = \"*\"\nbot = \"b\"";
+        let settings = crate::config::parse(config, "test", std::path::Path::new(".")).expect("valid");
+        let peers = Peers::from_config(&settings.switchboard);
         for _ in 0..3 {
             udp.send(closed, b"INVITE").expect("sent");
             udp.send(open.local_addr().expect("an address"), b"OPTIONS").expect("sent to the other one");

@@ -22,6 +22,9 @@ pub enum Do {
     LoseTo(Party, &'static str, u32),
     /// The next call that a party answers is answered once more, by another branch of a fork.
     Fork(Party),
+    /// The next so many requests within a dialog from the gateway to a party that begin with this are answered with
+    /// this status in its place, also after it has stopped: a telephone that has lost its memory, a proxy on the way.
+    Answer(Party, &'static str, u16, u32),
     /// These messages to the gateway wait for each other, and arrive in this order, so far apart.
     Arrange(Vec<Expected>, Duration),
     /// A party hangs up.

@@ -2,7 +2,7 @@
 
 mod act;
 mod arrange;
-mod branch;
+mod stand_in;
 
 use crate::judge::Verdict;
 use crate::network::Network;
@@ -89,8 +89,8 @@ pub struct World {
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
     forks: Vec<Party>,
-    /// The tags of those other branches.
-    branches: Vec<String>,
+    /// Who answers besides the telephones.
+    stand_ins: stand_in::StandIns,
     /// Messages that take their time: whose, whether toward the gateway, how long.
     delays: Vec<(Party, bool, Duration)>,
     arrangement: Option<arrange::Arrangement>,
@@ -149,7 +149,7 @@ impl World {
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
-            branches: Vec::new(),
+            stand_ins: stand_in::StandIns::default(),
             delays: Vec::new(),
             arrangement: None,
             stopped: [None; CALLER2 + 1],
@@ -383,21 +383,7 @@ impl World {
                 self.thought = true;
                 self.switchboard.handle_flow_failed(flow, now);
             }
-            Item::SipToPhone(party, flow, _) if self.stopped[party].is_some() => {
-                if self.stopped[party] == Some(true) {
-                    let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-                    self.push(now + self.network.sip.delay, Item::FlowFailed(back));
-                }
-            }
-            Item::SipToPhone(party, flow, bytes) if self.is_for_branch(&bytes) => {
-                let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-                if let Some(ok) = branch::taken(&bytes) {
-                    self.carry_sip((party, true), flow.transport, ok, |bytes| Item::SipToGateway(back, bytes));
-                }
-            }
-            Item::SipToPhone(party, flow, bytes) => {
-                self.with_phone(party, |phone| phone.handle_datagram(flow, &bytes, now));
-            }
+            Item::SipToPhone(party, flow, bytes) => self.deliver_sip(party, flow, &bytes),
             Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
             // A page that comes too late is told so; that is the switchboard's business, not the world's.
             Item::Page(desk, action) => {
@@ -570,11 +556,11 @@ impl World {
                 }
                 if flow.remote.ip() == GATEWAY {
                     let fork = self.forks.iter().position(|forking| *forking == party);
-                    let other = fork.and_then(|place| Some((place, branch::another(&bytes)?)));
+                    let other = fork.and_then(|place| Some((place, stand_in::another_branch(&bytes)?)));
                     self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
                     if let Some((place, (tag, other))) = other {
                         self.forks.remove(place);
-                        self.branches.push(tag);
+                        self.stand_ins.branches.push(tag);
                         self.carry_sip((party, true), flow.transport, other, |bytes| Item::SipToGateway(back, bytes));
                     }
                 } else if let Some(other) = party_at(flow.remote.ip()) {
@@ -616,11 +602,6 @@ impl World {
 
     fn caller_of(&self, leg: LegId) -> Option<Party> {
         self.callers.get(&leg.call).copied().filter(|_| leg.index == 0)
-    }
-
-    /// Whether a request is within the dialog of another branch, which knows it as well as the first knows its own.
-    fn is_for_branch(&self, bytes: &[u8]) -> bool {
-        self.branches.iter().any(|tag| branch::is_to(bytes, tag))
     }
 
     fn is_lost(&mut self, party: Party, to_gateway: bool, bytes: &[u8]) -> bool {

@@ -312,6 +312,48 @@ fn an_invite_nobody_answers_times_out_and_one_on_a_dead_flow_fails_at_once() {
     world.assert_empty();
 }
 
+/// Also one whose RTP is at an address that ours does not reach.
+#[test]
+fn an_answer_without_a_usable_description_is_hung_up_with_the_reason() {
+    let sdp = |family: &str, format: u8| {
+        format!("v=0\r\no=- 1 1 IN {family}\r\ns=-\r\nc=IN {family}\r\nt=0 0\r\nm=audio 4000 RTP/AVP {format}\r\n")
+    };
+    for body in [sdp("IP4 192.0.2.7", 18), sdp("IP6 2001:db8::7", 0), String::new()] {
+        let mut world = World::new(16, PERFECT);
+        let peer = "192.0.2.9:5060";
+        let request = invite_request(world.flow(A, peer), local(20_000));
+        world.on(A, |endpoint, now| endpoint.invite(request, now));
+        let mut ok = world.outside.pop().expect("the INVITE").1.response_to(200, "", Some("one"));
+        ok.headers.push("Contact", format!("<sip:one@{peer}>"));
+        ok.headers.push("Content-Type", "application/sdp");
+        ok.body = body.into_bytes();
+        world.inject(peer, A, &ok.to_bytes());
+        assert!(matches!(world.take(A).as_slice(), [E::Failed { code: 606, .. }]));
+        let bye = &world.outside.last().expect("the BYE").1;
+        assert_eq!(bye.method(), Some(&Method::Bye));
+        assert_eq!(bye.headers.get("Reason"), Some("SIP;cause=488;text=\"Not Acceptable Here\""));
+    }
+}
+
+/// Whom nobody has heard, ICMP may speak for; whoever said 100 speaks for himself.
+#[test]
+fn the_news_of_a_closed_port_counts_only_where_nothing_was_heard() {
+    let mut world = World::new(17, PERFECT);
+    let peer = "192.0.2.9:5060";
+    let request = invite_request(world.flow(A, peer), local(20_000));
+    let flow = request.flow;
+    let dialog = world.on(A, |endpoint, now| endpoint.invite(request.clone(), now));
+    assert!(world.nodes[&address(A)].endpoint.is_unheard(dialog));
+    let trying = world.outside.pop().expect("the INVITE").1.response_to(100, "", None);
+    world.inject(peer, A, &trying.to_bytes());
+    assert!(!world.nodes[&address(A)].endpoint.is_unheard(dialog));
+    world.on(A, |endpoint, now| endpoint.handle_flow_failed(flow, now));
+    assert!(world.take(A).is_empty());
+    world.on(A, |endpoint, now| endpoint.invite(request, now));
+    world.on(A, |endpoint, now| endpoint.handle_flow_failed(flow, now));
+    assert!(matches!(world.take(A).as_slice(), [E::Failed { code: 503, .. }]));
+}
+
 #[test]
 fn an_invite_goes_where_its_flow_says_whatever_its_uri_names() {
     let mut world = World::new(15, PERFECT);

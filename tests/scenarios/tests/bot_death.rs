@@ -2,10 +2,11 @@
 
 mod support;
 
-use call_model::{BotCommand, BotUpdate, Direction, FactKind, TraceKind};
-use phone::PhoneEvent;
+use call_model::{BotCommand, BotUpdate, Direction, FactKind, Speaker, TraceKind, VoiceScore};
+use core::time::Duration;
+use phone::{Answer, Arrival, PhoneEvent};
 use sim::{BOT, BOT_LOST_TONE, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, MUSIC_TONE, PageHabit, Setup, TRUNK, World};
-use support::{asks_for_a_human, heard, judge, scenario};
+use support::{asks_for_a_human, heard, judge, ring, scenario};
 
 /// When each bot was found to be dead, in milliseconds.
 fn deaths(world: &World) -> Vec<u64> {
@@ -119,6 +120,64 @@ fn a_caller_who_stopped_dead_is_asked_and_let_go() {
     world.at(0, Do::Dial("7001")).at(5_000, Do::Stop { party: TRUNK, loud: false });
     scenario("caller_stops_dead", &mut world, 150_000);
     assert!(!world.phones[BOT].is_busy(), "{}", world.ladder());
+}
+
+/// The same while a desk has the caller in its queue, and after the join: whoever was fetched is let go.
+#[test]
+fn a_caller_who_stopped_dead_is_asked_in_every_state() {
+    let queue = Arrival::Progress(182, Answer::Never);
+    let mut world = asks_for_a_human(&Setup { desk: [queue; 2], ..Setup::default() });
+    world.at(6_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("caller_stops_dead_while_a_desk_is_fetched", &mut world, 150_000);
+    assert!(!world.phones[DESK].is_busy() && !world.phones[BOT].is_busy(), "{}", world.ladder());
+
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(8_000, Do::Press(DESK, '1')).at(12_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("caller_stops_dead_after_the_join", &mut world, 150_000);
+    assert!(!world.phones[DESK].is_busy(), "{}", world.ladder());
+}
+
+/// The caller holds and resumes while a desk rings, and after the join.
+#[test]
+fn the_trunk_may_change_the_session_in_every_state() {
+    for (name, hold) in [("the_trunk_holds_while_a_desk_rings", 5_000), ("the_trunk_holds_after_the_join", 10_000)] {
+        let mut world =
+            asks_for_a_human(&Setup { desk: [ring(Answer::After(Duration::from_secs(3))); 2], ..Setup::default() });
+        world.at(hold, Do::Hold(TRUNK, Direction::SendOnly)).at(hold + 1_500, Do::Hold(TRUNK, Direction::SendRecv));
+        world.at(9_000, Do::Press(DESK, '1')).at(15_000, Do::HangUp(TRUNK));
+        scenario(name, &mut world, 70_000);
+        heard(&world, TRUNK, 500, 4_950, &[BOT_TONE]);
+        heard(&world, TRUNK, 12_000, 14_950, &[DESK_TONE]);
+        heard(&world, DESK, 12_000, 14_950, &[CALLER_TONE]);
+    }
+}
+
+/// The caller gets louder, as far as the model says; then the model says nothing more, as when it has died.
+fn model_dies() -> World {
+    let mut world = World::new(&Setup::default());
+    world.at(0, Do::Dial("7001"));
+    for at in [2_000, 5_000, 8_000] {
+        let score =
+            VoiceScore { distress: 0.5, confidence: 0.9, speech_ratio: 0.8, baselined: true, ..VoiceScore::default() };
+        world.at(at, Do::Fact(FactKind::Voice(score)));
+    }
+    world.at(34_000, Do::Press(DESK, '1')).at(38_000, Do::HangUp(TRUNK));
+    world
+}
+
+#[test]
+fn without_the_voice_model_words_and_keys_still_decide() {
+    let words = FactKind::Turn { speaker: Speaker::Caller, text: "let me talk to a human".into(), confidence: None };
+    for (name, asks) in [
+        ("the_model_dies_and_the_caller_presses_a_key", Do::Press(TRUNK, '0')),
+        ("the_model_dies_and_the_caller_says_so", Do::Fact(words)),
+    ] {
+        let mut world = model_dies();
+        world.at(28_000, asks);
+        scenario(name, &mut world, 90_000);
+        heard(&world, TRUNK, 500, 34_050, &[BOT_TONE]);
+        heard(&world, TRUNK, 34_250, 37_950, &[DESK_TONE]);
+    }
 }
 
 /// The human has the caller from 9 s on; something happens to the desk's telephone at 15 s.

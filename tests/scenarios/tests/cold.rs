@@ -206,9 +206,15 @@ fn a_blind_refer_that_fails_becomes_a_call() {
 /// Busy is the desk's own word: it is not rung again, the next desk is.
 #[test]
 fn a_blind_refer_to_a_busy_desk_goes_to_the_next() {
-    let mut world = asks_for_a_human(&Setup { desks: 2, ..blind(OnRefer::Report(486)) });
+    for (name, status) in [("blind_busy", 486), ("blind_busy_600", 600)] {
+        busy_by_blind_refer(name, status);
+    }
+}
+
+fn busy_by_blind_refer(name: &str, status: u16) {
+    let mut world = asks_for_a_human(&Setup { desks: 2, ..blind(OnRefer::Report(status)) });
     world.at(8_000, Do::Press(DESK2, '1')).at(20_000, Do::HangUp(TRUNK));
-    scenario("blind_busy", &mut world, 60_000);
+    scenario(name, &mut world, 60_000);
     heard(&world, TRUNK, 3_200, 7_950, &[BOT_TONE]);
     heard(&world, TRUNK, 8_200, 19_950, &[DESK2_TONE]);
 }

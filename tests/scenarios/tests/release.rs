@@ -47,6 +47,18 @@ fn evidence(world: &World, peer: PeerKind) -> (Evidence, Evidence) {
     (view.refer.evidence, view.replaces.evidence)
 }
 
+/// 481 to REFER may be about the dialog: whoever does not know it when asked again is gone.
+#[test]
+fn a_trunk_that_has_lost_the_call_is_asked_and_taken_for_gone() {
+    let mut world = asks_for_a_human(&trunk_does(OnRefer::Ignore));
+    world.at(8_000, Do::Press(DESK, '1')).at(10_000, Do::Stop { party: TRUNK, loud: false });
+    for what in ["REFER", "OPTIONS"] {
+        world.at(10_000, Do::Answer(TRUNK, what, 481, 1));
+    }
+    scenario("refer_481_and_the_caller_is_gone", &mut world, 110_000);
+    assert!(!world.phones[DESK].is_busy(), "the human is let go\n{}", world.ladder());
+}
+
 #[test]
 fn a_429_keeps_them_together_and_is_remembered() {
     let mut world = joined(&trunk_does(OnRefer::Refuse(429)));

@@ -57,6 +57,37 @@ fn a_caller_who_holds_and_stops_dead_is_ended_when_the_session_expires() {
     assert!(world.ladder().contains("INVITE (hold)"));
 }
 
+/// The trunk wants to be refreshed, and takes no UPDATE: a re-INVITE is what it gets, after 45 s.
+fn refreshed_by_reinvite() -> World {
+    let mut world = asks_for_a_human(&Setup { trunk_sessions: Some((90, true)), ..Setup::default() });
+    world.at(8_000, Do::Press(DESK, '1')).at(8_500, Do::Answer(TRUNK, "UPDATE", 405, 100));
+    world
+}
+
+#[test]
+fn a_re_invite_that_is_refused_changes_nothing() {
+    let mut world = refreshed_by_reinvite();
+    world.at(9_000, Do::Answer(TRUNK, "INVITE", 488, 1)).at(80_000, Do::HangUp(TRUNK));
+    scenario("refresh_refused_488", &mut world, 120_000);
+    they_talk(&world, 8_200, 79_950);
+}
+
+#[test]
+fn a_re_invite_to_a_telephone_that_knows_of_no_call_ends_it() {
+    let mut world = refreshed_by_reinvite();
+    world.at(40_000, Do::Stop { party: TRUNK, loud: false }).at(40_000, Do::Answer(TRUNK, "INVITE", 481, 1));
+    scenario("refresh_refused_481", &mut world, 120_000);
+    assert!(!world.phones[DESK].is_busy(), "{}", world.ladder());
+}
+
+#[test]
+fn a_re_invite_that_nobody_answers_ends_the_call() {
+    let mut world = refreshed_by_reinvite();
+    world.at(9_000, Do::Hold(TRUNK, Direction::Inactive)).at(40_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("refresh_unanswered", &mut world, 150_000);
+    assert!(!world.phones[DESK].is_busy(), "{}", world.ladder());
+}
+
 /// The trunk answers no REFER, and its refreshes are lost meanwhile.
 #[test]
 fn a_session_that_expires_while_we_leave_ends_the_call() {

@@ -39,6 +39,7 @@ impl World {
                     verdict.dials();
                 }
             }
+            Do::Answer(party, what, status, times) => self.stand_ins.answers.push((party, what, status, times)),
             Do::Unreachable(party) => {
                 let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
                 self.switchboard.handle_flow_failed(flow, now);
