@@ -274,6 +274,7 @@ fn abilities(section: &mut Section) -> Abilities {
 
 fn bot(mut section: Section) -> Option<Bot> {
     let name = section.required("name", "\"helper\"", plain_name);
+    let said = section.peek("sip").or(section.peek("stream")).is_some();
     let sip = section.text("sip", target);
     let stream = section.text("stream", stream_url);
     let reach = match (sip, stream) {
@@ -283,6 +284,7 @@ fn bot(mut section: Section) -> Option<Bot> {
         }
         (Some((uri, Hop { transport, address, host })), None) => Some(BotReach::Sip { uri, transport, address, host }),
         (None, Some(url)) => Some(BotReach::Stream { url }),
+        (None, None) if said => None,
         (None, None) => {
             section.complain(
                 "sip",
