@@ -105,6 +105,7 @@ impl Desk {
             tones: vec![],
             arrival,
             on_refer: OnRefer::Refuse(603),
+            late_offer: false,
             habits: sip_proto::EndpointConfig::default(),
         };
         let over = Arc::new(AtomicBool::new(false));

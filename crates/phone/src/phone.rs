@@ -30,6 +30,8 @@ pub struct PhoneConfig {
     pub arrival: Arrival,
     /// What it does when a REFER comes.
     pub on_refer: OnRefer,
+    /// It calls without an offer, and answers ours.
+    pub late_offer: bool,
     /// How its SIP behaves; the user agent and the contact are its own.
     pub habits: EndpointConfig,
 }
@@ -606,7 +608,7 @@ impl Phone {
             headers,
             extra_part: None,
             local: self.local(),
-            late_offer: false,
+            late_offer: self.config.late_offer,
             call_id: None,
         };
         self.endpoint.invite(request, now)

@@ -158,6 +158,10 @@ pub struct Setup {
     /// What the sessions of the trunk's calls live without being refreshed, in seconds, and whether the gateway has to
     /// refresh them.
     pub trunk_sessions: Option<(u32, bool)>,
+    /// Parties who want provisional responses acknowledged: theirs, and those to them.
+    pub reliable: Vec<Party>,
+    /// Callers on the trunk call without an offer.
+    pub late_offer: bool,
     /// The shortest sessions that the desks take, in seconds.
     pub desk_min_se: u32,
     /// The gateway asks callers on the trunk who they are, and they know.
@@ -208,6 +212,8 @@ impl Default for Setup {
             asking: vec![],
             wrong_password: false,
             trunk_sessions: None,
+            reliable: vec![],
+            late_offer: false,
             desk_min_se: 90,
             trunk_is_asked: false,
             drain_to_human: false,
@@ -240,6 +246,7 @@ impl Setup {
                 DESK | DESK2 => self.desk_on_refer,
                 _ => OnRefer::Refuse(603),
             },
+            late_offer: self.late_offer && matches!(party, TRUNK | CALLER2),
             habits: self.habits(party),
         };
         (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
@@ -260,6 +267,7 @@ impl Setup {
         EndpointConfig {
             session_expires: sessions.map_or(0, |(expires, _)| expires),
             peer_refreshes: sessions.is_some_and(|(_, gateway)| gateway),
+            reliable: self.reliable.contains(&party),
             min_se: if matches!(party, DESK | DESK2) { self.desk_min_se } else { 90 },
             guards: self.asking.contains(&party).then_some(guard).into_iter().collect(),
             accounts: (self.trunk_is_asked && caller).then_some(account).into_iter().collect(),

@@ -87,6 +87,9 @@ pub struct EndpointConfig {
     pub min_se: u32,
     /// The peers refresh the sessions that we began, rather than we.
     pub peer_refreshes: bool,
+    /// Our provisional responses are acknowledged wherever the caller can (RFC 3262), and our INVITEs demand the same; else
+    /// only where the peer demands it.
+    pub reliable: bool,
     /// Whom we tell who we are, when asked.
     pub accounts: Vec<Account>,
     /// Whom we ask.
@@ -115,6 +118,7 @@ impl Default for EndpointConfig {
             session_expires: 1800,
             min_se: crate::session_timer::SHORTEST,
             peer_refreshes: false,
+            reliable: false,
             accounts: Vec::new(),
             guards: Vec::new(),
             nonce_lifetime: Duration::from_secs(60),

@@ -2,17 +2,18 @@
 
 use crate::config::EndpointConfig;
 use crate::digest::Challenges;
-use crate::event::{DialogId, EndedBecause};
+use crate::event::{AcceptError, DialogId, EndedBecause};
 use crate::flow::Flow;
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::Session;
+use crate::reliable::{Branch, Progress};
 use crate::session_timer::SessionTimer;
 use crate::transaction::TxId;
 use call_model::{LocalMedia, RemoteMedia};
 use core::time::Duration;
 use sip_wire::{Message, Method, NameAddr, Uri};
 
-/// Branches of a fork that are remembered while they ring.
+/// Branches of a fork that are remembered while they ring; the next is not heard.
 const MAX_EARLY: usize = 8;
 
 /// One dialog.
@@ -25,8 +26,10 @@ pub(crate) struct Dialog {
     pub(crate) local_tag: String,
     /// Empty until the peer's is known.
     pub(crate) remote_tag: String,
-    /// Tags of those who ring, while the peer's is not known: by them a third party may name the dialog (RFC 3891).
-    pub(crate) early_tags: Vec<String>,
+    /// Those who ring, while the peer's tag is not known.
+    pub(crate) branches: Vec<Branch>,
+    /// What we have said of a call that waits for our answer.
+    pub(crate) progress: Progress,
     /// `From` of our requests, with our tag.
     pub(crate) local: NameAddr,
     /// `To` of our requests, with the peer's tag once known.
@@ -119,6 +122,8 @@ pub(crate) struct Unacknowledged {
     pub(crate) interval: Duration,
     /// Our offer is in it; the answer comes in the ACK.
     pub(crate) offering: bool,
+    /// What was agreed before, and is still to be reported.
+    pub(crate) media: Option<RemoteMedia>,
 }
 
 /// An ACK we sent for a 2xx.
@@ -175,6 +180,25 @@ pub(crate) enum ReferState {
 }
 
 impl Dialog {
+    /// Begins the session of a call that waits for our answer: our answer to its offer, or our offer.
+    pub(crate) fn describe(
+        &mut self,
+        session_id: u64,
+        local: LocalMedia,
+    ) -> Result<(Vec<u8>, Option<RemoteMedia>), AcceptError> {
+        let State::Arriving { offer, .. } = &self.state else { return Err(AcceptError::NotWaiting) };
+        let mut session = Session::new(session_id, local.clone());
+        let (sdp, media) = match offer {
+            Some(offer) => {
+                let (sdp, media) = session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;
+                (sdp, Some(media))
+            }
+            None => (session.offer(local), None),
+        };
+        self.session = Some(session);
+        Ok((sdp, media))
+    }
+
     /// Whether requests of ours may be sent in it.
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.state, State::Answering { .. } | State::Established)
@@ -195,6 +219,11 @@ impl Dialog {
     /// Takes what a response that makes or refreshes the dialog says about the peer (RFC 3261 §12.1.2, §12.2.1.2).
     pub(crate) fn learn_from_answer(&mut self, response: &Message) {
         if self.remote_tag.is_empty() {
+            if let Some(branch) = self.branch_of(response) {
+                let branch = self.branches.remove(branch);
+                self.session = branch.session.or(self.session.take());
+                self.remote_cseq = branch.remote_cseq.max(self.remote_cseq);
+            }
             if let Ok(to) = response.to() {
                 self.remote_tag = to.tag().unwrap_or_default().to_owned();
                 self.remote = to;
@@ -206,13 +235,38 @@ impl Dialog {
         self.peer.learn(response);
     }
 
-    /// Takes the tag of one who rings.
-    pub(crate) fn note_early(&mut self, response: &Message) {
-        if let Some(tag) = response.to_tag().filter(|tag| !tag.is_empty() && !self.early_tags.contains(tag))
-            && self.early_tags.len() < MAX_EARLY
-        {
-            self.early_tags.push(tag);
+    /// Takes note of one who rings.
+    pub(crate) fn note_branch(&mut self, response: &Message) -> Option<&mut Branch> {
+        if self.branch_of(response).is_none() && self.branches.len() < MAX_EARLY {
+            self.branches.extend(Branch::of(response, &self.remote_target));
         }
+        let index = self.branch_of(response)?;
+        self.branches.get_mut(index)
+    }
+
+    fn branch_of(&self, response: &Message) -> Option<usize> {
+        let tag = response.to_tag()?;
+        self.branches.iter().position(|branch| branch.tag == tag)
+    }
+
+    /// The session that a request of the peer with this tag is about: its branch's own, while it rings.
+    pub(crate) fn session_with(&mut self, tag: &str) -> Option<&mut Session> {
+        match self.state {
+            State::Calling { .. } => {
+                self.branches.iter_mut().find(|branch| branch.tag == tag).and_then(|branch| branch.session.as_mut())
+            }
+            _ => self.session.as_mut(),
+        }
+    }
+
+    /// Takes a request's number in the peer's count. False: it was overtaken by a later one (RFC 3261 §12.2.2).
+    pub(crate) fn count(&mut self, tag: &str, number: u32) -> bool {
+        let ringing = matches!(self.state, State::Calling { .. });
+        let branch = self.branches.iter_mut().find(|branch| ringing && branch.tag == tag);
+        let latest = branch.map_or(&mut self.remote_cseq, |branch| &mut branch.remote_cseq);
+        let next = latest.is_none_or(|latest| number > latest);
+        *latest = (*latest).max(Some(number));
+        next
     }
 
     /// Takes the peer's new `Contact`.
@@ -233,15 +287,26 @@ impl Dialog {
     /// A request within the dialog, complete but for `Via` and body, and where to send it (RFC 3261 §12.2.1.1). ACK
     /// carries the number of its INVITE, everything else the next one.
     pub(crate) fn request(&self, method: Method, cseq: u32, config: &EndpointConfig) -> (Message, Flow) {
-        let loose = self.route_set.first().is_none_or(|route| route.uri.param("lr").is_some());
-        let (uri, routes) = match self.route_set.split_first() {
+        self.request_to((&self.remote, &self.remote_target, &self.route_set), method, cseq, config)
+    }
+
+    /// The same to one of those who ring.
+    pub(crate) fn request_to(
+        &self,
+        (remote, target, route_set): (&NameAddr, &Uri, &[NameAddr]),
+        method: Method,
+        cseq: u32,
+        config: &EndpointConfig,
+    ) -> (Message, Flow) {
+        let loose = route_set.first().is_none_or(|route| route.uri.param("lr").is_some());
+        let (uri, routes) = match route_set.split_first() {
             // Strict routing: the first hop takes the place of the target, which goes to the end of the list.
             Some((first, rest)) if !loose => {
                 let mut routes = rest.to_vec();
-                routes.push(NameAddr::new(self.remote_target.clone()));
+                routes.push(NameAddr::new(target.clone()));
                 (first.uri.without_headers(), routes)
             }
-            _ => (self.remote_target.clone(), self.route_set.clone()),
+            _ => (target.clone(), route_set.to_vec()),
         };
         let hop = if loose { routes.first().map_or(&uri, |route| &route.uri) } else { &uri };
         let flow = message::next_hop(hop, self.flow);
@@ -252,7 +317,7 @@ impl Dialog {
         }
         headers.push("Max-Forwards", "70");
         headers.push("From", self.local.to_string());
-        headers.push("To", self.remote.to_string());
+        headers.push("To", remote.to_string());
         headers.push("Call-ID", self.call_id.as_str());
         headers.push("CSeq", format!("{cseq} {method}"));
         if matches!(method, Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify) {
@@ -260,7 +325,7 @@ impl Dialog {
         }
         if matches!(method, Method::Invite | Method::Update | Method::Refer) {
             headers.push("Allow", ALLOW);
-            headers.push("Supported", SUPPORTED.join(", "));
+            headers.push("Supported", SUPPORTED.join(","));
         }
         if matches!(method, Method::Invite | Method::Update) {
             self.timer.ask(&mut request, config);

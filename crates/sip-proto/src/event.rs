@@ -205,11 +205,11 @@ pub enum DialogEvent {
         /// `Retry-After`, in seconds.
         retry_after: Option<u32>,
     },
-    /// The caller gave up before we answered; 487 is sent.
+    /// The caller gave up before we answered, and 487 is sent; or never acknowledged a provisional response, and 504 is.
     Cancelled {
         /// The dialog.
         dialog: DialogId,
-        /// `Reason` of the CANCEL (RFC 3326).
+        /// `Reason` of the CANCEL (RFC 3326), if it was one.
         reason: Option<String>,
     },
     /// An established dialog is over.

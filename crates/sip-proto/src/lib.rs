@@ -16,6 +16,7 @@ mod flow;
 mod message;
 mod offer_answer;
 mod pace;
+mod reliable;
 mod session_timer;
 mod timer;
 mod transaction;

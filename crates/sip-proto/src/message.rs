@@ -7,10 +7,10 @@ use core::net::{IpAddr, SocketAddr};
 use sip_wire::{Message, Method, Uri, Via, ViaTransport};
 
 /// The methods this endpoint serves, as `Allow` lists them.
-pub(crate) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,OPTIONS,UPDATE,REFER,NOTIFY,INFO";
+pub(crate) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,OPTIONS,PRACK,UPDATE,REFER,NOTIFY,INFO";
 
 /// Option tags this endpoint understands, as `Supported` lists them.
-pub(crate) const SUPPORTED: [&str; 3] = ["replaces", "norefersub", "timer"];
+pub(crate) const SUPPORTED: [&str; 4] = ["100rel", "replaces", "norefersub", "timer"];
 
 /// Our `Via` on a flow.
 pub(crate) fn via(flow: Flow, branch: &str) -> Via {
@@ -92,7 +92,8 @@ pub(crate) fn describe(message: &Message) -> String {
             method => method.to_string(),
         };
     }
-    let status = format!("{} {}", message.code().unwrap_or(0), message.reason().unwrap_or_default());
+    let reliable = if message.rseq().is_some() { " (reliable)" } else { "" };
+    let status = format!("{} {}{reliable}", message.code().unwrap_or(0), message.reason().unwrap_or_default());
     match message.cseq() {
         Ok(cseq) if cseq.method != Method::Invite => format!("{} ({})", status.trim(), cseq.method),
         _ => status.trim().to_owned(),

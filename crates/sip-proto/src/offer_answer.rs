@@ -178,6 +178,11 @@ impl Session {
         sdp
     }
 
+    /// Our description as of the last agreement.
+    pub(crate) fn holding(&self) -> Option<Vec<u8>> {
+        self.holds.clone()
+    }
+
     /// Offers what holds once more, octet by octet (RFC 4028 §7.4); none before anything was agreed.
     pub(crate) fn repeat(&mut self) -> Option<(Vec<u8>, LocalMedia)> {
         let sdp = self.holds.clone()?;

@@ -33,6 +33,10 @@ pub enum TimerName {
     HangUpUnacknowledged,
     /// A cancelled INVITE got no final response: take it for cancelled (RFC 3261 §9.1).
     TakeForCancelled,
+    /// Send our reliable provisional response again (RFC 3262 §3).
+    RetransmitProvisional,
+    /// Our reliable provisional response was never acknowledged: refuse the call (RFC 3262 §3).
+    RefuseUnacknowledged,
     /// Try our re-INVITE again after glare (RFC 3261 §14.1).
     GlareBackOff,
     /// Our re-INVITE got a 1xx and nothing more: give it up.

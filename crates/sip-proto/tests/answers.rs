@@ -174,7 +174,7 @@ fn a_ping_is_answered_by_any_final_status_or_by_silence() {
     let E::Pong { ping: which, code, allow, supported } = pong else { panic!() };
     assert_eq!(
         (which, code, supported),
-        (ping, Some(200), ["replaces", "norefersub", "timer"].map(str::to_owned).to_vec())
+        (ping, Some(200), ["100rel", "replaces", "norefersub", "timer"].map(str::to_owned).to_vec())
     );
     assert!(allow.contains(&"REFER".to_owned()));
     let flow = world.flow(A, "192.0.2.77:5060");

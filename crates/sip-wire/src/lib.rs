@@ -52,5 +52,5 @@ pub use reason::reason_phrase;
 pub use telephone::Telephone;
 pub use uri::{Host, Scheme, Uri};
 pub use validate::{validate_request, validate_response};
-pub use values::{CSeq, Parameterised, Refresher, Replaces, SessionExpires};
+pub use values::{CSeq, Parameterised, RAck, Refresher, Replaces, SessionExpires};
 pub use via::{COOKIE, Via, ViaTransport};

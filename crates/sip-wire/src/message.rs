@@ -10,7 +10,7 @@ use crate::name_addr::NameAddr;
 use crate::params::Params;
 use crate::reason::reason_phrase;
 use crate::uri::Uri;
-use crate::values::{CSeq, Parameterised, Replaces, SessionExpires, parse_number};
+use crate::values::{CSeq, Parameterised, RAck, Replaces, SessionExpires, parse_number};
 use crate::via::Via;
 use crate::{parse, write};
 
@@ -238,6 +238,17 @@ impl Message {
     pub fn min_se(&self) -> Option<u32> {
         let value = self.headers.get("Min-SE")?;
         parse_number(value.split(';').next().unwrap_or_default()).ok()
+    }
+
+    /// The number of a provisional response that must be acknowledged (RFC 3262 §7.1); none: it need not be.
+    pub fn rseq(&self) -> Option<u32> {
+        let reliable = self.headers.get_list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        self.headers.get("RSeq").filter(|_| reliable).and_then(|value| parse_number(value).ok())
+    }
+
+    /// What this PRACK acknowledges; none when it cannot be read.
+    pub fn rack(&self) -> Option<RAck> {
+        self.headers.get("RAck").and_then(|value| RAck::parse(value).ok())
     }
 
     /// The dialog this INVITE wants to replace.

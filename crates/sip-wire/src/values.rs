@@ -1,4 +1,4 @@
-//! Small header values: CSeq, Replaces, Event and Content-Type.
+//! Small header values: CSeq, RAck, Replaces, Event and Content-Type.
 
 use std::fmt;
 
@@ -33,6 +33,30 @@ impl CSeq {
 impl fmt::Display for CSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.number, self.method)
+    }
+}
+
+/// Which reliable provisional response a PRACK acknowledges (RFC 3262 §7.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RAck {
+    /// The response's `RSeq`.
+    pub rseq: u32,
+    /// The response's `CSeq`.
+    pub cseq: CSeq,
+}
+
+impl RAck {
+    /// Reads `776656 1 INVITE`.
+    pub fn parse(text: &str) -> Result<RAck, ParseError> {
+        let text = text.trim_matches(text::is_lws);
+        let (rseq, cseq) = text.split_once(text::is_lws).ok_or(ParseError("RAck without a CSeq"))?;
+        Ok(RAck { rseq: parse_number(rseq)?, cseq: CSeq::parse(cseq)? })
+    }
+}
+
+impl fmt::Display for RAck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.rseq, self.cseq)
     }
 }
 
@@ -167,6 +191,20 @@ impl Parameterised {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rack_is_read_and_written() {
+        for (text, written) in [
+            ("776656 1 INVITE", Some("776656 1 INVITE")),
+            (" 1 \t 2   invite ", Some("1 2 invite")),
+            ("4294967296 1 INVITE", None),
+            ("1 INVITE", None),
+            ("1", None),
+            ("", None),
+        ] {
+            assert_eq!(RAck::parse(text).ok().map(|value| value.to_string()).as_deref(), written, "{text}");
+        }
+    }
 
     #[test]
     fn session_expires_is_read_and_written() {

@@ -9,7 +9,7 @@ use crate::metadata;
 use crate::profile::ReferToScheme;
 use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, TraceKind};
 use core::net::SocketAddr;
-use sip_proto::{AcceptError, Flow, InviteRequest, Transport};
+use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Transport};
 use sip_wire::{Host, Method, Telephone, Uri};
 
 /// The payload type we choose for telephone-event.
@@ -51,7 +51,7 @@ impl Switchboard {
         };
         match command {
             LegCommand::Dial(_) => {}
-            LegCommand::Ring => self.endpoint.ring(dialog, 180, now),
+            LegCommand::Ring => self.ring(call, leg, dialog, now),
             LegCommand::Answer { codecs } => self.answer(leg, codecs, now),
             LegCommand::Refuse { status } => {
                 self.reject(dialog, status, now);
@@ -76,6 +76,18 @@ impl Switchboard {
         {
             link.last = Some(dialog);
             self.remember(dialog, now);
+        }
+    }
+
+    /// Where our offer is due in what is said first, it is there.
+    fn ring(&mut self, call: &Call, leg: LegId, dialog: DialogId, now: Instant) {
+        let port = self.links.get(&leg).and_then(|link| link.port);
+        if let Some(port) = port.filter(|_| self.endpoint.offer_is_due(dialog)) {
+            let local = self.local_media(port, call.about.codecs.clone());
+            // It fails only for an offer of the peer's, or a call that was cancelled meanwhile.
+            let _ = self.endpoint.progress(dialog, 180, local, now);
+        } else {
+            self.endpoint.ring(dialog, 180, now);
         }
     }
 

@@ -258,6 +258,7 @@ fn telephone(seat: &Seat, user: &str, arrival: Arrival, on_refer: OnRefer) -> Ph
         tones: Vec::new(),
         arrival,
         on_refer,
+        late_offer: false,
         habits: sip_proto::EndpointConfig::default(),
     }
 }

@@ -5,6 +5,7 @@ mod notifier;
 mod receive;
 mod refer;
 mod refreshing;
+mod reliable;
 mod screen;
 mod uac;
 mod uas;
@@ -189,7 +190,7 @@ impl Endpoint {
     pub fn replaces_value(&self, dialog: DialogId) -> Option<Replaces> {
         let dialog = self.dialogs.get(&dialog)?;
         let to_tag = match dialog.state {
-            State::Calling { .. } => dialog.early_tags.last()?,
+            State::Calling { .. } => &dialog.branches.last()?.tag,
             State::Arriving { .. } => &dialog.remote_tag,
             _ => Some(&dialog.remote_tag).filter(|_| dialog.is_open())?,
         };
@@ -389,6 +390,8 @@ impl Endpoint {
             TimerName::HangUpAfterNotify => self.hang_up_at_last(id, now),
             TimerName::RetransmitOk => self.on_retransmit_ok(id, now),
             TimerName::HangUpUnacknowledged => self.on_never_acknowledged(id, now),
+            TimerName::RetransmitProvisional => self.on_retransmit_provisional(id, now),
+            TimerName::RefuseUnacknowledged => self.on_never_pracked(id, now),
             TimerName::TakeForCancelled => self.on_take_for_cancelled(id, now),
             TimerName::GlareBackOff => self.on_glare_over(id, now),
             TimerName::GiveUpChange => self.on_give_up_change(id, now),

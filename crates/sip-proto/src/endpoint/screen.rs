@@ -112,7 +112,8 @@ impl Endpoint {
             // RFC 3891 §3: tag 0 may stand for a peer of RFC 2543 that has none.
             let id = self.find_dialog(&replaces.call_id, &replaces.to_tag, "")?;
             let dialog = self.dialogs.get(&id)?;
-            (replaces.from_tag == "0" || dialog.early_tags.contains(&replaces.from_tag)).then_some(id)
+            (replaces.from_tag == "0" || dialog.branches.iter().any(|branch| branch.tag == replaces.from_tag))
+                .then_some(id)
         })
     }
 }
@@ -128,7 +129,7 @@ pub(super) fn capabilities(response: &mut Message) {
     response.headers.push("Allow", ALLOW);
     response.headers.push("Accept", "application/sdp");
     response.headers.push("Accept-Encoding", "identity");
-    response.headers.push("Supported", SUPPORTED.join(", "));
+    response.headers.push("Supported", SUPPORTED.join(","));
     response.headers.push("Allow-Events", "refer");
 }
 

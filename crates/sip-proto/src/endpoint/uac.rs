@@ -7,6 +7,7 @@ use crate::digest::Challenges;
 use crate::event::{DialogEvent, DialogId, EndedBecause, InviteRequest, Output, SentNote};
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::{Session, Unusable};
+use crate::reliable::Progress;
 use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::{NewClient, TxId};
@@ -38,6 +39,9 @@ impl Endpoint {
         // The caller knows the way, which may lead through a proxy; later requests follow the route set.
         let (mut invite, _) = dialog.request(Method::Invite, cseq, &self.config);
         invite.headers.set("Max-Forwards", request.max_forwards.to_string());
+        if self.config.reliable {
+            invite.headers.push("Require", "100rel");
+        }
         for (name, value) in &request.headers {
             invite.headers.push(name, value.as_str());
         }
@@ -115,7 +119,8 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
-            early_tags: Vec::new(),
+            branches: Vec::new(),
+            progress: Progress::default(),
             refer: None,
             refers: 0,
             parting: None,
@@ -161,7 +166,11 @@ impl Endpoint {
         let code = response.code().unwrap_or(100);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.peer.learn(response);
-        dialog.note_early(response);
+        dialog.note_branch(response);
+        if !self.take_reliable(id, response, now) {
+            return;
+        }
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let State::Calling { tx, heard, ringing, cancel } = &mut dialog.state else { return };
         *heard = true;
         match core::mem::replace(cancel, Cancel::No) {
@@ -262,7 +271,8 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
-            early_tags: Vec::new(),
+            branches: Vec::new(),
+            progress: Progress::default(),
             refer: None,
             refers: 0,
             parting: None,
@@ -293,7 +303,12 @@ impl Endpoint {
     /// Completes offer and answer with the SDP of a 2xx: our offer's answer, or an offer to be answered in the ACK.
     fn agree(&mut self, id: DialogId, sdp: Option<Vec<u8>>) -> (Option<Vec<u8>>, Result<RemoteMedia, Unusable>) {
         let session = self.dialogs.get_mut(&id).and_then(|dialog| dialog.session.as_mut());
-        let (Some(session), Some(sdp)) = (session, sdp) else { return (None, Err(Unusable::Malformed)) };
+        let Some(session) = session else { return (None, Err(Unusable::Malformed)) };
+        if let Some(agreed) = session.agreed() {
+            // Said and acknowledged before it was answered (RFC 3262 §5).
+            return (None, Ok(agreed));
+        }
+        let Some(sdp) = sdp else { return (None, Err(Unusable::Malformed)) };
         if session.is_offering() {
             return (None, session.answered(&sdp));
         }
@@ -368,5 +383,5 @@ pub(super) fn retry_after(response: &Message) -> Option<u32> {
 /// What a response that makes a dialog says about us.
 pub(super) fn introduce(response: &mut Message) {
     response.headers.push("Allow", ALLOW);
-    response.headers.push("Supported", SUPPORTED.join(", "));
+    response.headers.push("Supported", SUPPORTED.join(","));
 }

@@ -7,12 +7,22 @@ use crate::dialog::{Change, Dialog, Peer, State, Unacknowledged};
 use crate::digest::Challenges;
 use crate::event::{AcceptError, DialogEvent, DialogId, EndedBecause, Output, SentNote};
 use crate::flow::Flow;
-use crate::offer_answer::{Offer, Session};
+use crate::offer_answer::Offer;
+use crate::reliable::{Answer, Progress};
 use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::TxId;
 use call_model::{Instant, LocalMedia, RemoteMedia};
 use sip_wire::Message;
+
+/// What a 200 to an INVITE says of the session.
+pub(super) struct Ok200 {
+    pub(super) sdp: Option<Vec<u8>>,
+    /// That is our offer.
+    pub(super) offering: bool,
+    /// What was agreed before, and is to be reported with the ACK.
+    pub(super) media: Option<RemoteMedia>,
+}
 
 impl Endpoint {
     pub(super) fn on_invite(
@@ -43,6 +53,8 @@ impl Endpoint {
         let (local, remote) = (request.to().ok()?.with_tag(&local_tag), request.from().ok()?);
         // RFC 3261 §12.1.1 wants a Contact; RFC 2543 did not.
         let target = request.contact().ok().flatten().map_or_else(|| remote.uri.clone(), |contact| contact.uri);
+        let demanded = request.require().iter().any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        let reliable = demanded || self.config.reliable && request.supports("100rel");
         let mut peer = Peer::default();
         peer.learn(request);
         Some(Dialog {
@@ -64,7 +76,8 @@ impl Endpoint {
             unacknowledged: None,
             acknowledged: None,
             change: Change::None,
-            early_tags: Vec::new(),
+            branches: Vec::new(),
+            progress: Progress { reliable, ..Progress::default() },
             refer: None,
             refers: 0,
             parting: None,
@@ -74,14 +87,6 @@ impl Endpoint {
             invite_credentials: Vec::new(),
             take_late: false,
         })
-    }
-
-    /// Sends a provisional response (180, 183, 182) to an INVITE.
-    pub fn ring(&mut self, dialog: DialogId, code: u16, now: Instant) {
-        let Some(State::Arriving { tx, .. }) = self.dialogs.get(&dialog).map(|d| &d.state) else { return };
-        if (101..200).contains(&code) {
-            self.reply(*tx, code, "", now, introduce);
-        }
     }
 
     /// Answers an INVITE with 200, sent again until acknowledged. Gives what was agreed, or none when the offer is ours
@@ -98,20 +103,36 @@ impl Endpoint {
     ) -> Result<Option<RemoteMedia>, AcceptError> {
         let session_id = self.ids.next_u64();
         let entry = self.dialogs.get_mut(&dialog).ok_or(AcceptError::NotWaiting)?;
-        let State::Arriving { tx, offer } = &entry.state else { return Err(AcceptError::NotWaiting) };
-        let (tx, offering) = (*tx, offer.is_none());
-        let mut session = Session::new(session_id, local.clone());
-        let (sdp, media) = match offer {
-            Some(offer) => {
-                let (sdp, media) = session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;
-                (sdp, Some(media))
-            }
-            None => (session.offer(local), None),
-        };
-        entry.session = Some(session);
+        let State::Arriving { tx, .. } = entry.state else { return Err(AcceptError::NotWaiting) };
+        if entry.progress.answer.is_some() {
+            return Err(AcceptError::NotWaiting);
+        }
+        if let Some(session) = &entry.session {
+            let media = session.agreed();
+            entry.progress.answer = Some(Answer { headers: headers.to_vec(), told: media.is_some() });
+            self.answer_if_due(dialog, now);
+            return Ok(media);
+        }
+        let (sdp, media) = entry.describe(session_id, local)?;
         entry.state = State::Answering { bye: None };
-        self.answer_ok(dialog, tx, sdp, offering, headers, now);
+        let answer = Ok200 { sdp: Some(sdp), offering: media.is_none(), media: None };
+        self.answer_ok(dialog, tx, answer, headers, now);
         Ok(media)
+    }
+
+    /// Sends the 200 that was wanted, unless it still has to wait.
+    pub(super) fn answer_if_due(&mut self, id: DialogId, now: Instant) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let State::Arriving { tx, .. } = dialog.state else { return };
+        if dialog.progress.holds_answer() {
+            return;
+        }
+        let (Some(answer), Some(session)) = (dialog.progress.answer.take(), dialog.session.as_ref()) else { return };
+        // Acknowledged SDP is not said again; what was only a foretaste has to be.
+        let sdp = if dialog.progress.reliable { None } else { session.holding() };
+        let media = session.agreed().filter(|_| !answer.told);
+        dialog.state = State::Answering { bye: None };
+        self.answer_ok(id, tx, Ok200 { sdp, offering: false, media }, &answer.headers, now);
     }
 
     /// Answers an INVITE with a final 3xx-6xx. An empty `reason` means the usual phrase. Nothing is reported back.
@@ -132,8 +153,7 @@ impl Endpoint {
         &mut self,
         id: DialogId,
         tx: TxId,
-        sdp: Vec<u8>,
-        offering: bool,
+        answer: Ok200,
         headers: &[(String, String)],
         now: Instant,
     ) {
@@ -148,11 +168,16 @@ impl Endpoint {
             for (name, value) in headers {
                 response.headers.push(name, value.as_str());
             }
-            body::attach(response, sdp, None, "");
+            if let Some(sdp) = answer.sdp {
+                body::attach(response, sdp, None, "");
+            }
         });
         let (Some(dialog), Some(sent)) = (self.dialogs.get_mut(&id), sent) else { return };
-        let interval = self.timing.t1;
-        dialog.unacknowledged = Some(Unacknowledged { cseq, flow, bytes: sent.to_bytes(), interval, offering });
+        let (interval, bytes) = (self.timing.t1, sent.to_bytes());
+        let (offering, media) = (answer.offering, answer.media);
+        dialog.unacknowledged = Some(Unacknowledged { cseq, flow, bytes, interval, offering, media });
+        self.timers.stop(id, TimerName::RetransmitProvisional);
+        self.timers.stop(id, TimerName::RefuseUnacknowledged);
         self.timers.start(id, TimerName::RetransmitOk, now + interval);
         self.timers.start(id, TimerName::HangUpUnacknowledged, now + self.timing.span());
     }
@@ -208,7 +233,7 @@ impl Endpoint {
             }
             return self.end_now(id, EndedBecause::BadAnswer, now);
         }
-        let media = agreed.and_then(Result::ok);
+        let media = agreed.and_then(Result::ok).or(ok.media);
         if let State::Answering { bye } = &mut dialog.state {
             let bye = bye.take();
             dialog.state = State::Established;

@@ -2,6 +2,7 @@
 
 use super::screen::{Refusal, bad_event, capabilities, check_body, check_required, is_refer_event};
 use super::uac::introduce;
+use super::uas::Ok200;
 use super::{Endpoint, Purpose};
 use crate::body;
 use crate::dialog::{Change, State};
@@ -149,11 +150,9 @@ impl Endpoint {
         let number = request.cseq().map_or(0, |cseq| cseq.number);
         // Reports on our REFER may be overtaken by each other and by the BYE behind them; refused, an outcome were lost.
         let counts_always = method == Method::Bye || method == Method::Notify && dialog.refer.is_some();
-        if dialog.remote_cseq.is_some_and(|last| number <= last) && !counts_always {
-            // Overtaken by a later one (RFC 3261 §12.2.2).
+        if !dialog.count(&request.from_tag().unwrap_or_default(), number) && !counts_always {
             return self.refuse(tx, &Refusal(500, "Out Of Order", Vec::new()), now);
         }
-        dialog.remote_cseq = dialog.remote_cseq.max(Some(number));
         if flow.transport.is_reliable() {
             // The connection the peer uses now is the one that works (RFC 5923).
             dialog.flow = flow;
@@ -191,7 +190,7 @@ impl Endpoint {
             }
             Method::Subscribe if is_refer_event(request) => self.on_subscribe(id, tx, request, now),
             Method::Subscribe => self.refuse(tx, &bad_event(), now),
-            Method::Prack => self.refuse(tx, &Refusal(481, "", Vec::new()), now),
+            Method::Prack => self.on_prack(id, tx, request, now),
             Method::Other(_) => self.refuse(tx, &Refusal(501, "", vec![("Allow", ALLOW.to_owned())]), now),
             _ => self.refuse(tx, &Refusal(405, "", vec![("Allow", ALLOW.to_owned())]), now),
         }
@@ -224,7 +223,7 @@ impl Endpoint {
         let Ok((body, media)) = answer else { return self.refuse(tx, &Refusal(488, "", Vec::new()), now) };
         dialog.refresh_target(request);
         dialog.peer.learn(request);
-        self.answer_ok(id, tx, body, offering, &[], now);
+        self.answer_ok(id, tx, Ok200 { sdp: Some(body), offering, media: None }, &[], now);
         if let Some(media) = media.filter(|media| before != Some(*media)) {
             self.emit(DialogEvent::MediaChanged { dialog: id, media });
         }
@@ -236,8 +235,9 @@ impl Endpoint {
             Err(refusal) => return self.refuse(tx, &refusal, now),
         };
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
-        let before = dialog.agreed();
-        let answer = match (sdp, dialog.session.as_mut()) {
+        let (open, before) = (dialog.is_open(), dialog.agreed());
+        let tag = request.from_tag().unwrap_or_default();
+        let answer = match (sdp, dialog.session_with(&tag)) {
             (Some(sdp), Some(session)) => match session.answer(&sdp, None) {
                 Ok(answer) => Some(answer),
                 Err(_) => return self.refuse(tx, &Refusal(488, "", Vec::new()), now),
@@ -247,7 +247,9 @@ impl Endpoint {
         dialog.refresh_target(request);
         dialog.peer.learn(request);
         let (body, media) = answer.unzip();
-        self.settle_session(id, request, now);
+        if open {
+            self.settle_session(id, request, now);
+        }
         let timer = self.dialogs.get(&id).map(|dialog| dialog.timer).unwrap_or_default();
         self.reply(tx, 200, "", now, |response| {
             introduce(response);
@@ -256,7 +258,8 @@ impl Endpoint {
                 body::attach(response, body, None, "");
             }
         });
-        if let Some(media) = media.filter(|media| before != Some(*media)) {
+        // Before an answer nobody has been told of any media.
+        if let Some(media) = media.filter(|media| open && before != Some(*media)) {
             self.emit(DialogEvent::MediaChanged { dialog: id, media });
         }
     }
@@ -268,15 +271,26 @@ impl Endpoint {
         self.check_session(request)?;
         let busy = || Refusal(500, "", vec![("Retry-After", "1".to_owned())]);
         let glare = Refusal(491, "", Vec::new());
-        let dialog = self.dialogs.get(&id).ok_or(Refusal(481, "", Vec::new()))?;
+        let update = request.method() == Some(&Method::Update);
+        let dialog = self.dialogs.get_mut(&id).ok_or(Refusal(481, "", Vec::new()))?;
         match dialog.state {
+            State::Calling { .. } | State::Arriving { .. } if update => {
+                let Some(sdp) = sdp else { return Ok(None) };
+                let calling = matches!(dialog.state, State::Calling { .. });
+                let tag = request.from_tag().unwrap_or_default();
+                return match dialog.session_with(&tag) {
+                    Some(session) if !session.is_offering() => Ok(Some(sdp)),
+                    Some(_) => Err(glare),
+                    // Ours is not answered; or it is we who have not answered yet.
+                    None => Err(if calling { glare } else { busy() }),
+                };
+            }
             State::Calling { .. } => return Err(glare),
             State::Arriving { .. } => return Err(busy()),
             State::HangingUp { .. } | State::Over => return Err(Refusal(481, "", Vec::new())),
             State::Answering { .. } | State::Established => {}
         }
-        let update_without_offer = sdp.is_none() && request.method() == Some(&Method::Update);
-        if update_without_offer {
+        if update && sdp.is_none() {
             return Ok(None);
         }
         let offering = dialog.session.as_ref().is_some_and(|session| session.is_offering());
