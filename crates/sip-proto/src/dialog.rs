@@ -7,6 +7,7 @@ use crate::flow::Flow;
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::Session;
 use crate::reliable::{Branch, Progress};
+use crate::session_id::SessionId;
 use crate::session_timer::SessionTimer;
 use crate::transaction::TxId;
 use call_model::{LocalMedia, RemoteMedia};
@@ -55,6 +56,8 @@ pub(crate) struct Dialog {
     pub(crate) parting: Option<Option<String>>,
     /// Nobody is to hear of it any more (a fork's losing branch, or the last event is out).
     pub(crate) quiet: bool,
+    /// What relates it to other dialogs.
+    pub(crate) session_id: SessionId,
     /// How long it lives without being refreshed.
     pub(crate) timer: SessionTimer,
     /// What its peer, or a proxy on the way, asked of us.
@@ -327,6 +330,7 @@ impl Dialog {
             headers.push("Allow", ALLOW);
             headers.push("Supported", SUPPORTED.join(","));
         }
+        self.session_id.write(&mut request);
         if matches!(method, Method::Invite | Method::Update) {
             self.timer.ask(&mut request, config);
         }

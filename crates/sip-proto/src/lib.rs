@@ -17,6 +17,7 @@ mod message;
 mod offer_answer;
 mod pace;
 mod reliable;
+mod session_id;
 mod session_timer;
 mod timer;
 mod transaction;

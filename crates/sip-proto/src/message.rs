@@ -63,7 +63,7 @@ fn same_hop(invite: &Message, method: Method) -> Message {
     }
     request.headers.copy_from(&invite.headers, "Route");
     request.headers.push("Max-Forwards", "70");
-    for name in ["From", "To", "Call-ID"] {
+    for name in ["From", "To", "Call-ID", "Session-ID"] {
         request.headers.copy_from(&invite.headers, name);
     }
     request.headers.push("CSeq", format!("{number} {method}"));

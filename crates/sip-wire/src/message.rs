@@ -240,6 +240,14 @@ impl Message {
         parse_number(value.split(';').next().unwrap_or_default()).ok()
     }
 
+    /// The sender's own half of `Session-ID` (RFC 7989 §5); none when there is none, or it is no identifier.
+    pub fn session_id(&self) -> Option<String> {
+        let value = self.headers.get("Session-ID")?;
+        let id = value.split(';').next()?.trim();
+        let hex = id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (hex && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
+    }
+
     /// The number of a provisional response that must be acknowledged (RFC 3262 §7.1); none: it need not be.
     pub fn rseq(&self) -> Option<u32> {
         let reliable = self.headers.get_list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));

@@ -118,7 +118,7 @@ impl Switchboard {
         self.capabilities.on_advertised(known, allows_refer(request), supported("replaces"), "INVITE", now);
         About {
             id: self.ids.call_id(),
-            session_id: session_id(request).unwrap_or_else(|| self.ids.hex(32)),
+            session_id: request.session_id().unwrap_or_else(|| self.ids.hex(32)),
             trunk: trunk.name.clone(),
             from: Redacted::new(identity.text),
             caller_name: identity.name.map(Redacted::new),
@@ -178,12 +178,4 @@ fn identity(request: &Message) -> Identity {
 fn wants_privacy(request: &Message) -> bool {
     let asks = |value: &str| value.split([';', ',']).any(|token| matches!(token.trim(), "id" | "user" | "header"));
     request.headers.get_all("Privacy").any(asks)
-}
-
-/// The peer's own part of Session-ID (RFC 7989 §5), if it is one.
-fn session_id(request: &Message) -> Option<String> {
-    let value = request.headers.get("Session-ID")?;
-    let id = value.split(';').next()?.trim();
-    let hex = id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
 }

@@ -322,6 +322,9 @@ impl Endpoint {
             response.headers.push("Contact", message::contact(&self.config.contact_user, flow));
         }
         response.headers.push("Server", self.config.user_agent.as_str());
+        if let Some(dialog) = self.transactions.server_dialog(tx).and_then(|id| self.dialogs.get(&id)) {
+            dialog.session_id.write(&mut response);
+        }
         complete(&mut response);
         self.transactions.respond(tx, &response, now, &mut self.out);
         Some(response)

@@ -63,6 +63,9 @@ impl Endpoint {
         let final_response = response.code().is_some_and(|code| code >= 200);
         if let Some((tx, purpose, finished)) = self.transactions.find_client(&response) {
             self.seen(flow, &response, purpose.dialog(), finished && final_response);
+            if let Some(dialog) = purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)) {
+                dialog.session_id.learn(&response);
+            }
             if self.transactions.handle_response(tx, &response, now, &mut self.out)
                 && !self.try_again(tx, &purpose, &response, now)
             {

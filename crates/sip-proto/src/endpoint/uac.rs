@@ -8,6 +8,7 @@ use crate::event::{DialogEvent, DialogId, EndedBecause, InviteRequest, Output, S
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::{Session, Unusable};
 use crate::reliable::Progress;
+use crate::session_id::SessionId;
 use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::{NewClient, TxId};
@@ -51,6 +52,7 @@ impl Endpoint {
             let sdp = session.offer(request.local);
             body::attach(&mut invite, sdp, request.extra_part.as_ref(), &self.ids.hex(16));
         }
+        dialog.session_id = SessionId::of_ours(&invite);
         let tx = self.send(request.flow, invite, Purpose::Invite(id), now);
         dialog.state = State::Calling { tx, heard: false, ringing: 0, cancel: Cancel::No };
         self.add_dialog(dialog);
@@ -125,6 +127,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: false,
+            session_id: SessionId::default(),
             timer: SessionTimer::default(),
             challenges: Challenges::default(),
             invite_credentials: Vec::new(),
@@ -277,6 +280,7 @@ impl Endpoint {
             refers: 0,
             parting: None,
             quiet: true,
+            session_id: base.session_id.clone(),
             timer: SessionTimer::default(),
             challenges: Challenges::default(),
             invite_credentials: Vec::new(),

@@ -9,6 +9,7 @@ use crate::event::{AcceptError, DialogEvent, DialogId, EndedBecause, Output, Sen
 use crate::flow::Flow;
 use crate::offer_answer::Offer;
 use crate::reliable::{Answer, Progress};
+use crate::session_id::SessionId;
 use crate::session_timer::SessionTimer;
 use crate::timer::TimerName;
 use crate::transaction::TxId;
@@ -62,6 +63,7 @@ impl Endpoint {
             flow,
             call_id: request.call_id().to_owned(),
             local,
+            session_id: SessionId::of_theirs(request, &local_tag),
             local_tag,
             remote_tag: remote.tag().unwrap_or_default().to_owned(),
             remote,

@@ -146,6 +146,7 @@ impl Endpoint {
 
     pub(super) fn on_request_within(&mut self, id: DialogId, tx: TxId, flow: Flow, request: &Message, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.session_id.learn(request);
         let method = request.method().cloned().unwrap_or(Method::Options);
         let number = request.cseq().map_or(0, |cseq| cseq.number);
         // Reports on our REFER may be overtaken by each other and by the BYE behind them; refused, an outcome were lost.
