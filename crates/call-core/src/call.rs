@@ -85,6 +85,8 @@ pub(crate) struct Call {
     pub(crate) prompt: Option<(Prompt, Instant)>,
     /// The human hung up and another one is being fetched: should none be found, the bot is dialled again, else this.
     pub(crate) after_human: Option<EndCause>,
+    /// When somebody last agreed to a REFER of ours, until they told an end.
+    pub(crate) agreed: Option<Instant>,
     /// A decision taken while there was nobody to hand over yet.
     pub(crate) waiting: Option<Decision>,
     pub(crate) tapped: bool,
@@ -145,6 +147,7 @@ impl Call {
             prompt: None,
             waiting: None,
             after_human: None,
+            agreed: None,
             tapped: false,
             ending: None,
             farewell: Vec::new(),

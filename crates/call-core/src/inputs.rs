@@ -2,7 +2,6 @@
 
 use crate::call::{Call, World, party, reason};
 use crate::config::SwitchboardConfig;
-use crate::held::Held;
 use crate::leg::{LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
 use call_model::{
@@ -27,6 +26,10 @@ impl Call {
             self.on_referral(id, *referral, world);
             return self.settle();
         }
+        if let LegEvent::Asked { answered } = event {
+            self.on_asked(id, answered, world);
+            return self.settle();
+        }
         if let LegEvent::Reason(reason) = event {
             self.last_reason = Some(reason);
             return;
@@ -41,6 +44,7 @@ impl Call {
             other => other,
         };
         let Some(leg) = self.leg_mut(id) else { return };
+        let was = leg.direction;
         match &event {
             LegEvent::Answered { media } if leg.state != LegState::Ending => {
                 leg.state = LegState::Up;
@@ -63,11 +67,9 @@ impl Call {
                 self.remove_leg(id, cause);
             }
         }
-        if event == LegEvent::Unanswered && self.ending.is_none() {
-            self.on_unanswered(id, world);
-        } else if !ending && self.ending.is_none() {
+        if !ending && self.ending.is_none() {
             if matches!(event, LegEvent::MediaChanged { .. }) {
-                self.on_hold_in_release(id, world);
+                self.on_hold_in_release(id, was, world);
                 self.on_media_proof(world);
             }
             match role {
@@ -86,7 +88,7 @@ impl Call {
             MediaEvent::Speaks { leg } => self.on_speech(leg, true, world),
             MediaEvent::Paused { leg } => self.on_speech(leg, false, world),
             MediaEvent::MarkPlayed { leg, name } => self.on_mark(leg, name, world),
-            MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world.now),
+            MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world),
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
             MediaEvent::Quality { leg, stats, last } => {
@@ -253,7 +255,7 @@ impl Call {
             | LegEvent::Queued
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
-            | LegEvent::Unanswered
+            | LegEvent::Asked { .. }
             | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_)
@@ -262,9 +264,12 @@ impl Call {
     }
 
     /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). Who merely ignores OPTIONS sends audio.
-    fn on_unanswered(&mut self, id: LegId, world: &mut World<'_>) {
-        let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up()) else { return };
-        let (role, gone) = (leg.role, leg.held.as_mut().map_or(leg.silent, Held::misses));
+    fn on_asked(&mut self, id: LegId, answered: bool, world: &mut World<'_>) {
+        let ending = self.ending.is_some();
+        let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up() && !ending) else { return };
+        leg.answers |= answered;
+        let (role, answers, silent) = (leg.role, leg.answers, leg.silent && !answered);
+        let gone = leg.held.as_mut().map_or(silent, |held| held.was_asked(answered, answers));
         if !gone || (role != Role::Caller && !self.is_in_charge(id)) {
             return;
         }
@@ -272,6 +277,8 @@ impl Call {
         if role == Role::Caller {
             return self.on_caller_gone(false, Some(408), world);
         }
+        // A telephone whose call was replaced would say that there is no such call.
+        self.loose = None;
         self.hang_up(id, &reason(408, "No answer"), EndCause::sip(Party::Desk, EndReason::Unreachable, 408));
         self.on_desk(id, LegEvent::Ended { by_remote: false, status: Some(408) }, world);
     }
@@ -325,20 +332,23 @@ impl Call {
         self.on_announced(world);
     }
 
-    fn on_silent(&mut self, id: LegId, lasted: Duration, now: Instant) {
+    fn on_silent(&mut self, id: LegId, lasted: Duration, world: &mut World<'_>) {
         let Some(leg) = self.leg_mut(id) else { return };
         let first = !core::mem::replace(&mut leg.silent, true);
         let role = leg.role;
         let due = leg.is_up() && lasted >= PROBE_AFTER;
-        let rested = leg.probed.is_none_or(|probed| now.since(probed) >= PROBE_EVERY);
+        let rested = leg.probed.is_none_or(|probed| world.now.since(probed) >= PROBE_EVERY);
         if first {
             self.note(party(role), format!("no audio for {} s", lasted.as_secs()));
         }
         if due && rested && (role == Role::Caller || self.is_in_charge(id)) {
             if let Some(leg) = self.leg_mut(id) {
-                leg.probed = Some(now);
+                leg.probed = Some(world.now);
             }
             self.command(id, LegCommand::Probe);
+        }
+        if role == Role::Caller {
+            self.on_long_silence(lasted, world);
         }
     }
 

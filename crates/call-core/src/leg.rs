@@ -49,8 +49,11 @@ pub(crate) enum LegEvent {
         /// `Call-ID` of the new dialog.
         sip_call_id: String,
     },
-    /// It did not answer when asked whether it is still there.
-    Unanswered,
+    /// It was asked whether it is still there.
+    Asked {
+        /// It said something, whatever it was.
+        answered: bool,
+    },
     /// The party hangs up, and this is the `Reason` it gives (RFC 3326). `Ended` follows.
     Reason(String),
     /// Progress of our REFER on this leg.
@@ -260,6 +263,8 @@ pub(crate) struct Leg {
     pub(crate) silent: bool,
     /// When it was last asked whether it is still there.
     pub(crate) probed: Option<Instant>,
+    /// It has answered when asked that.
+    pub(crate) answers: bool,
     /// It is on hold.
     pub(crate) held: Option<Held>,
     /// Hung up because the caller went: should it answer all the same, it is told.
@@ -286,6 +291,7 @@ impl Leg {
             speaking: false,
             silent: false,
             probed: None,
+            answers: false,
             held: None,
             take_late: false,
             closed: false,

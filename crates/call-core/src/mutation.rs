@@ -28,11 +28,13 @@ pub enum Mutation {
     FailureIsSuccess,
     /// The bot is not told that the call is over.
     BotForgotten,
+    /// A release that fails parts caller and human: one hears music, the other nothing.
+    PartedByRefusal,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoCancel,
         Self::ByeAfterAccepted,
         Self::LateOkHonoured,
@@ -45,5 +47,6 @@ impl Mutation {
         Self::DeskByeEndsCall,
         Self::FailureIsSuccess,
         Self::BotForgotten,
+        Self::PartedByRefusal,
     ];
 }

@@ -12,7 +12,7 @@ use crate::leg::{Leg, LegCommand, ReferProgress};
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
     Direction, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, MediaCommand, Method, Party,
-    PopUpdate, Role, TraceKind,
+    PopUpdate, Role, Selector, TraceKind,
 };
 use core::time::Duration;
 
@@ -82,6 +82,8 @@ const MEASURE: Duration = Duration::from_millis(100);
 const STOPPED: Duration = Duration::from_millis(500);
 /// While the caller's audio goes elsewhere, or nowhere, proof has so much longer; then somebody is fetched after all.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Nobody keeps a muted line so long to listen to a bot.
+const FOR_GOOD: Duration = Duration::from_secs(120);
 /// Who matched the Replaces has hung up by then.
 const REPLACED_BYE: Duration = Duration::from_secs(4);
 /// Why a desk has gone that is not replaced.
@@ -167,6 +169,13 @@ impl Call {
     pub(crate) fn on_refer(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
         if self.ending.is_some() {
             return;
+        }
+        match progress {
+            ReferProgress::Accepted(_) => self.agreed = Some(world.now),
+            ReferProgress::Refused { .. }
+            | ReferProgress::Notify { status: Some(300..), .. }
+            | ReferProgress::Notify { status: None | Some(..200), last: true } => self.agreed = None,
+            _ => {}
         }
         if let Phase::Referring { .. } = self.phase {
             return self.on_blind_progress(from, progress, world);
@@ -287,6 +296,11 @@ impl Call {
                 };
                 if !(another && !self.needs_us() && self.take_next_way(leg, tried, world)) {
                     self.settle_joined(leg, status, HandoffStage::Release, world);
+                    if mutated!(world.config, PartedByRefusal) {
+                        for (leg, from) in [(self.caller_id(), Selector::Music), (leg, Selector::Silence)] {
+                            self.send_media(MediaCommand::Feed { leg, from });
+                        }
+                    }
                 }
             }
             ReleaseStep::DeskLeft { .. } => {
@@ -316,11 +330,17 @@ impl Call {
         self.release_failed(None, false, world);
     }
 
-    /// The desk holds the call while a REFER is out: the caller needs our music, so we stay.
-    pub(crate) fn on_hold_in_release(&mut self, id: LegId, world: &mut World<'_>) {
-        let Phase::Releasing { leg, by, step: ReleaseStep::Asked { .. } } = self.phase else { return };
-        let held = self.leg(id).is_some_and(|desk| desk.direction != Direction::SendRecv);
-        if id == leg && held {
+    /// The desk holds the call while a REFER is out: the caller needs our music, so we stay. A caller who comes back from
+    /// a hold when the desk has left is with us, and with nobody else.
+    pub(crate) fn on_hold_in_release(&mut self, id: LegId, was: Direction, world: &mut World<'_>) {
+        let Phase::Releasing { leg, by, step } = self.phase else { return };
+        let holds = |direction| direction != Direction::SendRecv;
+        let held = self.leg(id).is_some_and(|party| holds(party.direction));
+        if id == self.caller_id() && holds(was) && !held && matches!(step, ReleaseStep::DeskLeft { .. }) {
+            self.trace_release("the caller resumes: nobody else has the caller", None);
+            return self.human_hung_up(world);
+        }
+        if id == leg && held && matches!(step, ReleaseStep::Asked { .. }) {
             self.trace_release("the desk holds the call: we stay", None);
             let (referee, _) = self.sides(leg, by);
             self.command(referee, LegCommand::GiveUpRefer);
@@ -479,6 +499,18 @@ impl Call {
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
         let handoff = self.on_human_gone(HUNG_UP, world);
         self.unproven = handoff.map(|handoff| Unproven { desk: leg, by, handoff });
+    }
+
+    /// The caller was last heard so long ago. Who agreed to a REFER, and told no end, and whose audio stopped while they were
+    /// at it, has taken the caller away without a word: the bot is talking to nobody.
+    pub(crate) fn on_long_silence(&mut self, lasted: Duration, world: &mut World<'_>) {
+        let (last, patience) = (world.now - lasted, world.config.timers.refer_result_timeout);
+        let at_it = |agreed: Instant| agreed <= last && last <= agreed + patience;
+        if lasted >= FOR_GOOD && matches!(self.phase, Phase::WithBot) && self.agreed.is_some_and(at_it) {
+            self.trace_release("no outcome, and the caller's audio has gone for good: somebody has the caller", None);
+            self.enter(Phase::Released, world.now);
+            self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
+        }
     }
 
     /// NOTIFY said 200, and the replaced leg is still here: its peer does not implement the BYE of RFC 3891 §3, or the

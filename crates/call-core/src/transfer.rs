@@ -56,7 +56,7 @@ impl Phase {
         let Self::Releasing { step: ReleaseStep::DeskLeft { replaced: false, audio, .. }, .. } = self else {
             return false;
         };
-        matches!(audio, Audio::Unasked | Audio::Asked)
+        !matches!(audio, Audio::Fresh)
     }
 
     pub(crate) const fn state(&self) -> TransferState {

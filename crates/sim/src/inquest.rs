@@ -255,13 +255,11 @@ impl<'a> Inquest<'a> {
                 self.wrong(pop.at, "a pop was left on the page");
                 continue;
             };
-            let referred = [pop.caller, pop.desk].into_iter().flatten().any(|party| party.referred.is_some());
+            let desk = pop.desk.map(|desk| self.heir(desk));
+            let referred = [pop.caller, desk].into_iter().flatten().any(|party| party.referred.is_some());
             let patience = if referred { PROOF } else { AT_ONCE };
             let gone = pop.caller.and_then(|caller| caller.over().or(caller.left()));
-            let given_up = pop
-                .desk
-                .map(|desk| self.heir(desk))
-                .and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());
+            let given_up = desk.and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());
             let due = [gone, given_up].into_iter().flatten().min().map(|at| at.max(pop.at));
             if let Some(due) = due.filter(|due| closed > *due + patience) {
                 self.wrong(due, "a pop stayed on the page for more than 1 s");
@@ -297,7 +295,8 @@ impl<'a> Inquest<'a> {
         for (at, update) in self.world.pops() {
             let PopUpdate::Ended { handoff, desk, outcome: HandoffOutcome::Released } = update else { continue };
             let pop = popped.iter().rev().find(|pop| (pop.id, pop.whose) == (*handoff, desk));
-            let Some((caller, desk)) = pop.and_then(|pop| Some((pop.caller?, pop.desk?))) else { continue };
+            let pair = pop.and_then(|pop| Some((pop.caller?, self.heir(pop.desk?))));
+            let Some((caller, desk)) = pair else { continue };
             let said = caller.notified.iter().any(|(when, status)| when <= at && matches!(status, 200..=299));
             let said = said || desk.notified.iter().any(|(_, status)| matches!(status, 200..=299));
             let left = caller.bye_in.is_some() && desk.bye_in.is_some();
@@ -356,6 +355,14 @@ impl<'a> Inquest<'a> {
 
     /// 60 s after the end nothing is left, neither with the parties nor with us.
     fn left_behind(&mut self) {
+        // Whoever holds, and stops dead before they were asked for the first time, is waited for.
+        let awaited = |dialog: &Dialog| {
+            let mut stopped = self.did(|did| *did == Did::Stopped(dialog.party));
+            !dialog.answers && dialog.over().is_none() && stopped.any(|at| self.is_on_hold(dialog.party, at))
+        };
+        if self.witness.dialogs.iter().any(awaited) {
+            return;
+        }
         let board = &self.world.switchboard;
         let leaked = &mut self.findings.leaked;
         for party in (TRUNK..=CALLER2).filter(|party| self.world.is_busy(*party)) {

@@ -120,6 +120,8 @@ pub struct Dialog {
     pub notified: Vec<(Instant, u16)>,
     /// A request of the gateway that has had no answer, since then.
     pub unanswered: Option<Instant>,
+    /// An OPTIONS of the gateway was answered.
+    pub answers: bool,
     /// A request of the gateway was answered as if there were no such dialog.
     pub broken: Option<Instant>,
     /// INVITEs within it, by either side.
@@ -214,6 +216,7 @@ impl Witness {
                     refers: Vec::new(),
                     notified: Vec::new(),
                     unanswered: None,
+                    answers: false,
                     broken: None,
                     changed: Vec::new(),
                     replaces: seen.replaces.map(str::to_owned),
@@ -236,7 +239,12 @@ impl Witness {
             8 => &VOICES[1],
             _ => return,
         };
-        for voice in voices[usize::from(*octet)].into_iter().flatten() {
+        let voices = voices[usize::from(*octet)];
+        // Nobody is mixed into what they hear themselves: three at once look so.
+        if voices[1].is_some() && voices.contains(&Some(Voice::Of(party))) {
+            return self.hear(party, Voice::Other, ours, now);
+        }
+        for voice in voices.into_iter().flatten() {
             self.hear(party, voice, ours, now);
         }
     }
@@ -319,6 +327,7 @@ impl Dialog {
         }
         if inward && status >= 200 {
             self.unanswered = None;
+            self.answers |= seen.method == "OPTIONS";
             if matches!(status, 408 | 481) && seen.method != "BYE" && seen.method != "CANCEL" {
                 self.broken.get_or_insert(now);
             }

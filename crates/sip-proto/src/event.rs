@@ -301,6 +301,8 @@ pub enum DialogEvent {
         method: sip_wire::Method,
         /// The status; 408 for silence, 503 for a transport failure.
         code: u16,
+        /// The peer said so itself.
+        answered: bool,
     },
     /// An OPTIONS of ours is over.
     Pong {

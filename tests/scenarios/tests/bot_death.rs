@@ -215,7 +215,7 @@ fn a_desk_that_is_only_muted_answers_and_keeps_the_caller() {
 #[test]
 fn a_caller_who_holds_and_stops_dead_is_missed_and_everybody_is_told() {
     let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
-    world.at(16_000, Do::Stop { party: TRUNK, loud: false });
+    world.at(20_000, Do::Stop { party: TRUNK, loud: false });
     scenario("caller_stops_dead_on_hold", &mut world, 200_000);
     assert!(world.switchboard.is_idle() && !world.is_busy(DESK), "{}", world.ladder());
     assert!(world.ladder().contains("pop retracted (ada)"), "{}", world.ladder());
@@ -226,5 +226,15 @@ fn a_caller_who_holds_and_answers_is_waited_for() {
     let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
     world.at(180_000, Do::Hold(TRUNK, Direction::SendRecv)).at(190_000, Do::HangUp(TRUNK));
     scenario("caller_holds_for_long", &mut world, 250_000);
+    heard(&world, TRUNK, 180_500, 189_950, &[DESK_TONE]);
+}
+
+/// Not every trunk answers OPTIONS: silence says something only of one that has answered before.
+#[test]
+fn a_caller_who_holds_and_never_answers_options_is_waited_for() {
+    let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
+    world.at(15_000, Do::LoseTo(TRUNK, "OPTIONS", 999));
+    world.at(180_000, Do::Hold(TRUNK, Direction::SendRecv)).at(190_000, Do::HangUp(TRUNK));
+    scenario("caller_holds_without_a_word", &mut world, 250_000);
     heard(&world, TRUNK, 180_500, 189_950, &[DESK_TONE]);
 }

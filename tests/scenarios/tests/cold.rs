@@ -157,6 +157,18 @@ fn every_order_of_notify_and_bye_is_a_release() {
     }
 }
 
+/// It takes the caller and never says so, nor hangs up: for two minutes nobody is heard here, and then our line is done.
+#[test]
+fn a_trunk_that_takes_the_caller_without_a_word_does_not_keep_our_line() {
+    let mut world = asks_for_a_human(&blind(OnRefer::Slowly { notify: None, bye: None }));
+    world.at(200_000, Do::HangUp(DESK)).at(202_000, Do::HangUp(TRUNK));
+    world.run_until(170_000);
+    assert!(world.switchboard.is_idle(), "{}", world.ladder());
+    scenario("blind_without_a_word", &mut world, 260_000);
+    heard(&world, DESK, 7_000, 199_950, &[CALLER_TONE]);
+    they_talk(&world, 127_000, 199_950);
+}
+
 /// REFER refused: we call the desk ourselves, in the same attempt. A policy says nothing of Replaces; 405 and 501 do.
 #[test]
 fn a_refused_blind_refer_becomes_a_call() {

@@ -223,6 +223,27 @@ fn a_desk_that_holds_while_the_refer_is_out_keeps_us_in_the_path() {
     }
 }
 
+/// On hold, the caller owes no audio, so that its absence proves nothing when the human leaves: whoever resumes is with us.
+#[test]
+fn a_caller_who_was_on_hold_while_the_human_left_has_somebody_at_once() {
+    let mut world = asks_for_a_human(&trunk_does(OnRefer::Stall));
+    world.at(8_000, Do::Press(DESK, '1')).at(13_000, Do::Hold(TRUNK, Direction::Inactive)).at(16_000, Do::HangUp(DESK));
+    world.at(18_000, Do::Hold(TRUNK, Direction::SendRecv)).at(30_000, Do::HangUp(TRUNK));
+    scenario("caller_resumes_after_the_human_left", &mut world, 90_000);
+    heard(&world, TRUNK, 18_500, 29_950, &[BOT_TONE]);
+}
+
+/// A human whose telephone stops dead has not hung up, and was not replaced, whatever became of the REFER.
+#[test]
+fn a_desk_that_stops_dead_after_a_release_without_an_outcome_is_lost() {
+    let mut world = asks_for_a_human(&trunk_does(OnRefer::Stall));
+    world.at(8_000, Do::Press(DESK, '1')).at(45_000, Do::Stop { party: DESK, loud: true });
+    world.at(80_000, Do::HangUp(TRUNK));
+    scenario("desk_stops_dead_after_a_release_that_failed", &mut world, 140_000);
+    heard(&world, TRUNK, 68_000, 79_950, &[BOT_TONE]);
+    assert!(!world.ladder().contains("release: released"), "{}", world.ladder());
+}
+
 /// Nobody leaves the path of a call that is on hold; when it is resumed, it is time.
 #[test]
 fn a_held_call_is_released_after_it_was_resumed() {

@@ -51,8 +51,8 @@ impl Switchboard {
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
             }
-            DialogEvent::RequestDone { dialog, method: Method::Options, code: 408 | 503 } => {
-                self.on_leg(dialog, LegEvent::Unanswered, now);
+            DialogEvent::RequestDone { dialog, method: Method::Options, answered, .. } => {
+                self.on_leg(dialog, LegEvent::Asked { answered }, now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, retry_after, .. } => {

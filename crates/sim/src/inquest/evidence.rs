@@ -153,8 +153,11 @@ impl<'a> Inquest<'a> {
                 _ => None,
             });
             let party = if package.caller.reveal().contains("caller") { TRUNK } else { CALLER2 };
-            let caller = self.callers_dialogs().find(|caller| caller.party == party);
-            Popped { at, id: package.id, whose, caller, desk: self.dialog(call_id.unwrap_or(first)) }
+            let desk = self.dialog(call_id.unwrap_or(first));
+            let before = self.callers_dialogs().filter(|caller| caller.party == party && caller.invited <= at).last();
+            // A desk that was called says for whom; one that was not belongs to the latest call.
+            let caller = desk.and_then(|desk| self.dialog(desk.of.as_ref()?)).or(before);
+            Popped { at, id: package.id, whose, caller, desk }
         });
         popped.collect()
     }

@@ -8,6 +8,7 @@ use crate::witness::{Dialog, Did, Heard, Voice};
 use call_core::{AcceptGate, CoPilot, Handover, Introduce};
 use call_model::{HandoffOutcome, Instant, PopUpdate};
 use core::time::Duration;
+use phone::PhoneEvent;
 
 /// Caller and human, from the join to whatever ends it.
 struct Pair<'a> {
@@ -106,8 +107,19 @@ impl<'a> Inquest<'a> {
         };
         let script = self.storm.script.iter().filter(|(_, what)| passes_on(what));
         let passed_on = script.map(|(millis, _)| Instant::from_millis(*millis)).filter(|when| *when >= at).min();
-        let ends = [caller.over(), desk.over(), caller.referred, caller.broken, desk.broken, desk.referred];
+        let ends = [caller.over(), desk.over(), caller.broken, desk.broken, self.without_us(caller, desk, at)];
         ends.into_iter().chain([hung_up, passed_on]).flatten().min().unwrap_or(self.world.now())
+    }
+
+    /// When one of them has left us, or somebody else has taken our place: a REFER alone is no such thing.
+    fn without_us(&self, caller: &Dialog, desk: &Dialog, at: Instant) -> Option<Instant> {
+        let parties = [caller.party, desk.party];
+        let leaves = |event: &PhoneEvent| matches!(event, PhoneEvent::Replaced | PhoneEvent::Ended { .. });
+        let mut left = self.world.events().iter();
+        let left = left.find(|(when, who, event)| *when >= at && parties.contains(who) && leaves(event));
+        let heard = parties.into_iter().flat_map(|party| &self.witness.heard[party]);
+        let elsewhere = heard.filter(|heard| !heard.ours && heard.to >= at).map(|heard| heard.from.max(at)).min();
+        left.map(|(when, ..)| *when).into_iter().chain(elsewhere).min()
     }
 
     /// When the page says joined, the two hear each other for as long as nobody does anything about it.

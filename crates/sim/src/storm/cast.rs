@@ -23,7 +23,6 @@ pub(super) fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
     // A number that we have no address for is the trunk's to call.
     let desk_address = number.is_none() || dice.chance(2);
     let handover = if desk_address { [handover(dice), handover(dice)] } else { [Handover::Refer; 2] };
-    let codec = |dice: &mut Dice<'_>| dice.pick(&[Codec::Pcmu, Codec::Pcma]);
     let timers = Timers {
         ring_timeout: dice.millis(2_000, 7_000),
         accept_timeout: dice.millis(1_000, 6_000),
@@ -36,12 +35,12 @@ pub(super) fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
     Setup {
         seed,
         transport,
-        release: dice.pick(&[Release::Auto, Release::Stay, Release::Refer]),
+        release: dice.pick(&[Release::Auto, Release::Stay, Release::Refer, Release::Refer, Release::Refer]),
         while_consulting: dice.pick(&[WhileConsulting::Bot, WhileConsulting::Music]),
         accept: dice.pick(&[AcceptGate::KeyOrPage, AcceptGate::KeyOrPage, AcceptGate::Auto]),
         stream_bot: dice.chance(3),
         desks: if dice.chance(12) { 0 } else { 1 + dice.below(2) as usize },
-        codecs: [codec(dice), codec(dice), codec(dice)],
+        codecs: codecs(dice),
         bot,
         desk,
         trunk_abilities: abilities(dice),
@@ -65,6 +64,12 @@ pub(super) fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
         profile: product(seed),
         ..Setup::default()
     }
+}
+
+/// Caller and desk understand each other without us, as a rule.
+fn codecs(dice: &mut Dice<'_>) -> [Codec; 3] {
+    let [trunk, bot, other] = [(); 3].map(|()| dice.pick(&[Codec::Pcmu, Codec::Pcma]));
+    [trunk, bot, if dice.chance(4) { other } else { trunk }]
 }
 
 /// As a rule the human is asked first.
@@ -99,7 +104,7 @@ fn abilities(dice: &mut Dice<'_>) -> Abilities {
     Abilities { refer: dice.pick(&words), replaces: dice.pick(&words) }
 }
 
-/// Half of them do it, one way or another.
+/// Most of them do it, one way or another.
 fn on_refer(dice: &mut Dice<'_>) -> OnRefer {
     let refuse = dice.pick(&[400, 403, 405, 420, 429, 481, 491, 500, 501, 503, 603]);
     let report = dice.pick(&[200, 403, 404, 480, 481, 486, 503, 603]);
@@ -107,7 +112,7 @@ fn on_refer(dice: &mut Dice<'_>) -> OnRefer {
         let micros = dice.pick(&[0, 20, 1_000, 500_000, 5_000_000]);
         (!dice.chance(6)).then(|| Duration::from_micros(micros))
     };
-    match dice.below(12) {
+    match dice.below(20) {
         0 | 1 => OnRefer::Refuse(refuse),
         2 => OnRefer::Forget,
         3 => OnRefer::Report(report),

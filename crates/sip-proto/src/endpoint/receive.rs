@@ -110,7 +110,7 @@ impl Endpoint {
                 self.on_refer_done((dialog, cseq), code, unsupported, retry_after, now);
             }
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
-            Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
+            Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, true, now),
             Purpose::Ping(ping) => self.on_pong(ping, Some(code), response.tokens("Allow"), response.supported()),
             Purpose::Courtesy(_) => {}
         }
@@ -125,7 +125,7 @@ impl Endpoint {
             Purpose::Refresh(dialog) => self.on_refreshed(dialog, code, None, now),
             Purpose::Refer(dialog, cseq) => self.on_refer_done((dialog, cseq), code, Vec::new(), None, now),
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
-            Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, now),
+            Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, false, now),
             Purpose::Ping(ping) => self.on_pong(ping, None, Vec::new(), Vec::new()),
             Purpose::Courtesy(_) => {}
         }

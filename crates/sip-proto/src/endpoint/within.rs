@@ -58,7 +58,7 @@ impl Endpoint {
         now: Instant,
     ) {
         if !self.dialogs.get(&dialog).is_some_and(|entry| entry.is_open()) {
-            return self.emit(DialogEvent::RequestDone { dialog, method, code: 481 });
+            return self.emit(DialogEvent::RequestDone { dialog, method, code: 481, answered: false });
         }
         let purpose = Purpose::Request(dialog, method.clone());
         self.send_within(dialog, method, purpose, now, |request| complete(request, headers, body));
@@ -434,8 +434,8 @@ impl Endpoint {
 
     // --- other requests of ours
 
-    pub(super) fn on_request_done(&mut self, id: DialogId, method: Method, code: u16, now: Instant) {
-        self.emit(DialogEvent::RequestDone { dialog: id, method, code });
+    pub(super) fn on_request_done(&mut self, id: DialogId, method: Method, code: u16, answered: bool, now: Instant) {
+        self.emit(DialogEvent::RequestDone { dialog: id, method, code, answered });
         if code == 481 && self.dialogs.get(&id).is_some_and(|dialog| dialog.is_open()) {
             self.end_now(id, EndedBecause::Gone(code), now);
         }
