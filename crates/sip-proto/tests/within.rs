@@ -242,7 +242,7 @@ fn odd_requests_inside_a_dialog_get_their_answers() {
         ("SUBSCRIBE", vec![("Event", "refer")], 481),
         ("NOTIFY", vec![("Event", "refer"), ("Subscription-State", "active")], 481),
         ("NOTIFY", vec![("Event", "dialog")], 489),
-        ("INFO", vec![("Require", "100rel, replaces")], 420),
+        ("INFO", vec![("Require", "precondition, replaces")], 420),
         ("REFER", vec![], 400),
         ("REFER", vec![("Refer-To", "<sip:a@b>, <sip:c@d>")], 400),
     ] {
@@ -251,7 +251,7 @@ fn odd_requests_inside_a_dialog_get_their_answers() {
         assert_eq!(last(&world).code(), Some(code), "{method} {extra:?}");
         match code {
             405 | 501 => assert!(last(&world).headers.get("Allow").unwrap().contains("REFER")),
-            420 => assert_eq!(last(&world).headers.get("Unsupported"), Some("100rel")),
+            420 => assert_eq!(last(&world).headers.get("Unsupported"), Some("precondition")),
             489 => assert_eq!(last(&world).headers.get("Allow-Events"), Some("refer")),
             _ => {}
         }
