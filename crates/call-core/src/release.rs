@@ -69,7 +69,8 @@ pub(crate) struct Loose {
 pub(crate) struct Unproven {
     desk: LegId,
     by: Method,
-    handoff: Handoff,
+    /// None when another human is fetched instead.
+    handoff: Option<Handoff>,
 }
 
 /// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
@@ -376,6 +377,13 @@ impl Call {
             return;
         }
         let Some(Unproven { desk, by, handoff }) = self.unproven.take().filter(|_| status < 300) else { return };
+        let Some(handoff) = handoff else {
+            if from == self.caller_id() && self.phase.before_join() {
+                self.trace_release("NOTIFY, late: nobody is left for another human", Some(status));
+                self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
+            }
+            return;
+        };
         if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
             self.trace_release("NOTIFY, late", Some(status));
             self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
@@ -498,7 +506,7 @@ impl Call {
         self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
         let handoff = self.on_human_gone(HUNG_UP, world);
-        self.unproven = handoff.map(|handoff| Unproven { desk: leg, by, handoff });
+        self.unproven = Some(Unproven { desk: leg, by, handoff });
     }
 
     /// The caller was last heard so long ago. Who agreed to a REFER, and told no end, and whose audio stopped while they were
