@@ -35,11 +35,6 @@ macro_rules! asset {
     };
 }
 
-/// What the caller says while listening to the human and afterwards: nothing but breath.
-pub(super) fn listens() -> Source {
-    Source::Silence
-}
-
 /// What the human says.
 pub(super) fn human() -> Source {
     Source::Samples { samples: linear(asset!("desk-hello")), looped: false }
