@@ -1,15 +1,14 @@
 //! A running gateway on ports of the system's choice, from outside.
 
+mod support;
+
 use gateway::{Gateway, StartError, config};
 use sip_proto::Transport;
-use sip_wire::{Framed, Message, StreamFramer};
+use sip_wire::{Message, StreamFramer};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
-use std::time::Duration;
-
-/// Long enough for a busy machine; every wait ends as soon as the answer is there.
-const PATIENCE: Duration = Duration::from_secs(10);
+use support::{PATIENCE, connect_from, next};
 
 fn settings(extra: &str) -> config::Settings {
     let text = format!(
@@ -63,35 +62,6 @@ fn ask_udp(gateway: SocketAddr, socket: &UdpSocket) -> Message {
     let mut buffer = [0; 4096];
     let len = socket.recv(&mut buffer).expect("an answer");
     Message::parse_datagram(&buffer[..len]).expect("a SIP message")
-}
-
-fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    let from: SocketAddr = format!("{ip}:0").parse().expect("an address");
-    socket.bind(&from.into()).expect("loopback");
-    socket.connect(&to.into()).expect("a listener");
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    stream
-}
-
-/// The next message of the stream; `None` when it ended.
-fn next(stream: &mut TcpStream, framer: &mut StreamFramer) -> Option<Message> {
-    let mut buffer = [0; 4096];
-    loop {
-        match framer.next_frame() {
-            Some(Ok(Framed::Message(message))) => return Some(*message),
-            Some(Ok(Framed::KeepAlive)) => continue,
-            Some(Err(malformed)) => panic!("{malformed}"),
-            None => {}
-        }
-        match stream.read(&mut buffer) {
-            Ok(0) => return None,
-            Ok(len) => framer.push(&buffer[..len]),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-            Err(error) => panic!("{error}"),
-        }
-    }
 }
 
 fn get(http: SocketAddr, path: &str) -> String {

@@ -1,20 +1,19 @@
 //! TLS and WebSocket from outside: real sockets, real handshakes, certificates made for the occasion.
 
+mod support;
+
 use gateway::{Gateway, config};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use sip_proto::Transport;
-use sip_wire::{Framed, Message, StreamFramer};
-use std::io::{ErrorKind, Read, Write};
+use sip_wire::{Message, StreamFramer};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use support::{PATIENCE, connect_from, next};
 use tokio_tungstenite::tungstenite::{self, Message as Frame, client::IntoClientRequest};
-
-/// Long enough for a busy machine; every wait ends as soon as the answer is there.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder with a certificate authority and certificates it signed.
 struct Authority {
@@ -97,16 +96,6 @@ impl Drop for Authority {
     }
 }
 
-fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    let from: SocketAddr = format!("{ip}:0").parse().expect("an address");
-    socket.bind(&from.into()).expect("loopback");
-    socket.connect(&to.into()).expect("a listener");
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    stream
-}
-
 fn options(to: SocketAddr, transport: Transport) -> String {
     format!(
         "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/{} client.invalid;branch=z9hG4bKtest;rport\r\nMax-Forwards: 70\r\n\
@@ -114,25 +103,6 @@ fn options(to: SocketAddr, transport: Transport) -> String {
          CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
         transport.via()
     )
-}
-
-fn next(stream: &mut impl Read) -> Option<Message> {
-    let (mut framer, mut buffer) = (StreamFramer::new(), [0; 4096]);
-    loop {
-        match framer.next_frame() {
-            Some(Ok(Framed::Message(message))) => return Some(*message),
-            Some(Ok(Framed::KeepAlive)) => continue,
-            Some(Err(malformed)) => panic!("{malformed}"),
-            None => {}
-        }
-        match stream.read(&mut buffer) {
-            Ok(0) => return None,
-            Ok(len) => framer.push(&buffer[..len]),
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => return None,
-            Err(error) if error.kind() == ErrorKind::InvalidData => return None,
-            Err(error) => panic!("{error}"),
-        }
-    }
 }
 
 fn tls(authority: &Authority, ip: &str, to: SocketAddr) -> StreamOwned<ClientConnection, TcpStream> {
@@ -146,7 +116,7 @@ fn ask_tls(authority: &Authority, gateway: &Gateway) -> Option<Message> {
     let mut stream = tls(authority, "127.0.0.11", to);
     // A refused handshake shows while writing or while reading.
     let _ = stream.write_all(options(to, Transport::Tls).as_bytes());
-    next(&mut stream)
+    next(&mut stream, &mut StreamFramer::new())
 }
 
 #[test]
@@ -237,7 +207,7 @@ fn desk_hears(authority: &Authority, name: &str) -> Option<Message> {
         .with_single_cert(chain, key)
         .expect("a certificate");
     let session = rustls::ServerConnection::new(Arc::new(config)).expect("a session");
-    let message = next(&mut StreamOwned::new(session, stream));
+    let message = next(&mut StreamOwned::new(session, stream), &mut StreamFramer::new());
     gateway.stop();
     message
 }
