@@ -173,12 +173,8 @@ fn a_key_keeps_its_length_where_the_clocks_of_events_differ() {
     assert_eq!(held, Some(100));
 }
 
-#[test]
-fn opus_recovers_what_was_lost_from_the_packet_after_it() {
-    let mut world = World::call([Codec::Opus, Codec::Pcmu, Codec::Pcmu]);
-    world.feed(BOT, Selector::Leg(leg(CALLER)));
-    let mut caller = Singer::new(CALLER, Codec::Opus, 600.0);
-    (caller.opus.use_inband_fec, caller.opus.packet_loss_perc) = (true, 20);
+/// Two seconds of which every tenth packet is lost.
+fn sing_with_losses(caller: &mut Singer, world: &mut World) {
     for step in 0..100 {
         let packet = caller.packet();
         if step % 10 != 5 {
@@ -186,6 +182,15 @@ fn opus_recovers_what_was_lost_from_the_packet_after_it() {
         }
         world.pass(20);
     }
+}
+
+#[test]
+fn opus_recovers_what_was_lost_from_the_packet_after_it() {
+    let mut world = World::call([Codec::Opus, Codec::Pcmu, Codec::Pcmu]);
+    world.feed(BOT, Selector::Leg(leg(CALLER)));
+    let mut caller = Singer::new(CALLER, Codec::Opus, 600.0);
+    (caller.opus.use_inband_fec, caller.opus.packet_loss_perc) = (true, 20);
+    sing_with_losses(&mut caller, &mut world);
     let got = world.take(BOT);
     check_stream(&got);
     for block in got[10..].chunks_exact(5) {
@@ -268,13 +273,7 @@ fn what_the_network_lost_is_a_gap_for_the_tap_and_not_for_the_listener() {
     world.feed(BOT, Selector::Leg(leg(CALLER)));
     world.command(MediaCommand::Tap { leg: leg(CALLER), on: true });
     let mut caller = Singer::new(CALLER, Codec::G722, 600.0);
-    for step in 0..100 {
-        let packet = caller.packet();
-        if step % 10 != 5 {
-            world.deliver(leg(CALLER), caller.sender.from, &packet);
-        }
-        world.pass(20);
-    }
+    sing_with_losses(&mut caller, &mut world);
     let got = world.take(BOT);
     check_stream(&got);
     assert!(got.len() >= 98, "a packet every 20 ms: {}", got.len());
