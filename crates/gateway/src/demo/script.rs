@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So long the human's first words take.
+const GREETING: Duration = Duration::from_millis(7_600);
+
 /// Something the bot says or reports.
 pub(super) struct Line {
     pub(super) at: Duration,
@@ -25,6 +28,8 @@ pub(super) struct Script {
     pub(super) when_handing_over: Vec<Value>,
     /// The caller's side.
     pub(super) caller: Arc<[i16]>,
+    /// What the caller answers the human. Both must be heard after the join, or nothing is proven.
+    pub(super) reply: Arc<[i16]>,
     /// The caller has nothing more to say.
     pub(super) ends: Duration,
 }
@@ -38,6 +43,15 @@ macro_rules! asset {
 /// What the human says.
 pub(super) fn human() -> Source {
     Source::Samples { samples: linear(asset!("desk-hello")), looped: false }
+}
+
+/// "Yes, that is right. The payment went out in the morning", from the calm recording, once the human has greeted.
+fn reply() -> Arc<[i16]> {
+    let calm = linear(asset!("caller-calm"));
+    let sentence = samples(Duration::from_millis(22_200))..samples(Duration::from_millis(26_200));
+    let mut reply = quiet(GREETING);
+    reply.extend_from_slice(calm.get(sentence).unwrap_or(&[]));
+    Arc::from(reply)
 }
 
 /// The bot's greeting, during which the caller waits.
@@ -111,7 +125,7 @@ impl Script {
         let mut caller = quiet(seconds(hello()));
         caller.extend_from_slice(samples);
         let ends = length(&caller) + Duration::from_secs(4);
-        script.finish(caller, ends)
+        Self { reply: Arc::from(samples), ..script.finish(caller, ends) }
     }
 
     fn begin() -> Self {
@@ -124,6 +138,7 @@ impl Script {
                 "next_steps": ["Open the account ending in 4417", "Check the transfer of May 3", "Remove the fee if it was in time"],
             })],
             caller: Arc::from([].as_slice()),
+            reply: reply(),
             ends: Duration::ZERO,
         };
         script.bot(

@@ -203,8 +203,9 @@ impl Play<'_> {
     fn state(&mut self, to: TransferState, at: Instant) {
         match to {
             TransferState::Joined if self.evidence.came_to(TransferState::Joined).is_none() => {
-                // The caller goes on talking: that both are heard is what proves the handoff.
                 self.stage.desk.order(Order::Say(script::human()));
+                let samples = self.stage.script.reply.clone();
+                self.stage.trunk.order(Order::Say(Source::Samples { samples, looped: false }));
                 self.hang_up_at = at + ENOUGH;
             }
             // The trunk refused to take the call back: they talk on through us.
