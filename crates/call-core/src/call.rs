@@ -58,10 +58,25 @@ pub(crate) struct World<'a> {
 /// What a call wants done.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum CallOutput {
-    Leg { leg: LegId, command: LegCommand },
+    Leg {
+        leg: LegId,
+        command: LegCommand,
+    },
     Media(MediaCommand),
-    Bot { leg: LegId, command: BotCommand },
-    Referral { id: ReferralId, answer: ReferralAnswer },
+    /// The leg's audio is over.
+    CloseMedia {
+        leg: LegId,
+        role: Role,
+        name: String,
+    },
+    Bot {
+        leg: LegId,
+        command: BotCommand,
+    },
+    Referral {
+        id: ReferralId,
+        answer: ReferralAnswer,
+    },
     Pop(PopUpdate),
     Trace(TraceKind),
 }
@@ -309,7 +324,8 @@ impl Call {
             }
             LegState::Dialling | LegState::Up => {
                 leg.closed = true;
-                self.outputs.push_back(CallOutput::Media(MediaCommand::Close { leg: id }));
+                let closing = CallOutput::CloseMedia { leg: id, role: leg.role, name: leg.name.clone() };
+                self.outputs.push_back(closing);
                 self.command(id, LegCommand::HangUp { reason: reason.to_owned() });
             }
         }
@@ -320,7 +336,7 @@ impl Call {
         let Some(place) = self.legs.iter().position(|leg| leg.id == id) else { return };
         let leg = self.legs.remove(place);
         if !leg.closed {
-            self.outputs.push_back(CallOutput::Media(MediaCommand::Close { leg: id }));
+            self.outputs.push_back(CallOutput::CloseMedia { leg: id, role: leg.role, name: leg.name });
         }
         let cause = leg.cause.unwrap_or(cause);
         self.trace(TraceKind::LegEnded { leg: id, role: leg.role, cause });

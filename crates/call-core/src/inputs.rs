@@ -5,7 +5,8 @@ use crate::config::SwitchboardConfig;
 use crate::leg::{LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
 use call_model::{
-    BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, MediaEvent, Party, Prompt, Role, TraceKind,
+    BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, LegStats, MediaEvent, Party, Prompt, Role,
+    TraceKind,
 };
 use core::time::Duration;
 
@@ -91,20 +92,8 @@ impl Call {
             MediaEvent::Silent { leg, lasted } => self.on_silent(leg, lasted, world),
             MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit, world),
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
-            MediaEvent::Quality { leg, stats, last } => {
-                let role = self.leg(leg).map_or(Role::Caller, |leg| leg.role);
-                if let Some(leg) = self.leg_mut(leg)
-                    && stats.last_received.is_some_and(|last| world.now.since(last) < Duration::from_secs(1))
-                {
-                    leg.silent = false;
-                }
-                if self.leg(leg).is_some() {
-                    self.trace(TraceKind::Quality { leg, role, stats });
-                }
-                if role == Role::Caller && !last {
-                    self.on_measured(stats.last_received, world);
-                }
-            }
+            MediaEvent::Quality { leg, stats, last: false } => self.on_quality(leg, stats, world),
+            MediaEvent::Quality { last: true, .. } => {}
             MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
         }
         self.settle();
@@ -241,6 +230,18 @@ impl Call {
 
 /// The caller, and the audio of every leg.
 impl Call {
+    fn on_quality(&mut self, id: LegId, stats: LegStats, world: &mut World<'_>) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        if stats.last_received.is_some_and(|last| world.now.since(last) < Duration::from_secs(1)) {
+            leg.silent = false;
+        }
+        let (role, name) = (leg.role, leg.name.clone());
+        self.trace(TraceKind::Quality { leg: id, role, name, stats, last: false });
+        if role == Role::Caller {
+            self.on_measured(stats.last_received, world);
+        }
+    }
+
     fn on_caller(&mut self, event: LegEvent, world: &mut World<'_>) {
         match event {
             LegEvent::Answered { .. } => self.on_caller_up(world),

@@ -327,6 +327,12 @@ pub struct LegStats {
     pub round_trip_ms: Option<f32>,
     /// Loss the peer reported for our stream, 0..1.
     pub remote_loss: Option<f32>,
+    /// Jitter the peer reported for our stream, milliseconds.
+    pub remote_jitter_ms: Option<f32>,
+    /// How what the peer sends sounds here, as a mean opinion score (ITU-T G.107, 1 to 4.5) over the life of the leg.
+    pub mos: Option<f32>,
+    /// How what we send sounds there, by the peer's reports.
+    pub remote_mos: Option<f32>,
     /// Packets refused: wrong source, not RTP, wrong payload type.
     pub refused: u64,
     /// Longest pause between two packets we sent while we were allowed to send, milliseconds.

@@ -112,8 +112,12 @@ pub enum TraceKind {
         leg: LegId,
         /// Its part.
         role: Role,
+        /// Its trunk, bot or desk.
+        name: String,
         /// The numbers.
         stats: LegStats,
+        /// The leg is over. This may come after the end of the call.
+        last: bool,
     },
     /// A handoff is over, with its one outcome.
     HandoffEnded {

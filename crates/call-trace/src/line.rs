@@ -32,7 +32,7 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::Pop { handoff, desk, what } => format!("pop {what} on the page of {desk}, handoff {handoff}"),
         TraceKind::Release { what, status } => release(what, *status),
         TraceKind::Flowing { role, .. } => format!("RTP flows from {role}"),
-        TraceKind::Quality { role, stats, .. } => format!("quality of {role}: {}", quality(stats)),
+        TraceKind::Quality { role, name, stats, .. } => format!("quality of {role} {name}: {}", quality(stats)),
         TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
             format!("handoff {handoff} ended: {}", outcome_words(*outcome, *stage, *sip, *method))
         }
@@ -147,6 +147,11 @@ pub(crate) fn quality(stats: &LegStats) -> String {
     }
     if let Some(loss) = stats.remote_loss {
         let _ = write!(out, ", peer lost {:.1} %", loss * 100.0);
+    }
+    for (whose, mos) in [("MOS", stats.mos), ("MOS there", stats.remote_mos)] {
+        if let Some(mos) = mos {
+            let _ = write!(out, ", {whose} {mos:.1}");
+        }
     }
     if stats.refused > 0 {
         let _ = write!(out, ", {} refused", stats.refused);

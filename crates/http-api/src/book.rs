@@ -21,7 +21,7 @@ pub(crate) struct Record {
     handoff: Option<Handoff>,
     voice: Option<(Instant, VoiceScore)>,
     voice_windows: u64,
-    legs: BTreeMap<LegId, (Role, LegStats)>,
+    legs: BTreeMap<LegId, (Role, String, LegStats)>,
 }
 
 #[derive(Clone, Debug)]
@@ -115,8 +115,8 @@ impl Book {
                 let over = Over { outcome: *outcome, stage: *stage, sip: *sip, method: *method };
                 record.handoff_ended(*handoff, over);
             }
-            TraceKind::Quality { leg, role, stats } => {
-                record.legs.insert(*leg, (*role, *stats));
+            TraceKind::Quality { leg, role, name, stats, .. } => {
+                record.legs.insert(*leg, (*role, name.clone(), *stats));
             }
             TraceKind::Ended { cause } => self.end(call, event.at, *cause),
             _ => {}
@@ -180,7 +180,11 @@ impl Record {
             handoff: self.handoff.as_ref().map(Handoff::shape),
             voice: self.voice.map(|(at, score)| VoiceShape::from_model(at, &score, wall)),
             voice_windows: self.voice_windows,
-            legs: self.legs.iter().map(|(leg, (role, stats))| LegShape::from_model(*leg, *role, stats)).collect(),
+            legs: self
+                .legs
+                .iter()
+                .map(|(leg, (role, name, stats))| LegShape::from_model(*leg, *role, name, stats))
+                .collect(),
         }
     }
 }

@@ -401,6 +401,7 @@ impl Hub {
                 }
             }
             TraceKind::Dropped { .. } => tally.dropped += 1,
+            TraceKind::Quality { role, name, stats, last: true, .. } => tally.audio.leg_ended(*role, name, stats),
             _ => {}
         }
     }

@@ -14,6 +14,7 @@ mod guard;
 mod handoffs;
 mod hub;
 mod metrics;
+mod metrics_audio;
 mod page;
 mod routes;
 mod server;

@@ -1,6 +1,7 @@
 //! The list of metrics is a type: what the gateway feeds ([`Metric`]), and what the hub counts itself from the trace
 //! ([`Tally`]). Rendered as Prometheus text (exposition format 0.0.4).
 
+use crate::metrics_audio::Audio;
 use call_model::{EndCause, HandoffOutcome, Layer, Method, Party, Trigger};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -98,7 +99,7 @@ impl Metric {
     }
 }
 
-const COUNTER: &str = "counter";
+pub(crate) const COUNTER: &str = "counter";
 const GAUGE: &str = "gauge";
 
 /// Cheap from any thread: one atomic per metric.
@@ -153,6 +154,7 @@ pub(crate) struct Tally {
     pub(crate) dropped: u64,
     pub(crate) windows: u64,
     pub(crate) ack: Histogram,
+    pub(crate) audio: Audio,
 }
 
 impl Tally {
@@ -205,6 +207,7 @@ impl Tally {
         line(out, "warmline_dropped_total", "", self.dropped);
         family(out, "warmline_voice_facts_total", COUNTER, "Voice scores that reached the rules.");
         line(out, "warmline_voice_facts_total", "", self.windows);
+        self.audio.render(out);
         self.ack.render(out, "warmline_pop_ack_seconds", "From the offer of a pop to the page's acknowledgement.");
     }
 }
@@ -243,17 +246,17 @@ impl Histogram {
     }
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(out: &mut String, name: &str, labels: &str, value: u64) {
+pub(crate) fn line(out: &mut String, name: &str, labels: &str, value: u64) {
     let _ =
         if labels.is_empty() { writeln!(out, "{name} {value}") } else { writeln!(out, "{name}{{{labels}}} {value}") };
 }
 
-fn escape(label: &str) -> String {
+pub(crate) fn escape(label: &str) -> String {
     label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

@@ -278,28 +278,41 @@ pub struct CallHandoffShape {
 pub struct LegShape {
     pub leg: String,
     pub role: String,
+    pub name: String,
     pub received: u64,
     pub sent: u64,
     pub lost: u64,
     pub jitter_ms: f64,
     pub round_trip_ms: Option<f64>,
     pub remote_loss: Option<f64>,
+    pub remote_jitter_ms: Option<f64>,
+    pub mos: Option<f64>,
+    pub remote_mos: Option<f64>,
     pub refused: u64,
     pub longest_gap_ms: f64,
 }
 
 impl LegShape {
     /// The statistics of a leg.
-    pub fn from_model(leg: call_model::LegId, role: call_model::Role, stats: &call_model::LegStats) -> Self {
+    pub fn from_model(
+        leg: call_model::LegId,
+        role: call_model::Role,
+        name: &str,
+        stats: &call_model::LegStats,
+    ) -> Self {
         Self {
             leg: leg.to_string(),
             role: role.to_string(),
+            name: name.to_owned(),
             received: stats.received,
             sent: stats.sent,
             lost: stats.lost,
             jitter_ms: share(stats.jitter_ms),
             round_trip_ms: stats.round_trip_ms.map(share),
             remote_loss: stats.remote_loss.map(share),
+            remote_jitter_ms: stats.remote_jitter_ms.map(share),
+            mos: stats.mos.map(share),
+            remote_mos: stats.remote_mos.map(share),
             refused: stats.refused,
             longest_gap_ms: share(stats.longest_gap_ms),
         }

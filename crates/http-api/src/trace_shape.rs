@@ -54,7 +54,11 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
         }
         TraceKind::Release { what, status } => ("release", json!({"what": what, "status": status})),
         TraceKind::Flowing { leg, role } => ("flowing", json!({"leg": leg.to_string(), "role": role.to_string()})),
-        TraceKind::Quality { leg, role, stats } => ("quality", to_value(LegShape::from_model(*leg, *role, stats))),
+        TraceKind::Quality { leg, role, name, stats, last } => {
+            let mut shape = to_value(LegShape::from_model(*leg, *role, name, stats));
+            shape["last"] = (*last).into();
+            ("quality", shape)
+        }
         TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => (
             "handoff_ended",
             json!({

@@ -44,14 +44,15 @@ fn whole_call(world: &World) {
         because,
     };
     let leg = LegId { call: CALL, index: 0 };
-    let stats = LegStats { received: 500, lost: 2, jitter_ms: 1.25, ..LegStats::default() };
+    let stats = LegStats { received: 500, lost: 2, jitter_ms: 1.25, mos: Some(4.1), ..LegStats::default() };
+    let quality = TraceKind::Quality { leg, role: Role::Caller, name: "carrier".into(), stats, last: true };
     begin(world, CALL, 1000);
     trace(world, CALL, 4000, TraceKind::Fact(Fact { at, kind: FactKind::Voice(voice) }));
     trace(world, CALL, 40_000, TraceKind::Decided(decision));
     trace(world, CALL, 40_000, TraceKind::State { from: TransferState::WithBot, to: TransferState::Consulting });
     trace(world, CALL, 40_001, TraceKind::Routed { handoff, desk: sample::desk(), because: "free".into() });
     trace(world, CALL, 40_002, TraceKind::Pop { handoff, desk: sample::desk(), what: "offered" });
-    trace(world, CALL, 40_003, TraceKind::Quality { leg, role: Role::Caller, stats });
+    trace(world, CALL, 40_003, quality);
     let ended = TraceKind::HandoffEnded {
         handoff,
         outcome: HandoffOutcome::NoAnswer,
@@ -77,6 +78,7 @@ async fn a_call_is_listed_from_beginning_to_end() {
     assert_eq!(call["decision"]["because"][0]["text"], "confidence 0.41");
     assert_eq!((&call["handoff"]["outcome"], &call["handoff"]["sip"]), (&"no_answer".into(), &480.into()));
     assert_eq!((&call["legs"][0]["lost"], &call["legs"][0]["jitter_ms"]), (&2.into(), &1.25.into()));
+    assert_eq!((&call["legs"][0]["name"], &call["legs"][0]["mos"]), (&"carrier".into(), &4.1.into()));
     assert_eq!((&call["ended_by"], &call["ended_reason"]), (&"caller".into(), &"hung_up".into()));
     assert_eq!(call["ended_unix_ms"], WALL.unix_ms + 70_000);
 
@@ -94,6 +96,7 @@ async fn the_past_comes_from_the_ledger() {
     let calls = world.get("/v1/reports/calls", ADMIN).await.json()["calls"].clone();
     assert_eq!((&calls[0]["call"], &calls[0]["caller"]), (&CALL.to_string().into(), &"+447700900123".into()));
     let story = world.get(&format!("/v1/reports/calls/{CALL}"), ADMIN).await.json();
+    assert_eq!((&story["legs"][0]["role"], &story["legs"][0]["mos"]), (&"caller".into(), &4.1.into()));
     assert_eq!(story["decisions"][0]["because"][0]["text"], "confidence 0.41");
     assert_eq!(world.get("/v1/reports/handoffs?limit=5", ADMIN).await.json()["handoffs"][0]["outcome"], "no_answer");
     let outcomes = world.get("/v1/reports/outcomes?since_ms=0", ADMIN).await.json();

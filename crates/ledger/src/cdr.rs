@@ -1,5 +1,6 @@
 //! One row per call for those who bill and count: times, the last handoff, whose doing the end was, and its legs.
 
+use crate::legs::{self, LEGS_JSON, LegRow};
 use crate::query::{CALL_COLUMNS, CallRow, bound, call_row};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
@@ -27,6 +28,10 @@ pub struct CdrRow {
     pub dropped_cause: Option<String>,
     /// How each leg ended, in order: `desk: desk hung_up`.
     pub legs: Vec<String>,
+    /// The worse of what both sides of a leg heard, over all legs.
+    pub worst_mos: Option<f64>,
+    /// What the audio of each leg was like.
+    pub quality: Vec<LegRow>,
 }
 
 /// What becomes of the handoffs of each desk.
@@ -51,7 +56,8 @@ pub(crate) fn cdrs(db: &Connection, since_ms: u64, until_ms: u64, limit: u32) ->
     db.prepare_cached(&format!(
         "SELECT {CALL_COLUMNS}, (SELECT count(*) FROM handoffs WHERE call = calls.call) AS handoffs, last.*,
                 (SELECT group_concat(what, char(10)) FROM
-                    (SELECT what FROM events WHERE call = calls.call AND kind = 'leg_ended' ORDER BY id)) AS legs
+                    (SELECT what FROM events WHERE call = calls.call AND kind = 'leg_ended' ORDER BY id)) AS legs,
+                {LEGS_JSON} AS quality
          FROM calls LEFT JOIN
                 (SELECT handoff, trigger_kind, desk, outcome, stage, method, sip, retryable, dropped_by,
                         dropped_after_ms, dropped_cause FROM handoffs) AS last
@@ -86,6 +92,8 @@ pub(crate) fn desks(db: &Connection, since_ms: u64, until_ms: u64) -> rusqlite::
 fn cdr_row(row: &Row<'_>) -> rusqlite::Result<CdrRow> {
     let dropped_by: Option<String> = row.get("dropped_by")?;
     let legs: Option<String> = row.get("legs")?;
+    let quality: String = row.get("quality")?;
+    let quality = legs::parse(0, &quality)?;
     Ok(CdrRow {
         call: call_row(row)?,
         handoffs: row.get("handoffs")?,
@@ -102,5 +110,7 @@ fn cdr_row(row: &Row<'_>) -> rusqlite::Result<CdrRow> {
         dropped_after_ms: row.get("dropped_after_ms")?,
         dropped_cause: row.get("dropped_cause")?,
         legs: legs.map(|legs| legs.lines().map(str::to_owned).collect()).unwrap_or_default(),
+        worst_mos: legs::worst_mos(&quality),
+        quality,
     })
 }

@@ -1,8 +1,9 @@
 //! What of a trace event is worth keeping, as a value that the writer can apply later.
 
+use crate::legs;
 use call_model::{
-    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, Method, Party, TraceEvent,
-    TraceKind, TransferState, Urgency, WallAnchor,
+    CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, LegId, LegStats, Method, Party,
+    Role, TraceEvent, TraceKind, TransferState, Urgency, WallAnchor,
 };
 use rusqlite::{Connection, params};
 
@@ -24,6 +25,7 @@ enum Change {
     State { from: TransferState, to: TransferState },
     HandoffEnded { handoff: HandoffId, outcome: HandoffOutcome, stage: HandoffStage, sip: Option<u16>, method: Method },
     EarlyDrop { handoff: HandoffId, desk: String, by: Party, after_ms: u64, cause: String },
+    Leg { leg: LegId, role: Role, name: String, stats: LegStats },
     Ended(EndCause),
     Other { kind: &'static str, what: String },
 }
@@ -54,6 +56,9 @@ impl Entry {
                 let (outcome, stage, sip, method) = (*outcome, *stage, *sip, *method);
                 Change::HandoffEnded { handoff: *handoff, outcome, stage, sip, method }
             }
+            TraceKind::Quality { leg, role, name, stats, last: true } => {
+                Change::Leg { leg: *leg, role: *role, name: name.clone(), stats: *stats }
+            }
             TraceKind::Ended { cause } => Change::Ended(*cause),
             TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
             TraceKind::LegEnded { role, cause, .. } => {
@@ -67,7 +72,7 @@ impl Entry {
             TraceKind::Sip { .. }
             | TraceKind::Fed { .. }
             | TraceKind::Flowing { .. }
-            | TraceKind::Quality { .. }
+            | TraceKind::Quality { last: false, .. }
             | TraceKind::Dropped { .. } => return None,
         };
         Some(Self { call: event.call?, at_ms: wall.unix_ms(event.at), change })
@@ -91,6 +96,7 @@ impl Entry {
                 )?
                 .execute(params![call, f64::from(*distress)])?;
             }
+            Change::Leg { leg, role, name, stats } => legs::insert(db, *leg, *role, name, stats)?,
             Change::Decided { decision, because } => decided(db, &call, at, decision, because)?,
             Change::Routed { handoff, desk, because } => {
                 db.prepare_cached(

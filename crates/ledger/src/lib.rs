@@ -14,11 +14,13 @@
 
 mod cdr;
 mod entry;
+mod legs;
 mod place;
 mod query;
 mod writer;
 
 pub use cdr::{CdrRow, DeskRow};
+pub use legs::LegRow;
 pub use place::{OpenError, Place, check};
 pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
 

@@ -1,6 +1,7 @@
 //! What reports and the API ask. Plain functions over a connection, so that a report on a file and a live ledger give
 //! the same answers.
 
+use crate::legs::{self, LEGS_JSON, LegRow};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
@@ -84,6 +85,7 @@ pub struct CallStory {
     pub decisions: Vec<DecisionRow>,
     pub handoffs: Vec<HandoffRow>,
     pub events: Vec<EventRow>,
+    pub legs: Vec<LegRow>,
 }
 
 /// How many handoffs ended how, and how long callers waited.
@@ -131,7 +133,10 @@ pub(crate) fn story(db: &Connection, call: &str) -> rusqlite::Result<Option<Call
         .prepare_cached("SELECT at_ms, kind, what FROM events WHERE call = ? ORDER BY id")?
         .query_map([call], |row| Ok(EventRow { at_ms: row.get(0)?, kind: row.get(1)?, what: row.get(2)? }))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(CallStory { call: row, decisions, handoffs, events }))
+    let legs: String = db
+        .prepare_cached(&format!("SELECT {LEGS_JSON} FROM calls WHERE call = ?"))?
+        .query_row([call], |row| row.get(0))?;
+    Ok(Some(CallStory { call: row, decisions, handoffs, events, legs: legs::parse(0, &legs)? }))
 }
 
 pub(crate) fn handoffs(db: &Connection, limit: u32) -> rusqlite::Result<Vec<HandoffRow>> {

@@ -2,8 +2,8 @@
 
 use call_model::{
     Because, CallId, Decision, DeskId, EndCause, EndReason, Fact, FactKind, HandoffId, HandoffOutcome, HandoffStage,
-    Instant, Layer, Method, Party, Redacted, TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
-    WallAnchor,
+    Instant, Layer, LegId, LegStats, Method, Party, Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger,
+    Urgency, VoiceScore, WallAnchor,
 };
 use ledger::{Ledger, OpenError, Place, Report};
 use std::path::PathBuf;
@@ -87,6 +87,9 @@ fn whole_call(ledger: &Ledger) {
     record(ledger, CALL, 44_010, state(TransferState::Accepting, TransferState::Joined));
     record(ledger, CALL, 44_500, end(HandoffOutcome::Joined));
     record(ledger, CALL, 90_000, TraceKind::Ended { cause: EndCause::sip(Party::Caller, EndReason::HungUp, 200) });
+    let stats = LegStats { received: 900, mos: Some(4.2), remote_mos: Some(3.9), ..LegStats::default() };
+    let (leg, name) = (LegId { call: CALL, index: 0 }, "carrier".to_owned());
+    record(ledger, CALL, 90_001, TraceKind::Quality { leg, role: Role::Caller, name, stats, last: true });
 }
 
 #[test]
@@ -113,6 +116,11 @@ fn a_call_comes_back_as_it_went_in() {
         whats,
         ["WithBot -> Consulting", "offered on anna", "acknowledged on anna", "accepted on anna", "Accepting -> Joined"]
     );
+    let leg = &story.legs[0];
+    assert_eq!((leg.leg, leg.role.as_str(), leg.name.as_str(), leg.received), (0, "caller", "carrier", 900));
+    assert_eq!((leg.mos, leg.remote_mos, leg.round_trip_ms), (Some(4.2), Some(3.9), None));
+    let cdr = &ledger.cdrs(0, u64::MAX, 10).expect("an answer")[0];
+    assert_eq!((cdr.worst_mos, &cdr.quality), (Some(3.9), &story.legs));
     assert_eq!(ledger.call(CallId(8)).expect("an answer"), None);
 }
 
@@ -238,7 +246,7 @@ fn a_newer_file_is_refused_with_both_versions() {
     let db = rusqlite::Connection::open(folder.file()).expect("a database");
     db.pragma_update(None, "user_version", 99).expect("changed");
     drop(db);
-    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 2, .. })));
+    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 3, .. })));
 }
 
 #[test]

@@ -11,8 +11,10 @@ use crate::keys::Keys;
 use crate::latch::{Admission, Latch};
 use crate::outgoing::Outgoing;
 use crate::playout::Playout;
+use crate::quality;
 use crate::reception::{Place, Reception};
 use crate::resample::Converter;
+use crate::rtcp::Heard;
 use crate::speech::Speech;
 use call_model::{Codec, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
@@ -247,7 +249,8 @@ pub(crate) struct RtpLeg {
     pub(crate) expecting_since: Option<Instant>,
     pub(crate) silences_reported: u32,
     pub(crate) round_trip: Option<Duration>,
-    pub(crate) remote_loss: Option<f32>,
+    /// The peer's last report about our stream, and how many packets we had sent by then.
+    pub(crate) heard: Option<(Heard, u64)>,
     /// SSRC and NTP of the peer's last sender report.
     pub(crate) last_report: Option<(u32, u32, Instant)>,
     /// Packets sent when we last reported.
@@ -329,7 +332,7 @@ impl RtpLeg {
             expecting_since: None,
             silences_reported: 0,
             round_trip: None,
-            remote_loss: None,
+            heard: None,
             last_report: None,
             reported_packets: 0,
             armed: Armed::default(),
@@ -457,13 +460,26 @@ impl RtpLeg {
 
     fn stats(&self) -> LegStats {
         let ms = |duration: Duration| duration.as_secs_f32() * 1000.0;
+        let codec = self.codec().unwrap_or(Codec::Pcmu);
+        let round_trip_ms = self.round_trip.map(ms);
+        let (lost, jitter_ms) =
+            self.reception.as_ref().map_or((0, 0.0), |reception| (reception.lost(), reception.jitter_ms()));
+        let remote_jitter_ms = self.heard.map(|(heard, _)| heard.jitter as f32 * 1000.0 / codec.clock() as f32);
+        let mos = |lost: f32, expected: u64, jitter_ms| {
+            (expected > 0).then(|| quality::mos(codec, lost / expected as f32, jitter_ms, round_trip_ms))
+        };
         LegStats {
             received: self.received,
             sent: self.outgoing.packets(),
-            lost: self.reception.as_ref().map_or(0, Reception::lost),
-            jitter_ms: self.reception.as_ref().map_or(0.0, Reception::jitter_ms),
-            round_trip_ms: self.round_trip.map(ms),
-            remote_loss: self.remote_loss,
+            lost,
+            jitter_ms,
+            round_trip_ms,
+            remote_loss: self.heard.map(|(heard, _)| heard.fraction_lost),
+            remote_jitter_ms,
+            mos: mos(lost as f32, self.received + lost, jitter_ms),
+            remote_mos: self
+                .heard
+                .and_then(|(heard, sent)| mos(heard.lost as f32, sent, remote_jitter_ms.unwrap_or(0.0))),
             refused: self.refused,
             longest_gap_ms: ms(self.outgoing.longest_gap()),
             last_received: self.last_received,

@@ -21,6 +21,7 @@ mod latch;
 mod leg;
 mod outgoing;
 mod playout;
+mod quality;
 mod reception;
 mod relay;
 mod resample;

@@ -283,7 +283,7 @@ impl MediaEngine {
         peer.rtcp_from = Some((from, muxed));
         rtp.last_report = report.sender.map(|(ssrc, ntp)| (ssrc, ntp, now)).or(rtp.last_report);
         rtp.round_trip = report.round_trip.or(rtp.round_trip);
-        rtp.remote_loss = report.loss.or(rtp.remote_loss);
+        rtp.heard = report.heard.map(|heard| (heard, rtp.outgoing.packets())).or(rtp.heard);
     }
 }
 

@@ -107,10 +107,21 @@ fn in_65536ths(duration: Duration) -> u32 {
 pub(crate) struct Report {
     /// SSRC and middle of the NTP timestamp of a sender report.
     pub(crate) sender: Option<(u32, u32)>,
-    /// Loss of our stream since their last report, 0..1.
-    pub(crate) loss: Option<f32>,
+    /// What they say about our stream.
+    pub(crate) heard: Option<Heard>,
     /// From our sender report to its echo, without the peer's delay.
     pub(crate) round_trip: Option<Duration>,
+}
+
+/// What a peer says about our stream.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Heard {
+    /// Loss since their last report, 0..1.
+    pub(crate) fraction_lost: f32,
+    /// Packets lost since the beginning; duplicates make it less, below zero even (RFC 3550 §6.4.1).
+    pub(crate) lost: i32,
+    /// In ticks of our timestamps.
+    pub(crate) jitter: u32,
 }
 
 /// Reads a compound packet; `None` when it is not valid RTCP (RFC 3550 §A.2). Unknown packets in it are skipped.
@@ -137,7 +148,12 @@ pub(crate) fn parse(packet: &[u8], our_ssrc: u32, now: Instant) -> Option<Report
         };
         for block in blocks.chunks_exact(24).take(usize::from(head[0] & 0x1f)) {
             if word(block, 0)? == our_ssrc {
-                report.loss = Some(f32::from(block[4]) / 256.0);
+                report.heard = Some(Heard {
+                    fraction_lost: f32::from(block[4]) / 256.0,
+                    // 24 bits, signed.
+                    lost: (word(block, 4)? << 8).cast_signed() >> 8,
+                    jitter: word(block, 12)?,
+                });
                 report.round_trip = round_trip(word(block, 16)?, word(block, 20)?, now).or(report.round_trip);
             }
         }
@@ -182,9 +198,17 @@ mod tests {
         let answered_at = theirs_at + Duration::from_millis(2000);
         let reply = compound(2, None, Some(block(1, Some((stamp, theirs_at)))), "them", false, answered_at);
         let report = parse(reply.as_slice(), 1, answered_at + Duration::from_millis(30)).expect("valid");
-        assert_eq!(report.loss, Some(0.25));
+        assert_eq!(report.heard, Some(Heard { fraction_lost: 0.25, lost: 5, jitter: 3 }));
         let round_trip = report.round_trip.expect("measured").as_micros();
         assert!((59_900..60_100).contains(&round_trip), "{round_trip} us");
+    }
+
+    #[test]
+    fn fewer_than_none_may_be_lost() {
+        let mut reply = compound(2, None, Some(block(1, None)), "them", false, Instant::ZERO);
+        reply.as_mut_slice()[13..16].copy_from_slice(&[0xff, 0xff, 0xfe]);
+        let heard = parse(reply.as_slice(), 1, Instant::ZERO).and_then(|report| report.heard);
+        assert_eq!(heard.map(|heard| heard.lost), Some(-2));
     }
 
     #[test]

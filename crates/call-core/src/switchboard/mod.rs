@@ -18,8 +18,8 @@ use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, LegId, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent, TraceKind,
-    TransferState, WallAnchor,
+    IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
+    TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -136,6 +136,8 @@ pub struct Switchboard {
     links: BTreeMap<LegId, Link>,
     /// Legs whose audio is open.
     open: BTreeSet<LegId>,
+    /// Legs whose audio was closed lately: their last numbers are on their way.
+    parting: VecDeque<(Instant, LegId, Role, String)>,
     dialogs: BTreeMap<DialogId, (LegId, Role)>,
     /// Dialogs that are over, oldest first: what is still sent or seen of them belongs to their leg for a while.
     past: VecDeque<(Instant, DialogId)>,
@@ -181,6 +183,9 @@ struct Link {
     profile: Option<Arc<crate::profile::Profile>>,
 }
 
+/// How long the last numbers of a leg's audio are waited for.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// How long what is heard of a finished dialog is still shown with its leg.
 const REMEMBER: Duration = Duration::from_secs(40);
 
@@ -210,6 +215,7 @@ impl Switchboard {
             deadlines: BTreeSet::new(),
             links: BTreeMap::new(),
             open: BTreeSet::new(),
+            parting: VecDeque::new(),
             dialogs: BTreeMap::new(),
             past: VecDeque::new(),
             handoffs: BTreeMap::new(),
@@ -260,8 +266,20 @@ impl Switchboard {
             | MediaEvent::Quality { leg, .. }
             | MediaEvent::Failed { leg, .. } => leg.call,
         };
-        self.with_call(call, now, |call, world| call.handle_media(event, world));
+        if let MediaEvent::Quality { leg, stats, last: true } = event {
+            self.note_last_quality(leg, stats, now);
+        } else {
+            self.with_call(call, now, |call, world| call.handle_media(event, world));
+        }
         self.pump(now);
+    }
+
+    /// The call may be over by now.
+    fn note_last_quality(&mut self, leg: LegId, stats: LegStats, now: Instant) {
+        let place = self.parting.iter().position(|(_, parted, ..)| *parted == leg);
+        if let Some((_, leg, role, name)) = place.and_then(|place| self.parting.remove(place)) {
+            self.trace(Some(leg.call), TraceKind::Quality { leg, role, name, stats, last: true }, now);
+        }
     }
 
     /// From the connection of a bot reached by WebSocket.
@@ -519,11 +537,12 @@ impl Switchboard {
     fn carry_out(&mut self, call: &Call, output: CallOutput, now: Instant) {
         match output {
             CallOutput::Leg { leg, command } => self.carry_out_leg(call, leg, command, now),
-            CallOutput::Media(command) => {
-                if let MediaCommand::Close { leg } = command {
-                    self.free_port(leg, now);
-                }
-                self.send_media(command);
+            CallOutput::Media(command) => self.send_media(command),
+            CallOutput::CloseMedia { leg, role, name } => {
+                self.free_port(leg, now);
+                self.parting.retain(|(since, ..)| now.since(*since) < PARTING);
+                self.parting.push_back((now, leg, role, name));
+                self.send_media(MediaCommand::Close { leg });
             }
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
             CallOutput::Referral { id, answer } => self.answer_referral(id, answer, now),

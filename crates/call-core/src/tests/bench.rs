@@ -400,7 +400,7 @@ impl Bench {
                 TraceKind::Note { text, .. } => format!("note: {text}"),
                 _ => return,
             },
-            CallOutput::Media(_) => return,
+            CallOutput::Media(_) | CallOutput::CloseMedia { .. } => return,
         };
         self.log.push(line);
     }

@@ -79,7 +79,7 @@ fn csv(rows: &[CdrRow]) -> String {
     out
 }
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "call",
     "session_id",
     "trunk",
@@ -107,6 +107,7 @@ const COLUMNS: [&str; 27] = [
     "dropped_after_ms",
     "dropped_cause",
     "legs",
+    "worst_mos",
 ];
 
 fn cell(value: &Value) -> String {
