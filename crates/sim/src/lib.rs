@@ -4,6 +4,7 @@
 //! The same seed gives the same run, to the packet. The invariant "no caller is ever left without audio" is judged on
 //! the packets that reach the caller's telephone, after every step. Never shipped.
 
+mod capture;
 mod cells;
 mod inquest;
 mod judge;

@@ -4,6 +4,7 @@ mod act;
 mod arrange;
 mod stand_in;
 
+use crate::capture::Capture;
 use crate::judge::Verdict;
 use crate::network::Network;
 use crate::queue::Queue;
@@ -97,6 +98,7 @@ pub struct World {
     /// Who has stopped; whether loudly.
     stopped: [Option<bool>; CALLER2 + 1],
     witness: Witness,
+    capture: Capture,
     inconsistent: Vec<String>,
     verdicts: [Verdict; 2],
 }
@@ -154,6 +156,7 @@ impl World {
             arrangement: None,
             stopped: [None; CALLER2 + 1],
             witness: Witness::default(),
+            capture: Capture::default(),
             inconsistent: Vec::new(),
             verdicts: Default::default(),
         }
@@ -461,6 +464,7 @@ impl World {
                     verdict.down(now);
                 }
                 self.witness.sip(party, false, &bytes, now);
+                self.capture.sip(flow.local, flow.remote, &bytes, now);
                 if bytes.starts_with(b"INVITE ") {
                     self.invites.push((party, bytes.clone()));
                 }
@@ -532,6 +536,13 @@ impl World {
     fn on_media(&mut self, output: rtp_proto::Output) {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
+            rtp_proto::Output::Rtcp { leg, to, muxed, packet, .. } => {
+                // Nobody here reads reports.
+                if let Some(port) = self.port_of(leg) {
+                    let from = SocketAddr::new(GATEWAY, port + u16::from(!muxed));
+                    self.capture.rtp(from, to, packet.as_slice(), self.now);
+                }
+            }
             rtp_proto::Output::StreamFrame { mulaw, .. } => {
                 self.stream_ear.hear_mulaw(&mulaw, self.now);
                 if self.is_deaf() {
@@ -617,9 +628,15 @@ impl World {
         true
     }
 
+    fn port_of(&self, leg: LegId) -> Option<u16> {
+        self.ports.iter().find(|(_, owner)| **owner == leg).map(|(port, _)| *port)
+    }
+
     fn send_rtp(&mut self, leg: LegId, to: SocketAddr, bytes: Vec<u8>) {
-        let Some(port) = self.ports.iter().find(|(_, owner)| **owner == leg).map(|(port, _)| *port) else { return };
-        self.carry_rtp(SocketAddr::new(GATEWAY, port), to, bytes);
+        let Some(port) = self.port_of(leg) else { return };
+        let from = SocketAddr::new(GATEWAY, port);
+        self.capture.rtp(from, to, &bytes, self.now);
+        self.carry_rtp(from, to, bytes);
     }
 
     fn carry_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {

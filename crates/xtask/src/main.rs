@@ -10,7 +10,7 @@ const HELP: &str = "\
 cargo xtask test      everything: checks, hermetic tests, then real peers (installed when missing)
 cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
-cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium
+cargo xtask peers     the real-peer tests only: SIPp, a Media Streams bot framework, Chromium, tshark
 cargo xtask soak      random calls by the thousand, judged on what passed on the wire; --help for options
 cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory, joins; --help for options";
 
@@ -29,6 +29,7 @@ fn main() -> Result<()> {
         "peers" => {
             let installing = peers::install_in_background();
             cargo(&["build", "--release", "--package", "gateway"], &[])?;
+            cargo(&["test", "--release", "--package", "scenarios"], &[("WARMLINE_CAPTURES", &captures()?)])?;
             real_peers(installing.wait())
         }
         "load" => load(),
@@ -50,9 +51,21 @@ fn check() -> Result<()> {
 
 fn hermetic() -> Result<()> {
     heading("hermetic tests");
-    cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &[])?;
+    let captures = captures()?;
+    let environment = [("WARMLINE_CAPTURES", captures.as_str())];
+    cargo(&["test", "--release", "--workspace", "--exclude", "interop", "--no-fail-fast"], &environment)?;
     heading("deliberate bugs");
     cargo(&["test", "--release", "--package", "soak", "--features", "mutations"], &[])
+}
+
+/// An empty folder for what the simulated calls make the gateway send; tshark reads it afterwards.
+fn captures() -> Result<String> {
+    let folder = run::target().join("captures");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    Ok(std::path::absolute(folder)?.display().to_string())
 }
 
 /// What follows `load` on the command line is passed on.
@@ -90,6 +103,17 @@ fn real_peers(found: peers::Peers) -> Result<()> {
     let python = found.python.map(|path| path.display().to_string()).unwrap_or_default();
     // `--workspace`, so that features are unified as in the hermetic tests and nothing is compiled twice.
     let mut arguments = vec!["test", "--release", "--workspace", "--no-fail-fast"];
-    arguments.extend(["--test", "sipp", "--test", "pipecat", "--test", "desk_page", "--", "--test-threads=1"]);
+    arguments.extend([
+        "--test",
+        "sipp",
+        "--test",
+        "pipecat",
+        "--test",
+        "desk_page",
+        "--test",
+        "tshark",
+        "--",
+        "--test-threads=1",
+    ]);
     cargo(&arguments, &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)])
 }

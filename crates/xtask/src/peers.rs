@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 /// Debian packages by the program they bring.
-const DEBIAN: [(&str, &str); 2] = [("sipp", "sip-tester"), ("chromium", "chromium")];
+const DEBIAN: [(&str, &str); 3] = [("sipp", "sip-tester"), ("chromium", "chromium"), ("tshark", "tshark")];
 
 /// The public Media Streams bot framework, unmodified, and what serves its WebSocket.
 const PYTHON: [&str; 3] = ["pipecat-ai==1.14.0", "fastapi", "uvicorn[standard]"];

@@ -56,3 +56,9 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
 }
+
+/// What the simulated calls of the hermetic tests made the gateway send.
+pub fn captures() -> Vec<PathBuf> {
+    let folder = target().join("captures");
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
