@@ -20,6 +20,8 @@ pub(crate) struct Parties {
     pub(crate) desk: SocketAddrV4,
     /// Whether callers' voices are scored.
     pub(crate) listen: bool,
+    /// Calls at once.
+    pub(crate) limit: usize,
 }
 
 /// Killed when dropped.
@@ -113,8 +115,9 @@ fn free(bind: impl FnOnce(SocketAddrV4) -> std::io::Result<std::net::SocketAddr>
 
 fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
     let caller = crate::traffic::CALLER;
-    let Parties { callee, desk, listen } = parties;
+    let Parties { callee, desk, listen, limit } = parties;
     let operator = crate::trigger::OPERATOR;
+    let attackers = crate::attack::NETWORK;
     let pages: String = (0..crate::trigger::DESKS)
         .map(|n| {
             let token = crate::trigger::page_token(n);
@@ -127,7 +130,7 @@ fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
     format!(
         r#"
 [sip]
-listen = ["udp:{sip}"]
+listen = ["udp:{sip}", "tcp:{sip}"]
 [http]
 listen = "{http}"
 admin_token = "{operator}"
@@ -138,6 +141,9 @@ ports = [10000, 31999]
 name = "generator"
 addresses = ["{caller}"]
 release = "stay"
+[[trunks]]
+name = "attackers"
+addresses = ["{attackers}"]
 [[bots]]
 name = "callee"
 sip = "sip:{{user}}@{callee}"
@@ -157,7 +163,7 @@ path = "ledger.sqlite"
 [timers]
 ping_every_s = 0
 [limits]
-calls = 2000
+calls = {limit}
 "#
     )
 }

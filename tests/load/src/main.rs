@@ -2,6 +2,7 @@
 //!
 //! The gateway is pinned to core 0 and this generator to core 1. Never part of the tests: figures need a quiet machine.
 
+mod attack;
 mod floor;
 mod gateway;
 mod joins;
@@ -14,8 +15,10 @@ mod trigger;
 mod usage;
 
 use anyhow::{Context, Result, bail};
+use attack::Attack;
 use clap::{Parser, ValueEnum};
 use gateway::{Gateway, Parties};
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use table::Row;
@@ -31,6 +34,14 @@ const LIVE: usize = 200;
 /// Handoffs begun a second; each takes about two and a half.
 const JOINS_PER_SECOND: f64 = 20.0;
 const SETTLE: Duration = Duration::from_secs(2);
+/// New calls a second that nobody acknowledges.
+const FLOOD: u64 = 1_000;
+/// Twenty times the 600 new calls a second that take a whole core.
+const OVERLOAD: u64 = 12_000;
+/// Calls at once that the gateway takes; under attack three times as many as are up.
+const LIMIT: usize = 2_000;
+/// Connections that never finish a message.
+const CONNECTIONS: usize = 1_000;
 /// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); then it must have been given back.
 const REST: Duration = Duration::from_secs(36);
 
@@ -79,6 +90,9 @@ enum Part {
     Joins,
     /// From a request for a human to the INVITE at the desk's phone, while 200 calls are up.
     Trigger,
+    /// Calls that are up while a thousand more a second come and none is acknowledged, while twenty times as many come as
+    /// can be served, and while a thousand connections say one octet a second.
+    Attack,
     /// Handoffs on the virtual clock.
     Sim,
 }
@@ -124,6 +138,9 @@ fn print(rows: &[Row], json: bool) {
     );
     println!("Joins: the pause at the caller from the bot's last packet to the human's first; both send every 20 ms.");
     println!("Trigger: from just before the HTTP request to the kernel's receive stamp of the INVITE, listening on.");
+    println!(
+        "Attacks: while the calls of the row are up; OPTIONS come from a trunk that means well. Memory after: 72 s later."
+    );
     println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
 }
 
@@ -146,7 +163,7 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, Run); 8] = [
+        let parts: [(Part, Run); 9] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
@@ -154,6 +171,7 @@ impl Bench {
             (Part::Memory, Self::memory),
             (Part::Joins, Self::joins),
             (Part::Trigger, Self::trigger),
+            (Part::Attack, Self::attack),
             (Part::Sim, Self::sim),
         ];
         for (part, run) in parts {
@@ -177,7 +195,7 @@ impl Bench {
         tell(&format!("{what}, {calls} calls"));
         let (burned, window) = self.window(pid);
         let us = |share| usage::percentile(&window.latencies, share).map(|ns| ns / 1000.0);
-        let mut more = Vec::new();
+        let mut more = vec![("max_us", us(1.0).unwrap_or(f64::NAN), "")];
         if self.generator.failed() > 0 {
             more.push(("failed", self.generator.failed() as f64, ""));
         }
@@ -208,7 +226,11 @@ impl Bench {
     }
 
     fn start(&mut self, listen: bool, media: bool) -> Result<Gateway> {
-        let parties = Parties { callee: self.generator.callee(), desk: self.generator.desk(), listen };
+        self.start_limited(listen, media, LIMIT)
+    }
+
+    fn start_limited(&mut self, listen: bool, media: bool, limit: usize) -> Result<Gateway> {
+        let parties = Parties { callee: self.generator.callee(), desk: self.generator.desk(), listen, limit };
         let gateway = Gateway::start(&self.program, self.core, &parties)?;
         self.generator.aim(gateway.sip, media);
         Ok(gateway)
@@ -355,6 +377,45 @@ impl Bench {
             ],
             ..Row::default()
         });
+        complain(&gateway);
+        Ok(())
+    }
+
+    /// What callers who are up notice of attackers, and what is left of it.
+    fn attack(&mut self) -> Result<()> {
+        sys::many_files();
+        self.under("un-ACKed flood", |gateway| attack::flood(gateway, FLOOD))?;
+        self.under("overload", |gateway| attack::flood(gateway, OVERLOAD))?;
+        self.under("slow connections", |gateway| attack::slow(gateway, CONNECTIONS))
+    }
+
+    fn under(&mut self, what: &str, begin: impl FnOnce(SocketAddrV4) -> Result<Attack<u64>>) -> Result<()> {
+        let calls = self.options.calls.iter().copied().min().unwrap_or(100);
+        let gateway = self.start_limited(false, true, calls * 3)?;
+        self.generator.set_up('7', calls, RAMP);
+        self.generator.pass(SETTLE);
+        let mb = || usage::rss_kb(gateway.pid()) / 1024.0;
+        let before = mb();
+        let (attack, probe) = (begin(gateway.sip)?, attack::probe(gateway.sip)?);
+        let mut row = self.media_row(what, calls, gateway.pid());
+        let during = mb();
+        row.more.push(("attackers_made", attack.stop()? as f64, ""));
+        let (answers, unanswered) = probe.stop()?;
+        tell("what is left of it");
+        self.generator.pass(2 * REST);
+        let ms = |share| usage::percentile(&answers, share).map_or(f64::NAN, |ns| ns / 1e6);
+        row.more.extend([
+            ("OPTIONS_p50_ms", ms(0.5), ""),
+            ("OPTIONS_p99_ms", ms(0.99), ""),
+            ("OPTIONS_max_ms", ms(1.0), ""),
+            ("unanswered", unanswered as f64, ""),
+            ("MB_before", before, ""),
+            ("MB_during", during, ""),
+            ("MB_after", mb(), ""),
+            ("calls_still_up", self.generator.up() as f64, ""),
+        ]);
+        self.rows.push(row);
+        self.generator.hang_up_all(RAMP);
         complain(&gateway);
         Ok(())
     }

@@ -134,6 +134,18 @@ fn option(socket: BorrowedFd<'_>, which: libc::c_int, value: libc::c_int) -> boo
     unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, which, (&raw const value).cast(), len) == 0 }
 }
 
+/// Lets this process open as many files as the system allows it.
+pub(crate) fn many_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls read or write one plain value on this stack frame; a refusal leaves the limit as it is.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
 /// Asks for kernel receive stamps and as large a receive buffer as the system grants.
 pub(crate) fn prepare(socket: BorrowedFd<'_>, buffer: i32) -> bool {
     let _ = option(socket, libc::SO_RCVBUFFORCE, buffer) || option(socket, libc::SO_RCVBUF, buffer);

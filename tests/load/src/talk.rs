@@ -1,9 +1,10 @@
 //! The signalling of caller, callee and desk.
 
+use crate::attack;
 use crate::sip::{self, Dialog};
 use crate::sys::BATCH;
 use crate::traffic::{CALLEE_SIDE, CALLER_SIDE, Call, DESK_SIDE, Generator, Phase, SIDES};
-use sip_wire::{Message, Method};
+use sip_wire::{Message, Method, Uri};
 use std::net::SocketAddrV4;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -154,6 +155,13 @@ impl Generator {
         match message.method() {
             Some(Method::Ack) => {}
             Some(Method::Invite) => {
+                if message.request_uri().and_then(Uri::user).is_some_and(|user| user.starts_with(attack::PREFIX)) {
+                    // Nobody hears what is said in there: the next port is never read.
+                    let ear = self.ear(0, side);
+                    let nobody = SocketAddrV4::new(*ear.ip(), ear.port() + 1);
+                    let answer = sip::accept(message, self.sides[side].sip_address, nobody, 0);
+                    return self.send_sip(side, &answer, from);
+                }
                 let Some(number) = self.called(side, message) else {
                     return self.send_sip(side, &message.response_to(404, "", Some("callee")).to_bytes(), from);
                 };

@@ -3,6 +3,8 @@
 //! The table is for every layer: `wire` and `stream` are judged here against `sip-wire`, `endpoint` is what a party
 //! that talks to our SIP endpoint may see.
 
+pub mod fuzz;
+
 /// What parsing and validating one datagram gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
