@@ -2,6 +2,7 @@
 //! appendix I), and comfort noise where the source said so (RFC 3389).
 
 use crate::frame::Rate;
+use core::ops::RangeInclusive;
 
 /// A gap is filled for this long, in ms.
 const FILLS: usize = 60;
@@ -68,24 +69,34 @@ impl Concealer {
         ((i32::from(sample) * gain as i32) >> 10) as i16
     }
 
-    /// The lag at which the recent past looks most like itself.
+    /// The lag at which the recent past looks most like itself: looked for in every `per_ms / 4`th sample first, then
+    /// around what was found, as in G.711 appendix I.
     fn pitch(&self) -> usize {
-        let compared = COMPARED * self.per_ms;
         let step = self.per_ms / 4;
-        let recent = &self.history[HISTORY - compared..];
-        let likeness = |lag: usize| {
-            let before = &self.history[HISTORY - compared - lag..HISTORY - lag];
-            let (mut both, mut energy) = (0i64, 1i64);
-            for (now, then) in recent.iter().zip(before).step_by(step) {
-                both += i64::from(*now) * i64::from(*then);
-                energy += i64::from(*then) * i64::from(*then);
-            }
-            both as f64 / (energy as f64).sqrt()
-        };
-        let lags = SHORTEST * self.per_ms..=LONGEST * self.per_ms;
-        let best = lags.map(|lag| (lag, likeness(lag))).max_by(|one, other| one.1.total_cmp(&other.1));
-        best.map_or(LONGEST * self.per_ms, |(lag, _)| lag)
+        let mut coarse = [0; HISTORY];
+        let length = (COMPARED + LONGEST) * 4;
+        let sampled = self.history[HISTORY - length * step..].iter().step_by(step);
+        coarse.iter_mut().zip(sampled).for_each(|(to, from)| *to = *from);
+        let near = most_alike(&coarse[..length], SHORTEST * 4..=LONGEST * 4) * step;
+        let lags = (near - step).max(SHORTEST * self.per_ms)..=(near + step).min(LONGEST * self.per_ms);
+        most_alike(&self.history[HISTORY - length * step..], lags)
     }
+}
+
+/// The lag at which the end of these samples looks most like what came so long before it.
+fn most_alike(samples: &[i16], lags: RangeInclusive<usize>) -> usize {
+    let begin = samples.len() * LONGEST / (COMPARED + LONGEST);
+    // Twelve bits are enough to compare, and their sums do not overflow; nor does anybody have to look whether they do.
+    let products = |one: &[i16], other: &[i16]| {
+        let products = one.iter().zip(other).map(|(one, other)| i32::from(*one >> 4) * i32::from(*other >> 4));
+        f64::from(products.fold(0, i32::wrapping_add))
+    };
+    let likeness = |lag: usize| {
+        let before = &samples[begin - lag..samples.len() - lag];
+        products(&samples[begin..], before) / (products(before, before) + 1.0).sqrt()
+    };
+    let likenesses = lags.map(|lag| (lag, likeness(lag)));
+    likenesses.max_by(|one, other| one.1.total_cmp(&other.1)).map_or(LONGEST, |(lag, _)| lag)
 }
 
 /// White noise of the level that a source asked for.
