@@ -10,10 +10,9 @@ use core::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 /// And from question to question: longer than one without an answer takes to fail (64*T1).
 const EVERY: Duration = Duration::from_secs(40);
-/// So many questions in a row without an answer, and nobody is there (RFC 3261 §12.2.1.2). One may be lost.
+/// So many questions in a row without an answer, and nobody is there (RFC 3261 §12.2.1.2). One may be lost. Not every
+/// telephone answers, though: one that never has is asked in a way that none can ignore.
 const ENOUGH: u8 = 2;
-/// Not every telephone answers: one that never has may be on hold for so many questions, an hour.
-const ENOUGH_OF_THE_MUTE: u8 = 90;
 
 /// A leg on hold.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +26,11 @@ impl Held {
         Self { ask_at: now + FIRST, missed: 0 }
     }
 
-    /// A question was answered, or was not; whether nobody is there. `answers`: some question was.
-    pub(crate) const fn was_asked(&mut self, answered: bool, answers: bool) -> bool {
-        self.missed = if answered { 0 } else { self.missed + 1 };
-        self.missed >= if answers { ENOUGH } else { ENOUGH_OF_THE_MUTE }
+    /// A question was answered, or was not; whether nobody is there. `telling`: silence says so, for some question was
+    /// answered, or this one did not get there.
+    pub(crate) const fn was_asked(&mut self, answered: bool, telling: bool) -> bool {
+        self.missed = if answered { 0 } else { self.missed.saturating_add(1) };
+        telling && self.missed >= ENOUGH
     }
 }
 
@@ -44,12 +44,13 @@ impl Call {
         let due = |held: Option<Held>| held.is_some_and(|held| held.ask_at <= world.now);
         let asked: Vec<LegId> = self.legs.iter().filter(|leg| leg.is_up() && due(leg.held)).map(|leg| leg.id).collect();
         for id in asked {
-            let role = self.leg(id).map(|leg| leg.role);
-            if let Some(held) = self.leg_mut(id).and_then(|leg| leg.held.as_mut()) {
-                held.ask_at = world.now + EVERY;
-            }
-            if role == Some(Role::Caller) || self.is_in_charge(id) {
-                self.command(id, LegCommand::Probe);
+            let in_charge = self.is_in_charge(id);
+            let Some(leg) = self.leg_mut(id) else { continue };
+            let Some(held) = leg.held.as_mut() else { continue };
+            held.ask_at = world.now + EVERY;
+            let how = if held.missed >= ENOUGH { LegCommand::Refresh } else { LegCommand::Probe };
+            if leg.role == Role::Caller || in_charge {
+                self.command(id, how);
             }
         }
     }

@@ -27,8 +27,8 @@ impl Call {
             self.on_referral(id, *referral, world);
             return self.settle();
         }
-        if let LegEvent::Asked { answered } = event {
-            self.on_asked(id, answered, world);
+        if let LegEvent::Asked { answered, unreachable } = event {
+            self.on_asked(id, answered, unreachable, world);
             return self.settle();
         }
         if let LegEvent::Reason(reason) = event {
@@ -265,12 +265,12 @@ impl Call {
     }
 
     /// Neither audio nor an answer: nobody is there (RFC 3261 §12.2.1.2). Who merely ignores OPTIONS sends audio.
-    fn on_asked(&mut self, id: LegId, answered: bool, world: &mut World<'_>) {
+    fn on_asked(&mut self, id: LegId, answered: bool, unreachable: bool, world: &mut World<'_>) {
         let ending = self.ending.is_some();
         let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up() && !ending) else { return };
         leg.answers |= answered;
-        let (role, answers, silent) = (leg.role, leg.answers, leg.silent && !answered);
-        let gone = leg.held.as_mut().map_or(silent, |held| held.was_asked(answered, answers));
+        let (role, telling, silent) = (leg.role, leg.answers || unreachable, leg.silent && !answered);
+        let gone = leg.held.as_mut().map_or(silent, |held| held.was_asked(answered, telling));
         if !gone || (role != Role::Caller && !self.is_in_charge(id)) {
             return;
         }

@@ -53,6 +53,8 @@ pub(crate) enum LegEvent {
     Asked {
         /// It said something, whatever it was.
         answered: bool,
+        /// The question did not even get there.
+        unreachable: bool,
     },
     /// The party hangs up, and this is the `Reason` it gives (RFC 3326). `Ended` follows.
     Reason(String),
@@ -181,6 +183,8 @@ pub(crate) enum LegCommand {
     GiveUpRefer,
     /// Find out whether the peer is still there; if not, `Ended` follows.
     Probe,
+    /// The same, by refreshing the session, which needs an answer from everybody.
+    Refresh,
 }
 
 /// Whom to call, and what to say.

@@ -229,7 +229,7 @@ fn a_caller_who_holds_and_answers_is_waited_for() {
     heard(&world, TRUNK, 180_500, 189_950, &[DESK_TONE]);
 }
 
-/// Not every trunk answers OPTIONS: silence says something only of one that has answered before.
+/// Not every trunk answers OPTIONS: who never has is asked to repeat the session.
 #[test]
 fn a_caller_who_holds_and_never_answers_options_is_waited_for() {
     let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
@@ -237,4 +237,14 @@ fn a_caller_who_holds_and_never_answers_options_is_waited_for() {
     world.at(180_000, Do::Hold(TRUNK, Direction::SendRecv)).at(190_000, Do::HangUp(TRUNK));
     scenario("caller_holds_without_a_word", &mut world, 250_000);
     heard(&world, TRUNK, 180_500, 189_950, &[DESK_TONE]);
+}
+
+#[test]
+fn a_caller_who_holds_never_answers_options_and_stops_dead_is_missed() {
+    let mut world = joined_until(Do::Hold(TRUNK, Direction::Inactive));
+    world.at(15_000, Do::LoseTo(TRUNK, "OPTIONS", 999));
+    world.at(20_000, Do::Stop { party: TRUNK, loud: false });
+    scenario("caller_stops_dead_on_hold_without_a_word", &mut world, 250_000);
+    assert!(world.switchboard.is_idle() && !world.is_busy(DESK), "{}", world.ladder());
+    assert!(world.ladder().contains("pop retracted (ada)"), "{}", world.ladder());
 }

@@ -66,6 +66,7 @@ impl Switchboard {
             LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
             LegCommand::Probe => self.endpoint.request(dialog, Method::Options, &[], None, now),
+            LegCommand::Refresh => self.endpoint.refresh(dialog, now),
         }
     }
 

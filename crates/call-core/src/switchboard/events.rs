@@ -51,8 +51,8 @@ impl Switchboard {
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
             }
-            DialogEvent::RequestDone { dialog, method: Method::Options, answered, .. } => {
-                self.on_leg(dialog, LegEvent::Asked { answered }, now);
+            DialogEvent::RequestDone { dialog, method: Method::Options, answered, code } => {
+                self.on_leg(dialog, LegEvent::Asked { answered, unreachable: !answered && code == 503 }, now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, retry_after, .. } => {

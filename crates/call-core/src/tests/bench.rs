@@ -350,6 +350,7 @@ impl Bench {
                     LegCommand::Refer { consult, .. } => format!("refer {name} to {}", self.name(consult)),
                     LegCommand::GiveUpRefer => format!("give up refer on {name}"),
                     LegCommand::Probe => format!("probe {name}"),
+                    LegCommand::Refresh => format!("refresh {name}"),
                 }
             }
             CallOutput::Media(MediaCommand::Tap { on, .. }) => format!("tap {}", if on { "on" } else { "off" }),

@@ -15,6 +15,11 @@ use sip_wire::{Message, Method};
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 impl Endpoint {
+    /// Repeats the session as it is, timers or not, which no peer may leave without an answer; `Ended` follows if it does.
+    pub fn refresh(&mut self, dialog: DialogId, now: Instant) {
+        self.on_refresh_due(dialog, now);
+    }
+
     /// Sends a request again that asked for too short a session (422). False: that is its answer.
     pub(super) fn ask_for_longer(&mut self, tx: TxId, purpose: &Purpose, response: &Message, now: Instant) -> bool {
         let (Some(least), Some((mut request, flow, tried))) = (response.min_se(), self.transactions.client_request(tx))
@@ -90,7 +95,7 @@ impl Endpoint {
             self.timers.start(id, TimerName::GiveUpChange, now + self.timing.span());
         } else {
             // A change that is under way refreshes as well, if it gets through.
-            self.timers.start(id, TimerName::RefreshSession, now + TRY_AGAIN);
+            self.refresh_after(id, TRY_AGAIN, now);
         }
     }
 
@@ -115,6 +120,13 @@ impl Endpoint {
     /// A refresh was refused; the session holds on until it expires.
     pub(super) fn refresh_later(&mut self, id: DialogId, code: u16, now: Instant) {
         let wait = if code == 491 { self.glare_wait(id) } else { TRY_AGAIN };
-        self.timers.start(id, TimerName::RefreshSession, now + wait);
+        self.refresh_after(id, wait, now);
+    }
+
+    /// A session that nothing was agreed for does not expire.
+    fn refresh_after(&mut self, id: DialogId, wait: Duration, now: Instant) {
+        if self.dialogs.get(&id).is_some_and(|dialog| dialog.timer.agreed.is_some()) {
+            self.timers.start(id, TimerName::RefreshSession, now + wait);
+        }
     }
 }
