@@ -68,7 +68,7 @@ impl Call {
     pub(crate) fn refer_blindly(&mut self, leg: LegId, desk: &Desk, world: &mut World<'_>) {
         let until = world.now + world.config.timers.refer_result_timeout + NET;
         let desk_and_id = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone());
-        self.blind = desk_and_id.map(|desk| Blind { leg, desk, accepted: false, notified: false });
+        self.blinds.extend(desk_and_id.map(|desk| Blind { leg, desk, accepted: false, notified: false }));
         self.use_method(Method::Blind);
         self.enter(Phase::Referring { leg, step: BlindStep::Asked { until } }, world.now);
         self.trace_release("REFER sent, without Replaces", None);
@@ -116,19 +116,20 @@ impl Call {
                 self.trace_release("REFER accepted, then silence", None);
                 self.blind_failed(None, false, world);
             }
+            ReferProgress::EarlierSucceeded => self.blind_confirmed(world),
         }
     }
 
     fn note_blind(&mut self, progress: ReferProgress) {
-        let Some(blind) = self.blind.as_mut() else { return };
+        let Some(blind) = self.blinds.last_mut() else { return };
         match progress {
             ReferProgress::Accepted(_) => blind.accepted = true,
             ReferProgress::Notify { status: None | Some(..200), last: false } => blind.notified = true,
             ReferProgress::Refused { .. }
             | ReferProgress::Unsendable
             | ReferProgress::Notify { status: Some(300..), .. }
-            | ReferProgress::Notify { last: true, status: None | Some(..200) } => self.blind = None,
-            ReferProgress::Notify { .. } | ReferProgress::Silence { .. } => {}
+            | ReferProgress::Notify { last: true, status: None | Some(..200) } => drop(self.blinds.pop()),
+            ReferProgress::Notify { .. } | ReferProgress::Silence { .. } | ReferProgress::EarlierSucceeded => {}
         }
     }
 
@@ -143,7 +144,10 @@ impl Call {
             ReferProgress::Refused { status, .. } => known.on_blind_refused(trunk, status, now),
             ReferProgress::Notify { .. } => known.on_notify(trunk),
             ReferProgress::Silence { notified: false } => known.on_silence(trunk, now),
-            ReferProgress::Silence { .. } | ReferProgress::Accepted(_) | ReferProgress::Unsendable => {}
+            ReferProgress::Silence { .. }
+            | ReferProgress::Accepted(_)
+            | ReferProgress::Unsendable
+            | ReferProgress::EarlierSucceeded => {}
         }
     }
 
@@ -186,7 +190,7 @@ impl Call {
     /// The trunk hung up, and no NOTIFY came. One that had reported before would have told of a success. Of one that
     /// agreed and never reported nobody knows: the desk has the caller, or the caller hung up.
     fn caller_left_for_good(&mut self, world: &mut World<'_>) {
-        if self.blind.as_ref().is_none_or(|blind| !blind.accepted || blind.notified) {
+        if self.blinds.last().is_none_or(|blind| !blind.accepted || blind.notified) {
             return self.end(EndCause::new(Party::Caller, EndReason::HungUp), world);
         }
         self.trace_release("the trunk never reported: nobody knows", None);
@@ -198,7 +202,7 @@ impl Call {
     /// The outcome of a REFER that we had given up, and nobody else is proven to have the caller: with 200 the desk has
     /// it, and whoever we called instead is talking to nobody.
     pub(crate) fn on_late_blind(&mut self, status: u16, world: &mut World<'_>) {
-        let Some(Blind { leg, desk, .. }) = self.blind.take().filter(|_| status < 300) else { return };
+        let Some(Blind { leg, desk, .. }) = self.blinds.pop().filter(|_| status < 300) else { return };
         self.trace_release("NOTIFY, late", Some(status));
         self.only_this_desk(world);
         if let Phase::Offering { leg, .. }

@@ -127,7 +127,7 @@ pub(crate) struct Call {
     /// The desk whose leg ended while a REFER was out that has had no outcome yet.
     pub(crate) unproven: Option<Unproven>,
     /// A REFER without Replaces, as long as what it asked for may be done.
-    pub(crate) blind: Option<Blind>,
+    pub(crate) blinds: Vec<Blind>,
     /// A REFER that was accepted and given up.
     pub(crate) loose: Option<Loose>,
     /// The `Reason` of the latest BYE.
@@ -176,7 +176,7 @@ impl Call {
             bot_left: false,
             trio: None,
             announcement: Announcement::default(),
-            blind: None,
+            blinds: Vec::new(),
             loose: None,
             last_reason: None,
             hand_back: None,

@@ -79,7 +79,7 @@ impl Call {
                 return self.set_proof(Proof::Awaited { caller, desk, until });
             }
             self.set_proof(Proof::Given);
-            self.blind = None;
+            self.blinds.clear();
             self.let_bot_go();
             if !release {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);

@@ -136,6 +136,8 @@ pub(crate) enum ReferProgress {
         /// No more will come.
         last: bool,
     },
+    /// NOTIFY 2xx for one before the last.
+    EarlierSucceeded,
     /// Accepted, then silence. Final, unless a NOTIFY with an outcome comes all the same.
     Silence {
         /// At least some NOTIFY came.

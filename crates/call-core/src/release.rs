@@ -226,6 +226,7 @@ impl Call {
                 self.trace_release("NOTIFY", status);
                 self.on_sign_of_life(world);
             }
+            ReferProgress::EarlierSucceeded => {}
             ReferProgress::Silence { .. } => {
                 self.trace_release("REFER accepted, then silence", None);
                 self.give_up_waiting(leg, by, world);
@@ -254,7 +255,10 @@ impl Call {
             ReferProgress::Notify { status: Some(481), .. } => known.on_replaces_broken(replaced, now),
             ReferProgress::Notify { .. } => known.on_notify(referee),
             ReferProgress::Silence { notified: false } => known.on_silence(referee, now),
-            ReferProgress::Silence { .. } | ReferProgress::Accepted(_) | ReferProgress::Unsendable => {}
+            ReferProgress::Silence { .. }
+            | ReferProgress::Accepted(_)
+            | ReferProgress::Unsendable
+            | ReferProgress::EarlierSucceeded => {}
         }
     }
 
@@ -362,8 +366,12 @@ impl Call {
     /// before it, it means that the desk was replaced after all: caller and human talk, and whoever came back is
     /// talking to nobody.
     fn on_late_outcome(&mut self, from: LegId, progress: ReferProgress, world: &mut World<'_>) {
-        let ReferProgress::Notify { status: Some(status @ 200..), .. } = progress else { return };
-        if from == self.caller_id() && self.blind.is_some() {
+        let status = match progress {
+            ReferProgress::Notify { status: Some(status @ 200..), .. } => status,
+            ReferProgress::EarlierSucceeded => 200,
+            _ => return,
+        };
+        if from == self.caller_id() && !self.blinds.is_empty() {
             return self.on_late_blind(status, world);
         }
         if matches!(self.phase, Phase::Joined { .. }) {

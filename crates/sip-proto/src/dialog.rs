@@ -161,6 +161,8 @@ pub(crate) enum Change {
 pub(crate) struct Refer {
     /// Of the latest attempt; names the subscription too (`Event: refer;id=`).
     pub(crate) cseq: u32,
+    /// Those before it in this dialog that were accepted.
+    pub(crate) earlier: Vec<u32>,
     pub(crate) refer_to: String,
     pub(crate) referred_by: String,
     pub(crate) tries: u8,

@@ -277,6 +277,11 @@ pub enum DialogEvent {
         /// The subscription is over.
         terminated: bool,
     },
+    /// NOTIFY 2xx came for a REFER of ours before the last one, which is no longer reported on otherwise.
+    EarlierReferSucceeded {
+        /// The dialog.
+        dialog: DialogId,
+    },
     /// Our REFER was accepted, then silence. Final, unless a `ReferNotify` with a final status comes after all.
     ReferTimeout {
         /// The dialog.

@@ -458,6 +458,26 @@ fn a_notify_for_another_refer_is_481_and_491_is_tried_again() {
 }
 
 #[test]
+fn a_refer_before_the_last_that_succeeds_after_all_is_reported_named_or_not() {
+    let mut world = World::new(26, PERFECT);
+    let (mut peer, dialog) = answered_by_hand(&mut world, &[]);
+    let first = format!("refer;id={}", refer(&mut world, dialog));
+    answer(&mut world, 202, &[]);
+    world.on(A, |endpoint, now| endpoint.give_up_refer(dialog, now));
+    refer(&mut world, dialog);
+    answer(&mut world, 202, &[]);
+    world.take(A);
+    assert_eq!(notify(&mut world, &mut peer, &first, "active", "SIP/2.0 180 Ringing"), 200);
+    assert!(world.take(A).is_empty(), "it has been given up");
+    assert_eq!(notify(&mut world, &mut peer, &first, "terminated", "SIP/2.0 200 OK"), 200);
+    assert_eq!(world.take(A), [E::EarlierReferSucceeded { dialog }]);
+    assert_eq!(notify(&mut world, &mut peer, "refer", "terminated", "SIP/2.0 486 Busy Here"), 200);
+    assert_eq!(world.take(A), [E::ReferNotify { dialog, status: Some(486), terminated: true }]);
+    assert_eq!(notify(&mut world, &mut peer, "refer", "terminated", "SIP/2.0 200 OK"), 200);
+    assert_eq!(world.take(A), [E::EarlierReferSucceeded { dialog }]);
+}
+
+#[test]
 fn a_notify_that_a_bye_overtakes_is_still_answered_200_and_reported() {
     let mut world = World::new(27, PERFECT);
     let (mut peer, dialog) = answered_by_hand(&mut world, &[]);

@@ -90,6 +90,9 @@ impl Switchboard {
             DialogEvent::ReferNotify { dialog, status, terminated } => {
                 self.on_refer(dialog, ReferProgress::Notify { status, last: terminated }, now);
             }
+            DialogEvent::EarlierReferSucceeded { dialog } => {
+                self.on_refer(dialog, ReferProgress::EarlierSucceeded, now);
+            }
             DialogEvent::ReferTimeout { dialog, stage } => {
                 let notified = stage == ReferStage::NoResult;
                 self.on_refer(dialog, ReferProgress::Silence { notified }, now);

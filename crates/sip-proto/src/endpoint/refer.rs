@@ -16,7 +16,7 @@ use sip_wire::{Message, Method};
 
 impl Endpoint {
     /// Sends REFER. `refer_to` goes byte-exact inside the angle brackets; so does `referred_by`. A REFER before it in
-    /// the same dialog is no longer reported on.
+    /// the same dialog is no longer reported on, unless it succeeds after all.
     pub fn refer(&mut self, dialog: DialogId, refer_to: &str, referred_by: &str, now: Instant) {
         if !self.dialogs.get(&dialog).is_some_and(|entry| entry.is_open()) {
             return self.emit(DialogEvent::ReferRefused {
@@ -40,8 +40,13 @@ impl Endpoint {
             refer.headers.push("Accept", "message/sipfrag");
         });
         let (Some((_, cseq)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
+        let mut earlier = Vec::new();
+        if let Some(before) = dialog.refer.take() {
+            earlier = before.earlier;
+            earlier.extend(before.accepted.then_some(before.cseq));
+        }
         let state = ReferState::Asked;
-        dialog.refer = Some(Refer { cseq, refer_to, referred_by, tries, accepted: false, state });
+        dialog.refer = Some(Refer { cseq, earlier, refer_to, referred_by, tries, accepted: false, state });
     }
 
     /// The final response to our REFER, or none (408, 503).
@@ -98,13 +103,23 @@ impl Endpoint {
             return self.refuse(tx, &bad_event(), now);
         }
         let wanted = match request.event() {
-            Some(Ok(event)) => event.params.get_unquoted("id"),
+            Some(Ok(event)) => event.params.get_unquoted("id").map(|id| id.trim().parse::<u32>().unwrap_or_default()),
             _ => None,
         };
+        let known = |cseq: u32| wanted.is_none_or(|id| id == cseq);
         let refer = self.dialogs.get_mut(&id).and_then(|dialog| dialog.refer.as_mut());
-        let refer = refer.filter(|refer| wanted.is_none_or(|id| id.trim() == refer.cseq.to_string()));
+        let refer = refer.filter(|refer| known(refer.cseq) || refer.earlier.iter().any(|cseq| known(*cseq)));
         let Some(refer) = refer else { return self.refuse(tx, &Refusal(481, "", Vec::new()), now) };
         let status = body::sipfrag_status(&request.body);
+        // Without a name it is for the latest, unless that has had its outcome: some never name any.
+        let of_earlier = !refer.earlier.is_empty() && (!known(refer.cseq) || refer.state == ReferState::Done);
+        if of_earlier {
+            self.reply(tx, 200, "", now, |_| ());
+            if matches!(status, Some(200..=299)) {
+                self.emit(DialogEvent::EarlierReferSucceeded { dialog: id });
+            }
+            return;
+        }
         let terminated = matches!(request.subscription_state(), Some(Ok(state)) if state.value == "terminated");
         let before = refer.state;
         let accepted = core::mem::replace(&mut refer.accepted, true);

@@ -286,6 +286,7 @@ pub fn dialog_of(event: &DialogEvent) -> Option<DialogId> {
         | ReferAccepted { dialog, .. }
         | ReferRefused { dialog, .. }
         | ReferNotify { dialog, .. }
+        | EarlierReferSucceeded { dialog }
         | ReferTimeout { dialog, .. }
         | Unsubscribed { dialog, .. }
         | Info { dialog, .. }
