@@ -511,7 +511,10 @@ impl Phone {
                     self.notify(old, 200, now);
                 }
                 self.referral = None;
-                self.current = Some(dialog);
+                // It has one line: what it did meanwhile is over.
+                if let Some(other) = self.current.replace(dialog).filter(|other| *other != old) {
+                    self.endpoint.bye(other, None, now);
+                }
             }
             _ if Some(dialog) != self.current => return,
             _ => {}
