@@ -355,17 +355,11 @@ impl<'a> Inquest<'a> {
 
     /// 60 s after the end nothing is left, neither with the parties nor with us.
     fn left_behind(&mut self) {
-        // Whoever holds, and stops dead before they were asked for the first time, is waited for.
-        let awaited = |dialog: &Dialog| {
-            let mut stopped = self.did(|did| *did == Did::Stopped(dialog.party));
-            !dialog.answers && dialog.over().is_none() && stopped.any(|at| self.is_on_hold(dialog.party, at))
-        };
-        if self.witness.dialogs.iter().any(awaited) {
-            return;
-        }
         let board = &self.world.switchboard;
+        let busy = |party: &Party| self.world.is_busy(*party) && !self.has_a_stray_copy(*party);
+        let busy: Vec<_> = (TRUNK..=CALLER2).filter(busy).collect();
         let leaked = &mut self.findings.leaked;
-        for party in (TRUNK..=CALLER2).filter(|party| self.world.is_busy(*party)) {
+        for party in busy {
             leaked.push(format!("nobody told party {party} that it is over"));
         }
         if !board.is_idle() {
@@ -379,6 +373,18 @@ impl<'a> Inquest<'a> {
         {
             leaked.push(format!("{:?}: the dialog with party {} never ended", dialog.invited, dialog.party));
         }
+    }
+
+    /// Whether the call that a telephone has is a copy of an INVITE that it had answered for good, and that was on its way
+    /// for longer than its transaction lasted: whoever sent it has forgotten it, and cannot cancel it (RFC 3261 §9.1).
+    fn has_a_stray_copy(&self, party: Party) -> bool {
+        let events = self.world.events().iter().filter(|(_, who, _)| *who == party);
+        let mut arrivals = events.filter_map(|(_, _, event)| match event {
+            PhoneEvent::Arrived(invite) => invite.headers.get("Via"),
+            _ => None,
+        });
+        let last = arrivals.next_back();
+        last.is_some_and(|last| arrivals.any(|via| via == last))
     }
 
     /// Each handoff has one outcome.

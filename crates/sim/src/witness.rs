@@ -120,8 +120,6 @@ pub struct Dialog {
     pub notified: Vec<(Instant, u16)>,
     /// A request of the gateway that has had no answer, since then.
     pub unanswered: Option<Instant>,
-    /// An OPTIONS of the gateway was answered.
-    pub answers: bool,
     /// A request of the gateway was answered as if there were no such dialog.
     pub broken: Option<Instant>,
     /// INVITEs within it, by either side.
@@ -216,7 +214,6 @@ impl Witness {
                     refers: Vec::new(),
                     notified: Vec::new(),
                     unanswered: None,
-                    answers: false,
                     broken: None,
                     changed: Vec::new(),
                     replaces: seen.replaces.map(str::to_owned),
@@ -233,13 +230,14 @@ impl Witness {
 
     /// An RTP packet reached a party.
     pub(crate) fn rtp(&mut self, party: Party, packet: &[u8], ours: bool, now: Instant) {
-        let (Some(kind), Some(octet)) = (packet.get(1), packet.get(12)) else { return };
+        let (Some(kind), Some(payload)) = (packet.get(1), packet.get(12..)) else { return };
         let voices = match kind & 0x7f {
             0 => &VOICES[0],
             8 => &VOICES[1],
             _ => return,
         };
-        let voices = voices[usize::from(*octet)];
+        let Some(octet) = said(payload) else { return };
+        let voices = voices[usize::from(octet)];
         // Nobody is mixed into what they hear themselves: three at once look so.
         if voices[1].is_some() && voices.contains(&Some(Voice::Of(party))) {
             return self.hear(party, Voice::Other, ours, now);
@@ -262,8 +260,8 @@ impl Witness {
 
     /// A WebSocket bot got a frame.
     pub(crate) fn stream(&mut self, mulaw: &[u8], now: Instant) {
-        if let Some(octet) = mulaw.last() {
-            for voice in VOICES[0][usize::from(*octet)].into_iter().flatten() {
+        if let Some(octet) = said(mulaw) {
+            for voice in VOICES[0][usize::from(octet)].into_iter().flatten() {
                 self.hear(BOT, voice, true, now);
             }
         }
@@ -284,13 +282,25 @@ impl Witness {
     }
 }
 
+/// What a frame says. Half of it says so: where packets were lost, the gateway lets what was heard last fade away, and
+/// blends the next packet with that. What fades all along says nothing new.
+fn said(frame: &[u8]) -> Option<u8> {
+    let (begin, end) = frame.split_at(frame.len() / 2);
+    let steady = |half: &[u8]| half.first().copied().filter(|octet| half.last() == Some(octet));
+    steady(begin).or_else(|| steady(end))
+}
+
 impl Dialog {
     fn on_request(&mut self, seen: &Seen<'_>, inward: bool, now: Instant) {
-        if seen.method == "INVITE" && inward != self.ours && self.answered.is_none() && self.branch != seen.branch {
-            seen.branch.clone_into(&mut self.branch);
-        }
         match (seen.method, inward) {
-            ("INVITE", _) if self.answered.is_none() => self.refused = None,
+            // A copy asks for nothing that was not asked for, and answered, before.
+            ("INVITE", _) if self.answered.is_none() && self.branch == seen.branch => {}
+            ("INVITE", _) if self.answered.is_none() => {
+                self.refused = None;
+                if inward != self.ours {
+                    seen.branch.clone_into(&mut self.branch);
+                }
+            }
             ("INVITE", _) => {
                 self.changed.push(now);
                 if !inward {
@@ -327,7 +337,6 @@ impl Dialog {
         }
         if inward && status >= 200 {
             self.unanswered = None;
-            self.answers |= seen.method == "OPTIONS";
             if matches!(status, 408 | 481) && seen.method != "BYE" && seen.method != "CANCEL" {
                 self.broken.get_or_insert(now);
             }

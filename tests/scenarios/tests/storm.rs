@@ -12,9 +12,18 @@ use std::collections::BTreeSet;
 const DEFAULT_SEEDS: u64 = 2_000;
 /// Seeds that broke something once. They run always.
 const KNOWN: &[u64] = &[
-    39,   // A caller who stopped dead: an unanswered OPTIONS did not end the call, which stayed for ever.
-    157,  // The same, with a connection that was reset.
-    8294, // A copy of an INVITE that took 16 s.
+    39,        // A caller who stopped dead: an unanswered OPTIONS did not end the call, which stayed for ever.
+    157,       // The same, with a connection that was reset.
+    8294,      // A copy of an INVITE that took 16 s.
+    5_008_314, // What fades away where packets were lost was taken for two other voices.
+    5_011_598, // Somebody held, stopped dead and had never answered OPTIONS: waited for for an hour.
+    5_015_514, // A copy of an INVITE that rang 31 s after it was cancelled.
+    5_022_507, // A copy of an INVITE that had been answered 404 was taken for another call.
+    6_004_848, // Two blind REFERs given up; the first succeeded when the second had failed: the bot had nobody.
+    6_023_376, // Another telephone took the call over while the first rang: the pair was looked for at the first.
+    6_031_072, // A telephone with one line forgot one call over another, and never hung it up.
+    6_048_220, // Somebody held and was not to be reached any more: waited for until the session expired.
+    5_059_509, // As 5011598, while a human had the caller.
 ];
 
 #[test]

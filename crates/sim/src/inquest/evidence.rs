@@ -200,9 +200,15 @@ impl<'a> Inquest<'a> {
 
     /// Who has a dialog's place in the end.
     pub(super) fn heir(&self, dialog: &'a Dialog) -> &'a Dialog {
-        let takes = |new: &&Dialog| new.answered.is_some() && new.replaces.as_ref() == Some(&dialog.call_id);
+        self.heir_at(dialog, self.world.now())
+    }
+
+    /// Who has a dialog's place at a time.
+    pub(super) fn heir_at(&self, dialog: &'a Dialog, at: Instant) -> &'a Dialog {
+        let takes =
+            |new: &&Dialog| new.answered.is_some_and(|ok| ok <= at) && new.replaces.as_ref() == Some(&dialog.call_id);
         let new = self.witness.dialogs.iter().filter(|new| !new.ours && new.invited > dialog.invited).find(takes);
-        new.map_or(dialog, |new| self.heir(new))
+        new.map_or(dialog, |new| self.heir_at(new, at))
     }
 
     pub(super) fn handover(&self, desk: Party) -> Handover {
