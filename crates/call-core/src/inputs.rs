@@ -349,7 +349,7 @@ impl Call {
             self.command(id, LegCommand::Probe);
         }
         if role == Role::Caller {
-            self.on_long_silence(lasted, world);
+            self.on_caller_silent(lasted, world);
         }
     }
 

@@ -80,6 +80,7 @@ impl Call {
             }
             self.set_proof(Proof::Given);
             self.blinds.clear();
+            self.unproven = None;
             self.let_bot_go();
             if !release {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);

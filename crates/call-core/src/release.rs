@@ -64,13 +64,16 @@ pub(crate) struct Loose {
     by: Method,
 }
 
-/// A desk that hung up while a REFER had no outcome, and was taken for a human who hung up.
+/// A desk that hung up while a REFER had no outcome, and was taken for a human who hung up. Nobody else is proven to have
+/// the caller.
 #[derive(Debug)]
 pub(crate) struct Unproven {
     desk: LegId,
     by: Method,
     /// None when another human is fetched instead.
     handoff: Option<Handoff>,
+    /// NOTIFY 200 came, and another human was about to have the caller.
+    confirmed: Option<Instant>,
 }
 
 /// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
@@ -380,19 +383,12 @@ impl Call {
             } else if self.loose.is_some_and(|loose| self.sides(loose.desk, loose.by).0 == from)
                 && self.reopen_release(world)
             {
-                self.on_refer(from, progress, world);
+                return self.on_refer(from, progress, world);
             }
-            return;
         }
-        let Some(Unproven { desk, by, handoff }) = self.unproven.take().filter(|_| status < 300) else { return };
-        let Some(handoff) = handoff else {
-            if from == self.caller_id() && self.phase.before_join() {
-                self.trace_release("NOTIFY, late: nobody is left for another human", Some(status));
-                self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
-            }
-            return;
-        };
-        if matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. })) {
+        let Some(Unproven { desk, by, handoff, .. }) = self.unproven.take().filter(|_| status < 300) else { return };
+        let with_bot = matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. }));
+        if let Some(handoff) = handoff.filter(|_| with_bot) {
             self.trace_release("NOTIFY, late", Some(status));
             self.drop_bot(EndCause::new(Party::Gateway, EndReason::Released), "Transferred");
             self.known.forget_earlier(handoff.id);
@@ -401,7 +397,18 @@ impl Call {
             self.show_pop_again();
             let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
             self.enter(Phase::Releasing { leg: desk, by, step }, world.now);
+        } else if from == self.caller_id() {
+            self.trace_release("NOTIFY, late", Some(status));
+            self.unproven = Some(Unproven { desk, by, handoff: None, confirmed: Some(world.now) });
+            if self.leg(from).is_some_and(|caller| caller.silent) {
+                self.leave_to_the_desk_that_left(world);
+            }
         }
+    }
+
+    fn leave_to_the_desk_that_left(&mut self, world: &mut World<'_>) {
+        self.trace_release("the caller's audio has gone: nobody is left for another human", None);
+        self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
     }
 
     /// The human still has the caller: what was taken off the page comes back.
@@ -514,12 +521,16 @@ impl Call {
         self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
         let handoff = self.on_human_gone(HUNG_UP, world);
-        self.unproven = Some(Unproven { desk: leg, by, handoff });
+        self.unproven = Some(Unproven { desk: leg, by, handoff, confirmed: None });
     }
 
-    /// The caller was last heard so long ago. Who agreed to a REFER, and told no end, and whose audio stopped while they were
+    /// The caller was last heard so long ago. Where a late NOTIFY has said that a desk has the caller, it has. Who agreed to a REFER, and told no end, and whose audio stopped while they were
     /// at it, has taken the caller away without a word: the bot is talking to nobody.
-    pub(crate) fn on_long_silence(&mut self, lasted: Duration, world: &mut World<'_>) {
+    pub(crate) fn on_caller_silent(&mut self, lasted: Duration, world: &mut World<'_>) {
+        let confirmed = self.unproven.as_ref().and_then(|unproven| unproven.confirmed);
+        if confirmed.is_some_and(|confirmed| world.now - lasted <= confirmed + PROOF) {
+            return self.leave_to_the_desk_that_left(world);
+        }
         let (last, patience) = (world.now - lasted, world.config.timers.refer_result_timeout);
         let at_it = |agreed: Instant| agreed <= last && last <= agreed + patience;
         if lasted >= FOR_GOOD && matches!(self.phase, Phase::WithBot) && self.agreed.is_some_and(at_it) {

@@ -23,6 +23,8 @@ const KNOWN: &[u64] = &[
     6_023_376, // Another telephone took the call over while the first rang: the pair was looked for at the first.
     6_031_072, // A telephone with one line forgot one call over another, and never hung it up.
     6_048_220, // Somebody held and was not to be reached any more: waited for until the session expired.
+    6_072_168, // A human's REFER was under way when caller and human were joined.
+    6_087_098, // A release succeeded after all when another human had the call, and nobody had been heard there.
     5_059_509, // As 5011598, while a human had the caller.
 ];
 

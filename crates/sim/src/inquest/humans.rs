@@ -105,8 +105,14 @@ impl<'a> Inquest<'a> {
             Do::Refer(who, _) | Do::ReferToConsult(who) => *who == desk.party,
             _ => false,
         };
+        let accepted = |event: &PhoneEvent| matches!(event, PhoneEvent::ReferAnswered(200..=299));
+        let mut events = self.world.events().iter().rev();
+        let agreed = events.find(|(_, who, event)| *who == desk.party && accepted(event)).map(|(when, ..)| *when);
         let script = self.storm.script.iter().filter(|(_, what)| passes_on(what));
-        let passed_on = script.map(|(millis, _)| Instant::from_millis(*millis)).filter(|when| *when >= at).min();
+        let asked = script.map(|(millis, _)| Instant::from_millis(*millis));
+        // It may be on its way when they are joined.
+        let passed_on = asked.filter(|when| *when >= at || agreed.is_some_and(|agreed| agreed >= at)).min();
+        let passed_on = passed_on.map(|when| when.max(at));
         let ends = [caller.over(), desk.over(), caller.broken, desk.broken, self.without_us(caller, desk, at)];
         ends.into_iter().chain([hung_up, passed_on]).flatten().min().unwrap_or(self.world.now())
     }
