@@ -25,6 +25,7 @@ const KNOWN: &[u64] = &[
     6_048_220, // Somebody held and was not to be reached any more: waited for until the session expired.
     6_072_168, // A human's REFER was under way when caller and human were joined.
     6_087_098, // A release succeeded after all when another human had the call, and nobody had been heard there.
+    6_181_722, // Who took a call over did not hear for 4 s that it had it.
     5_059_509, // As 5011598, while a human had the caller.
 ];
 

@@ -88,8 +88,8 @@ impl<'a> Inquest<'a> {
         let pair = |(at, id, whose): (Instant, _, _)| {
             let pop = popped.iter().rev().find(|pop| (pop.id, pop.whose) == (id, whose) && pop.at <= at)?;
             let (caller, desk) = (pop.caller?, self.heir_at(pop.desk?, at));
-            // A caller whom our answer did not reach has nothing to say yet.
-            let there = caller.acknowledged?.max(at);
+            // A party whom our answer did not reach has nothing to say yet.
+            let there = caller.acknowledged?.max(desk.acknowledged?).max(at);
             Some(Pair { caller, desk, span: (there + NOT_HEARD, self.parting(caller, desk, at)) })
         };
         joined.filter_map(pair).collect()

@@ -12,7 +12,7 @@ use call_model::Codec;
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sip_proto::Transport;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub(super) fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
     let transport = dice.pick(&[Transport::Udp, Transport::Udp, Transport::Tcp]);
@@ -130,8 +130,9 @@ fn on_refer(dice: &mut Dice<'_>) -> OnRefer {
 
 /// Any product's, without a throw of the dice.
 fn product(seed: u64) -> Arc<Profile> {
-    let name = profile::names().nth((seed % profile::names().count() as u64) as usize);
-    name.and_then(profile::built_in).map(Arc::new).unwrap_or_default()
+    static PRODUCTS: LazyLock<Vec<Arc<Profile>>> =
+        LazyLock::new(|| profile::names().filter_map(profile::built_in).map(Arc::new).collect());
+    PRODUCTS.get((seed % PRODUCTS.len() as u64) as usize).cloned().unwrap_or_default()
 }
 
 /// What a party does when called; one in `bad` does something else than answer.
