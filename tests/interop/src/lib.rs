@@ -1,4 +1,4 @@
-//! Tests with real peers over real sockets: SIPp as trunk, bot and desk; a public Media Streams bot framework; Chromium
+//! Tests with real peers over real sockets: SIPp as trunk, bot and desk, kamailio as a proxy; a public Media Streams bot framework; Chromium
 //! on the desk page. `cargo xtask test` installs them; a peer it could not install is named in `WARMLINE_SKIP_PEERS`
 //! and its tests say that they were skipped.
 //!
@@ -7,6 +7,7 @@
 
 mod browser;
 mod gateway;
+mod kamailio;
 mod lines;
 mod pipecat;
 mod sipp;
@@ -14,6 +15,7 @@ mod talker;
 
 pub use browser::Browser;
 pub use gateway::{Gateway, verify};
+pub use kamailio::Proxy;
 pub use pipecat::Pipecat;
 pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;
