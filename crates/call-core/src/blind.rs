@@ -20,6 +20,8 @@ pub(crate) struct Blind {
     accepted: bool,
     /// It has reported, so it would report the end, too.
     notified: bool,
+    /// Another human was proven to have the caller since.
+    overtaken: bool,
 }
 
 /// How far the blind transfer is.
@@ -68,7 +70,13 @@ impl Call {
     pub(crate) fn refer_blindly(&mut self, leg: LegId, desk: &Desk, world: &mut World<'_>) {
         let until = world.now + world.config.timers.refer_result_timeout + NET;
         let desk_and_id = self.handoff.as_ref().and_then(|handoff| handoff.desk.clone());
-        self.blinds.extend(desk_and_id.map(|desk| Blind { leg, desk, accepted: false, notified: false }));
+        self.blinds.extend(desk_and_id.map(|desk| Blind {
+            leg,
+            desk,
+            accepted: false,
+            notified: false,
+            overtaken: false,
+        }));
         self.use_method(Method::Blind);
         self.enter(Phase::Referring { leg, step: BlindStep::Asked { until } }, world.now);
         self.trace_release("REFER sent, without Replaces", None);
@@ -199,10 +207,19 @@ impl Call {
         self.end(EndCause::new(Party::Trunk, EndReason::HungUp), world);
     }
 
-    /// The outcome of a REFER that we had given up, and nobody else is proven to have the caller: with 200 the desk has
-    /// it, and whoever we called instead is talking to nobody.
+    /// Somebody else is proven to have the caller.
+    pub(crate) fn overtake_blinds(&mut self) {
+        self.blinds.iter_mut().for_each(|blind| blind.overtaken = true);
+    }
+
+    /// The outcome of a REFER that we had given up. With 200 the desk has the caller, and whoever we called instead is
+    /// talking to nobody, unless they were proven to.
     pub(crate) fn on_late_blind(&mut self, status: u16, world: &mut World<'_>) {
-        let Some(Blind { leg, desk, .. }) = self.blinds.pop().filter(|_| status < 300) else { return };
+        let Some(blind) = self.blinds.pop().filter(|_| status < 300) else { return };
+        let Blind { leg, desk, overtaken, .. } = blind;
+        if overtaken {
+            return self.doubt_the_caller(status, world);
+        }
         self.trace_release("NOTIFY, late", Some(status));
         self.only_this_desk(world);
         if let Phase::Offering { leg, .. }

@@ -126,7 +126,9 @@ pub(crate) struct Call {
     pub(crate) announcement: Announcement,
     /// The desk whose leg ended while a REFER was out that has had no outcome yet.
     pub(crate) unproven: Option<Unproven>,
-    /// A REFER without Replaces, as long as what it asked for may be done.
+    /// When NOTIFY said that somebody else has the caller, while a human here had, or was about to have.
+    pub(crate) elsewhere: Option<Instant>,
+    /// Each REFER without Replaces, as long as what it asked for may be done.
     pub(crate) blinds: Vec<Blind>,
     /// A REFER that was accepted and given up.
     pub(crate) loose: Option<Loose>,
@@ -176,6 +178,7 @@ impl Call {
             bot_left: false,
             trio: None,
             announcement: Announcement::default(),
+            elsewhere: None,
             blinds: Vec::new(),
             loose: None,
             last_reason: None,

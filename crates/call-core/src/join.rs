@@ -79,7 +79,7 @@ impl Call {
                 return self.set_proof(Proof::Awaited { caller, desk, until });
             }
             self.set_proof(Proof::Given);
-            self.blinds.clear();
+            self.overtake_blinds();
             self.unproven = None;
             self.let_bot_go();
             if !release {

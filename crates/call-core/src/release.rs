@@ -72,8 +72,6 @@ pub(crate) struct Unproven {
     by: Method,
     /// None when another human is fetched instead.
     handoff: Option<Handoff>,
-    /// NOTIFY 200 came, and another human was about to have the caller.
-    confirmed: Option<Instant>,
 }
 
 /// How long proof may lag behind a BYE, and the peer's own BYE behind its NOTIFY.
@@ -229,10 +227,14 @@ impl Call {
                 self.trace_release("NOTIFY", status);
                 self.on_sign_of_life(world);
             }
-            ReferProgress::EarlierSucceeded => {}
+            ReferProgress::EarlierSucceeded if self.blinds.is_empty() => {}
+            ReferProgress::EarlierSucceeded => self.doubt_the_caller(200, world),
             ReferProgress::Silence { .. } => {
                 self.trace_release("REFER accepted, then silence", None);
-                self.give_up_waiting(leg, by, world);
+                // A desk that has left is waited for by a clock of its own.
+                if !matches!(self.phase, Phase::Releasing { step: ReleaseStep::DeskLeft { .. }, .. }) {
+                    self.give_up_waiting(leg, by, world);
+                }
             }
         }
     }
@@ -386,7 +388,7 @@ impl Call {
                 return self.on_refer(from, progress, world);
             }
         }
-        let Some(Unproven { desk, by, handoff, .. }) = self.unproven.take().filter(|_| status < 300) else { return };
+        let Some(Unproven { desk, by, handoff }) = self.unproven.take().filter(|_| status < 300) else { return };
         let with_bot = matches!(self.phase, Phase::WithBot | Phase::Recovering(Recovery::Bot { .. }));
         if let Some(handoff) = handoff.filter(|_| with_bot) {
             self.trace_release("NOTIFY, late", Some(status));
@@ -398,16 +400,22 @@ impl Call {
             let step = ReleaseStep::Confirmed { at: world.now + PROOF, last: false };
             self.enter(Phase::Releasing { leg: desk, by, step }, world.now);
         } else if from == self.caller_id() {
-            self.trace_release("NOTIFY, late", Some(status));
-            self.unproven = Some(Unproven { desk, by, handoff: None, confirmed: Some(world.now) });
-            if self.leg(from).is_some_and(|caller| caller.silent) {
-                self.leave_to_the_desk_that_left(world);
-            }
+            self.doubt_the_caller(status, world);
         }
     }
 
-    fn leave_to_the_desk_that_left(&mut self, world: &mut World<'_>) {
-        self.trace_release("the caller's audio has gone: nobody is left for another human", None);
+    /// NOTIFY says that somebody else has the caller, whom a human here has, or is about to have: the caller's audio will
+    /// tell.
+    pub(crate) fn doubt_the_caller(&mut self, status: u16, world: &mut World<'_>) {
+        self.trace_release("NOTIFY, late", Some(status));
+        self.elsewhere = Some(world.now);
+        if self.leg(self.caller_id()).is_some_and(|caller| caller.silent) {
+            self.leave_the_caller_elsewhere(world);
+        }
+    }
+
+    fn leave_the_caller_elsewhere(&mut self, world: &mut World<'_>) {
+        self.trace_release("the caller's audio has gone: nobody is left for a human here", None);
         self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
     }
 
@@ -521,15 +529,14 @@ impl Call {
         self.use_no_method();
         self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Release, None);
         let handoff = self.on_human_gone(HUNG_UP, world);
-        self.unproven = Some(Unproven { desk: leg, by, handoff, confirmed: None });
+        self.unproven = Some(Unproven { desk: leg, by, handoff });
     }
 
     /// The caller was last heard so long ago. Where a late NOTIFY has said that a desk has the caller, it has. Who agreed to a REFER, and told no end, and whose audio stopped while they were
     /// at it, has taken the caller away without a word: the bot is talking to nobody.
     pub(crate) fn on_caller_silent(&mut self, lasted: Duration, world: &mut World<'_>) {
-        let confirmed = self.unproven.as_ref().and_then(|unproven| unproven.confirmed);
-        if confirmed.is_some_and(|confirmed| world.now - lasted <= confirmed + PROOF) {
-            return self.leave_to_the_desk_that_left(world);
+        if self.elsewhere.is_some_and(|since| world.now - lasted <= since + PROOF) {
+            return self.leave_the_caller_elsewhere(world);
         }
         let (last, patience) = (world.now - lasted, world.config.timers.refer_result_timeout);
         let at_it = |agreed: Instant| agreed <= last && last <= agreed + patience;

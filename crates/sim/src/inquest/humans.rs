@@ -31,9 +31,7 @@ impl<'a> Inquest<'a> {
                 let Voice::Of(party @ (DESK | DESK2)) = heard.voice else { continue };
                 let there = |(_, desk): &&(&Dialog, &Dialog)| {
                     let late = |over: Instant| heard.from > over + Duration::from_millis(400);
-                    desk.party == party
-                        && desk.answered.is_some_and(|ok| ok <= heard.from)
-                        && !desk.over().is_some_and(late)
+                    desk.party == party && self.had_answered(desk, heard.from) && !desk.over().is_some_and(late)
                 };
                 let may = |(dialog, desk): &(&Dialog, &'a Dialog)| {
                     Self::is_direct(dialog) || self.has_proved(desk, heard.from)
@@ -43,6 +41,14 @@ impl<'a> Inquest<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a party had answered by then, be it that its answer was lost.
+    fn had_answered(&self, desk: &Dialog, by: Instant) -> bool {
+        let mut events = self.world.events().iter();
+        let up = |event: &PhoneEvent| *event == PhoneEvent::Up;
+        desk.answered.is_some_and(|ok| ok <= by)
+            || events.any(|(at, who, event)| *who == desk.party && up(event) && (desk.invited..=by).contains(at))
     }
 
     /// Key 1 on the call itself, a click on its pop, or whoever had it before did that; or a human has asked the other
