@@ -1,7 +1,6 @@
 //! The evidence: what passed the gateway's door, message by message and packet by packet, and what the parties did.
 //! Nothing in here knows what the gateway thinks.
 
-use crate::script::Click;
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
 use call_model::{Direction, Instant};
 use core::time::Duration;
@@ -120,7 +119,7 @@ pub struct Dialog {
     pub notified: Vec<(Instant, u16)>,
     /// A request of the gateway that has had no answer, since then.
     pub unanswered: Option<Instant>,
-    /// A request of the gateway was answered as if there were no such dialog.
+    /// A request of the gateway was answered as if there were no such dialog, and none was answered otherwise since.
     pub broken: Option<Instant>,
     /// INVITEs within it, by either side.
     pub changed: Vec<Instant>,
@@ -151,7 +150,6 @@ pub enum Did {
     HungUp(Party),
     Muted(Party, bool),
     Stopped(Party),
-    Clicked(Click),
     HandedBack,
     BotGone { finished: bool },
     Introduced,
@@ -337,8 +335,12 @@ impl Dialog {
         }
         if inward && status >= 200 {
             self.unanswered = None;
-            if matches!(status, 408 | 481) && seen.method != "BYE" && seen.method != "CANCEL" {
-                self.broken.get_or_insert(now);
+            match (status, seen.method) {
+                (_, "BYE" | "CANCEL") => {}
+                (408 | 481, _) => _ = self.broken.get_or_insert(now),
+                // It is there after all: some refuse a REFER so.
+                (200..300, _) => self.broken = None,
+                _ => {}
             }
         }
     }

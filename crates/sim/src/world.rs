@@ -8,7 +8,7 @@ use crate::capture::Capture;
 use crate::judge::Verdict;
 use crate::network::Network;
 use crate::queue::Queue;
-use crate::script::{Do, PageHabit};
+use crate::script::{Click, Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
 use crate::witness::Witness;
 use call_core::{DeskRefused, Output, Switchboard};
@@ -77,6 +77,8 @@ pub struct World {
     ports: BTreeMap<u16, LegId>,
     trace: Vec<TraceEvent>,
     pops: Vec<(Instant, PopUpdate)>,
+    /// What somebody clicked on, and in which pop.
+    clicks: Vec<(Instant, Click, HandoffId, DeskId)>,
     events: Vec<(Instant, Party, PhoneEvent)>,
     told: Vec<(Instant, BotCommand)>,
     /// Every INVITE that left the gateway, byte by byte, and for whom.
@@ -141,6 +143,7 @@ impl World {
             ports: BTreeMap::new(),
             trace: Vec::new(),
             pops: Vec::new(),
+            clicks: Vec::new(),
             events: Vec::new(),
             told: Vec::new(),
             invites: Vec::new(),
@@ -679,14 +682,6 @@ impl World {
     fn push(&mut self, at: Instant, item: Item) {
         self.inbound += usize::from(matches!(item, Item::SipToGateway(..)));
         self.queue.push(at.max(self.now), item);
-    }
-
-    /// The handoff in the last pop, if there was one.
-    pub fn handoff(&self) -> Option<HandoffId> {
-        self.pops.iter().rev().find_map(|(_, pop)| match pop {
-            PopUpdate::Offered { package, .. } => Some(package.id),
-            _ => None,
-        })
     }
 
     /// How SIP travels.

@@ -17,6 +17,7 @@ const KNOWN: &[u64] = &[
     8294,       // A copy of an INVITE that took 16 s.
     5_008_314,  // What fades away where packets were lost was taken for two other voices.
     5_011_598,  // Somebody held, stopped dead and had never answered OPTIONS: waited for for an hour.
+    5_059_509,  // As 5011598, while a human had the caller.
     5_015_514,  // A copy of an INVITE that rang 31 s after it was cancelled.
     5_022_507,  // A copy of an INVITE that had been answered 404 was taken for another call.
     6_004_848,  // Two blind REFERs given up; the first succeeded when the second had failed: the bot had nobody.
@@ -29,7 +30,7 @@ const KNOWN: &[u64] = &[
     10_030_872, // Who had accepted on the page was heard before their answer, which was lost.
     10_040_146, // A blind REFER succeeded when another human was proven to have the caller, and had the caller no more.
     10_191_184, // A desk was replaced, and that was forgotten when no NOTIFY came in time.
-    5_059_509,  // As 5011598, while a human had the caller.
+    20_010_485, // A click and the next pop in the same instant: the click was taken for one on the next.
 ];
 
 #[test]

@@ -176,14 +176,8 @@ impl<'a> Inquest<'a> {
 
     /// When somebody clicked so, and on which pop: always the latest.
     pub(super) fn clicks(&self, click: Click) -> Vec<(Instant, HandoffId, &'a DeskId)> {
-        let shown = |at: Instant| {
-            self.world.pops().iter().rev().filter(move |(when, _)| *when <= at).find_map(|(_, pop)| match pop {
-                PopUpdate::Offered { desk, package, .. } => Some((package.id, desk)),
-                _ => None,
-            })
-        };
-        let clicks = self.did(|did| *did == Did::Clicked(click));
-        clicks.filter_map(|at| shown(at).map(|(id, desk)| (at, id, desk))).collect()
+        let so = self.world.clicks().iter().filter(|(_, did, ..)| *did == click);
+        so.map(|(at, _, id, desk)| (*at, *id, desk)).collect()
     }
 
     /// A dialog and those it has taken the place of, the first last.

@@ -4,7 +4,7 @@ use super::{AWAKE, FRAME, Item, Loss, World, gateway_sip};
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
 use crate::witness::Did;
-use call_model::{BotEvent, DeskAction, DeskId, HandoffId, PopUpdate};
+use call_model::{BotEvent, DeskAction, DeskId, HandoffId, Instant, PopUpdate};
 use sip_proto::Flow;
 use std::net::SocketAddr;
 
@@ -155,6 +155,16 @@ impl World {
         }
     }
 
+    /// Every click on the page, and on which pop.
+    pub(crate) fn clicks(&self) -> &[(Instant, Click, HandoffId, DeskId)] {
+        &self.clicks
+    }
+
+    /// The handoff in the last pop, if there was one.
+    pub fn handoff(&self) -> Option<HandoffId> {
+        self.shown().map(|(_, handoff)| handoff)
+    }
+
     fn shown(&self) -> Option<(DeskId, HandoffId)> {
         self.pops.iter().rev().find_map(|(_, pop)| match pop {
             PopUpdate::Offered { desk, package, .. } => Some((desk.clone(), package.id)),
@@ -172,8 +182,8 @@ impl World {
     }
 
     fn click(&mut self, click: Click) {
-        self.witness.note(Did::Clicked(click), self.now);
         if let Some((desk, handoff)) = self.shown() {
+            self.clicks.push((self.now, click, handoff, desk.clone()));
             let action = match click {
                 Click::Accept => DeskAction::Accepted(handoff),
                 Click::Decline => DeskAction::Declined(handoff),
