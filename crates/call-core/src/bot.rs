@@ -153,8 +153,11 @@ impl Call {
         {
             return self.on_hand_back_failed(why, world);
         }
-        if let Phase::Recovering(Recovery::Bot { or_else, .. }) = self.phase {
+        if let Phase::Recovering(Recovery::Bot { or_else, or_human, .. }) = self.phase {
             self.hand_back = None;
+            if or_human {
+                return self.lose_bot(why, world);
+            }
             self.note(Party::Bot, why);
             return self.say_goodbye(or_else, world);
         }
@@ -193,6 +196,8 @@ impl Call {
             }
             Phase::WithBot => self.lose_bot(why.to_owned(), world),
             Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Referring { .. } | Phase::Accepting { .. } => {
+                // Should no desk take the caller, it is asked once more.
+                self.bot_left = true;
                 self.prompt = Some((Prompt::BotLost, world.now + PROMPT_LIMIT));
                 self.settle();
                 self.observe(FactKind::BotDown { why: why.to_owned() }, world);

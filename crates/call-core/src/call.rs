@@ -119,7 +119,7 @@ pub(crate) struct Call {
     pub(crate) retransfer: Option<crate::retransfer::Retransfer>,
     /// Who shall be rung first.
     pub(crate) preferred: Option<ReferralTarget>,
-    /// The bot hung up because it had passed the caller on.
+    /// The bot has gone while a human is fetched: it is asked once more, should no desk take the caller.
     pub(crate) bot_left: bool,
     /// Why the bot is there after the join, if it is.
     pub(crate) trio: Option<Trio>,

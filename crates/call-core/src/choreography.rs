@@ -65,15 +65,14 @@ impl Call {
             Some(_) => self.tell_bot(BotUpdate::CoPilot { desk }),
             None => self.tell_bot(BotUpdate::HandoffAccepted),
         }
-        let decided = self.handoff.as_ref().is_some_and(|h| matches!(h.proof, Proof::Given | Proof::Missing { .. }));
-        if decided {
+        if self.handoff.as_ref().is_some_and(|handoff| handoff.proof == Proof::Given) {
             self.let_bot_go();
         }
         self.settle();
         self.on_media_proof(world);
     }
 
-    /// The join is proven, or will not be: the bot may go, unless it is wanted.
+    /// The join is proven: the bot may go, unless it is wanted.
     pub(crate) fn let_bot_go(&mut self) {
         if self.trio.is_none() && self.hand_back.is_none() {
             self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");

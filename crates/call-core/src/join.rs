@@ -71,12 +71,15 @@ impl Call {
     /// nothing else. Only then may the bot go, and may we.
     pub(crate) fn on_media_proof(&mut self, world: &mut World<'_>) {
         let Phase::Joined { leg, release_at, release } = self.phase else { return };
-        if let Some(Proof::Awaited { caller, desk, until }) = self.proof() {
+        if let Some(Proof::Awaited { caller, desk, .. } | Proof::Missing { caller, desk }) = self.proof() {
             let heard = |leg: Option<&Leg>| leg.is_some_and(|leg| leg.flowing && leg.speaking);
             let caller = caller || heard(self.leg(self.caller_id()));
             let desk = desk || heard(self.leg(leg));
             if !(caller && desk) {
-                return self.set_proof(Proof::Awaited { caller, desk, until });
+                return self.set_proof(match self.proof() {
+                    Some(Proof::Awaited { until, .. }) => Proof::Awaited { caller, desk, until },
+                    _ => Proof::Missing { caller, desk },
+                });
             }
             self.set_proof(Proof::Given);
             self.overtake_blinds();
@@ -91,13 +94,13 @@ impl Call {
         }
     }
 
-    /// Nobody can say whether they hear each other. They stay together, we stay with them, and the bot waits no longer.
+    /// Nobody can say whether they hear each other. They stay together, we stay with them, and so does the bot, until they
+    /// are heard after all: it has the caller again the moment the human's line ends.
     fn on_no_proof(&mut self, leg: LegId) {
         if let Some(Proof::Awaited { caller, desk, .. }) = self.proof() {
             self.set_proof(Proof::Missing { caller, desk });
         }
         self.phase = Phase::Joined { leg, release_at: None, release: false };
-        self.let_bot_go();
         self.finish_handoff(HandoffOutcome::Unproven, HandoffStage::Join, None);
     }
 
@@ -165,13 +168,13 @@ impl Call {
         let failed = Told { outcome: outcome.as_str(), why: failure_in_words(outcome) };
         if self.bot_is_up() {
             self.back_to_bot(failed, world);
-        } else if self.bot_left || after_human.is_some() {
+        } else if core::mem::take(&mut self.bot_left) || after_human.is_some() {
             let told = if after_human.is_some() { HUMAN_GONE } else { failed };
             let or_else = after_human.unwrap_or_else(|| EndCause::new(Party::Desk, EndReason::Unreachable));
             if let Some(resumed) = self.resumed.as_mut() {
                 told.why.clone_into(&mut resumed.notes);
             }
-            self.enter(Phase::Recovering(Recovery::Bot { or_else, told }), world.now);
+            self.enter(Phase::Recovering(Recovery::Bot { or_else, or_human: false, told }), world.now);
             self.settle();
             self.dial_bot(world);
         } else {
@@ -216,7 +219,7 @@ impl Call {
             return None;
         }
         let told = if cause.reason == EndReason::HungUp { HUMAN_GONE } else { HUMAN_LOST };
-        self.enter(Phase::Recovering(Recovery::Bot { or_else: cause, told }), world.now);
+        self.enter(Phase::Recovering(Recovery::Bot { or_else: cause, or_human: true, told }), world.now);
         if self.bot_is_up() {
             self.back_to_bot(told, world);
         } else {

@@ -113,7 +113,7 @@ impl Call {
             }
             None => {
                 let or_else = EndCause::new(Party::Desk, EndReason::HungUp);
-                self.enter(Phase::Recovering(Recovery::Bot { or_else, told: HUMAN_GONE }), world.now);
+                self.enter(Phase::Recovering(Recovery::Bot { or_else, or_human: false, told: HUMAN_GONE }), world.now);
                 self.settle();
                 self.dial_bot(world);
             }

@@ -41,8 +41,9 @@ pub(crate) enum Phase {
 /// What is being done for a caller who has nobody.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Recovery {
-    /// The bot is dialled again and told why; should it fail, the call ends for this cause.
-    Bot { or_else: EndCause, told: Told },
+    /// The bot is dialled again and told why. Should it fail, a human is fetched where `or_human`; else, nobody being
+    /// left, the call ends for this cause.
+    Bot { or_else: EndCause, or_human: bool, told: Told },
     /// A human is about to be fetched.
     Human,
     /// Nobody is left; the caller is told, then hung up.

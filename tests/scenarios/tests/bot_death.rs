@@ -248,3 +248,40 @@ fn a_caller_who_holds_never_answers_options_and_stops_dead_is_missed() {
     assert!(world.switchboard.is_idle() && !world.is_busy(DESK), "{}", world.ladder());
     assert!(world.ladder().contains("pop retracted (ada)"), "{}", world.ladder());
 }
+
+/// The human hangs up and the bot has no line left: another human is fetched, and the caller keeps theirs.
+#[test]
+fn when_neither_the_human_nor_the_bot_is_there_another_human_is_fetched() {
+    for (name, bot, accepts) in [
+        ("bot_is_busy_after_the_human", Arrival::Refuse(486), 20_000),
+        ("bot_is_silent_after_the_human", Arrival::Ignore, 30_000),
+    ] {
+        let mut world = asks_for_a_human(&Setup::default());
+        world.at(9_000, Do::Press(DESK, '1')).at(14_000, Do::Arrival(BOT, bot)).at(15_000, Do::HangUp(DESK));
+        world.at(accepts, Do::Press(DESK, '1')).at(40_000, Do::HangUp(TRUNK));
+        scenario(name, &mut world, 120_000);
+        heard(&world, TRUNK, 9_200, 14_950, &[DESK_TONE]);
+        heard(&world, TRUNK, accepts + 200, 39_950, &[DESK_TONE]);
+    }
+}
+
+/// The bot hangs up while a desk rings, and no desk takes the caller: the bot is called once more.
+#[test]
+fn a_bot_that_left_while_consulting_has_the_caller_again_when_no_desk_does() {
+    let busy = ring(Answer::Refuse(Duration::from_secs(4), 486));
+    let mut world = asks_for_a_human(&Setup { desk: [busy; 2], ..Setup::default() });
+    world.at(5_000, Do::HangUp(BOT)).at(40_000, Do::HangUp(TRUNK));
+    scenario("bot_leaves_and_no_desk_is_free", &mut world, 110_000);
+    heard(&world, TRUNK, 25_000, 39_950, &[BOT_TONE]);
+}
+
+/// A human who is never heard: nothing is proven, so the bot waits, and has the caller the moment the desk is gone.
+#[test]
+fn a_bot_waits_for_as_long_as_nothing_is_proven() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(8_900, Do::Mute(DESK, true)).at(9_000, Do::Press(DESK, '1'));
+    world.at(25_000, Do::HangUp(DESK)).at(35_000, Do::HangUp(TRUNK));
+    scenario("unproven_and_the_bot_waits", &mut world, 100_000);
+    heard(&world, TRUNK, 25_300, 34_950, &[BOT_TONE]);
+    assert_eq!(world.invites(BOT).count(), 1, "{}", world.ladder());
+}

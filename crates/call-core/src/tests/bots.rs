@@ -201,15 +201,15 @@ fn when_the_human_hangs_up_before_the_bot_left_it_takes_over_at_once() {
 }
 
 #[test]
-fn when_the_human_hangs_up_and_the_bot_is_gone_the_caller_is_told() {
+fn when_the_human_hangs_up_and_the_bot_is_gone_another_human_is_fetched() {
     let refusals: [fn(&mut Bench); 2] = [|call| call.refused(3, 503), |call| call.wait(10_000)];
     for refuse in refusals {
         let mut call = Bench::joined(config(), Release::Stay, false);
         call.hangs_up(2);
         refuse(&mut call);
-        assert!(call.drain_log().contains(&"caller hears NobodyAvailable".to_owned()));
-        call.played(0, Prompt::NobodyAvailable);
-        assert!(call.drain_log().contains(&"call ended: desk hung_up".to_owned()));
+        let log = call.drain_log();
+        assert!(log.contains(&"caller hears BotLost".to_owned()), "{log:?}");
+        assert!(log.contains(&"Recovering -> Consulting".to_owned()), "{log:?}");
     }
 }
 
