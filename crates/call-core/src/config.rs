@@ -200,6 +200,26 @@ pub struct Bot {
     pub signalling: Signalling,
 }
 
+/// One place where a desk or a bot takes requests (RFC 3263).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Transport.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+    /// Lower is tried first (RFC 2782).
+    pub priority: u16,
+    /// Its share among those of the same priority.
+    pub weight: u16,
+}
+
+impl Target {
+    /// The only one.
+    pub const fn new(transport: Transport, address: SocketAddr) -> Self {
+        Self { transport, address, priority: 0, weight: 0 }
+    }
+}
+
 /// How a bot is reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BotReach {
@@ -207,11 +227,9 @@ pub enum BotReach {
     Sip {
         /// Request URI; `{user}` stands for the user that was dialled.
         uri: String,
-        /// Transport.
-        transport: Transport,
-        /// Where the request is sent.
-        address: SocketAddr,
-        /// The host name it was found under, which its TLS certificate must hold.
+        /// Where the request is sent. Empty: its host name has not been looked up yet.
+        targets: Vec<Target>,
+        /// The host name it is found under, which its TLS certificate must hold.
         host: Option<String>,
     },
     /// A WebSocket of the Media Streams kind that we dial.
@@ -248,11 +266,9 @@ pub struct Desk {
     pub name: String,
     /// Request URI, sent byte-exact; `{user}` stands for the user that was dialled.
     pub uri: String,
-    /// Transport.
-    pub transport: Transport,
-    /// Where the request is sent. None: only the trunk can call it.
-    pub address: Option<SocketAddr>,
-    /// The host name it was found under, which its TLS certificate must hold.
+    /// Where the request is sent. Empty: only the trunk can call it, or its host name has not been looked up yet.
+    pub targets: Vec<Target>,
+    /// The host name it is found under, which its TLS certificate must hold.
     pub host: Option<String>,
     /// How the caller gets there.
     pub handover: Handover,
@@ -271,7 +287,7 @@ pub struct Desk {
     /// Lower is tried first.
     pub priority: u16,
     /// Where an INVITE with `Replaces` (RFC 3891) may come from that takes over a dialog of this desk's. Empty: only from
-    /// the host of `address`.
+    /// the hosts of `targets`.
     pub replaces_from: Vec<Network>,
     /// Whether the consult INVITE also carries the facts as a JSON part (RFC 5621). Off unless known to be accepted.
     pub multipart: bool,
@@ -288,7 +304,7 @@ pub struct Desk {
 impl Desk {
     /// Whether its telephone is the one at this address.
     pub fn is_at(&self, ip: IpAddr) -> bool {
-        self.address.is_some_and(|address| address.ip().to_canonical() == ip.to_canonical())
+        self.targets.iter().any(|target| target.address.ip().to_canonical() == ip.to_canonical())
     }
 
     /// Whether several callers may wait behind it: then 183 means that this one does.

@@ -20,8 +20,9 @@ impl Call {
         if self.may_refer_blindly(desk, world) {
             return self.refer_blindly(leg, desk, world);
         }
-        if desk.address.is_none() {
-            return self.give_up_desk(leg, HandoffOutcome::Failed, None, "only the trunk can call it", world);
+        if desk.targets.is_empty() {
+            let why = if desk.host.is_some() { "its host name is not known" } else { "only the trunk can call it" };
+            return self.give_up_desk(leg, HandoffOutcome::Failed, None, why, world);
         }
         self.call_desk(leg, desk, world);
     }

@@ -66,7 +66,7 @@ pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
     OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
-    Timers, Trunk, WhileConsulting,
+    Target, Timers, Trunk, WhileConsulting,
 };
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;
@@ -74,4 +74,4 @@ pub use peers::{Peers, contains};
 pub use profile::Profile;
 pub use routing::Presence;
 pub use signalling::Signalling;
-pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TimerName};
+pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TargetView, TimerName};

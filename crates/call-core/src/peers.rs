@@ -23,15 +23,24 @@ impl Peers {
             .flat_map(|(index, trunk)| trunk.addresses.iter().map(move |network| (*network, index)))
             .collect();
         let bots = config.bots.iter().filter_map(|bot| match &bot.reach {
-            BotReach::Sip { address, .. } => Some(address.ip().to_canonical()),
+            BotReach::Sip { targets, .. } => Some(targets),
             BotReach::Stream { .. } => None,
         });
-        let desks = config.desks.iter().filter_map(|desk| Some(desk.address?.ip().to_canonical()));
-        let mut others: Vec<IpAddr> = bots.chain(desks).collect();
+        let targets = bots.chain(config.desks.iter().map(|desk| &desk.targets)).flatten();
+        let mut others: Vec<IpAddr> = targets.map(|target| target.address.ip().to_canonical()).collect();
         others.sort_unstable();
         others.dedup();
         let replacing = config.desks.iter().flat_map(|desk| desk.replaces_from.iter().copied()).collect();
         Self { trunks, others, replacing }
+    }
+
+    /// Those who were known before, and are in a call that is still under way, stay known.
+    pub(crate) fn with_those_of(mut self, before: &Self, busy: &[IpAddr]) -> Self {
+        let busy = busy.iter().map(IpAddr::to_canonical).filter(|ip| before.others.binary_search(ip).is_ok());
+        self.others.extend(busy);
+        self.others.sort_unstable();
+        self.others.dedup();
+        self
     }
 
     /// Whether anything from this address is worth parsing.

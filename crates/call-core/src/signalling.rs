@@ -1,7 +1,6 @@
 //! How SIP is spoken with one peer, beyond what every peer gets.
 
-use crate::config::{BotReach, SwitchboardConfig};
-use core::net::SocketAddr;
+use crate::config::{BotReach, SwitchboardConfig, Target};
 use sip_proto::{Account, Credentials, Guard, Network};
 
 /// How SIP is spoken with one peer.
@@ -20,10 +19,10 @@ pub(crate) fn accounts(config: &SwitchboardConfig) -> Vec<Account> {
     };
     let trunks = config.trunks.iter().filter_map(|trunk| account(trunk.addresses.clone(), &trunk.signalling));
     let bots = config.bots.iter().filter_map(|bot| match &bot.reach {
-        BotReach::Sip { address, .. } => account(host(*address), &bot.signalling),
+        BotReach::Sip { targets, .. } => account(hosts(targets), &bot.signalling),
         BotReach::Stream { .. } => None,
     });
-    let desks = config.desks.iter().filter_map(|desk| account(host(desk.address?), &desk.signalling));
+    let desks = config.desks.iter().filter_map(|desk| account(hosts(&desk.targets), &desk.signalling));
     trunks.chain(bots).chain(desks).collect()
 }
 
@@ -36,6 +35,6 @@ pub(crate) fn guards(config: &SwitchboardConfig) -> Vec<Guard> {
     config.trunks.iter().filter_map(guard).collect()
 }
 
-fn host(address: SocketAddr) -> Vec<Network> {
-    vec![(address.ip(), 128)]
+fn hosts(targets: &[Target]) -> Vec<Network> {
+    targets.iter().map(|target| (target.address.ip(), 128)).collect()
 }

@@ -4,7 +4,7 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
-    Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
     WhileConsulting,
 };
 use call_model::{Codec, IdSource, Prompt, Secret, Trigger};
@@ -107,6 +107,8 @@ pub struct Setup {
     pub desk_uri: [Option<&'static str>; 2],
     /// The gateway can call the desks.
     pub desk_address: bool,
+    /// Where the first desk is called, in this order: at a party's telephone, or where nobody is. Empty: at its own.
+    pub desk_at: Vec<Option<Party>>,
     /// The form of telephone numbers in a blind REFER.
     pub refer_to: ReferTo,
     /// How the caller gets to either desk.
@@ -187,6 +189,7 @@ impl Default for Setup {
             on_human_gone: OnHumanGone::Bot,
             desk_uri: [None; 2],
             desk_address: true,
+            desk_at: vec![],
             refer_to: ReferTo::AsIs,
             handover: [Handover::Warm; 2],
             accept: AcceptGate::KeyOrPage,
@@ -297,14 +300,28 @@ impl Setup {
         if self.ears { TONES.to_vec() } else { Vec::new() }
     }
 
+    fn targets_of(&self, desk: usize) -> Vec<Target> {
+        let own = [Some(DESK + desk)];
+        let at: &[Option<Party>] = match desk {
+            _ if !self.desk_address => &[],
+            0 if !self.desk_at.is_empty() => &self.desk_at,
+            _ => &own,
+        };
+        let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 99)), 5060);
+        let target = |(nth, at): (usize, &Option<Party>)| Target {
+            priority: nth as u16,
+            ..Target::new(self.transport, at.map_or(nobody, sip_of))
+        };
+        at.iter().enumerate().map(target).collect()
+    }
+
     pub(crate) fn config(&self) -> SwitchboardConfig {
         let both = Codec::ALL.to_vec();
         let host = |party| vec![(sip_of(party).ip(), 32)];
         let desk = |index: usize| Desk {
             name: ["ada", "bob"][index].to_owned(),
             uri: self.desk_uri[index].map_or_else(|| format!("sip:desk@{}", sip_of(DESK + index)), str::to_owned),
-            transport: self.transport,
-            address: self.desk_address.then(|| sip_of(DESK + index)),
+            targets: self.targets_of(index),
             host: None,
             handover: self.handover[index],
             accept: self.accept,
@@ -326,8 +343,7 @@ impl Setup {
         } else {
             BotReach::Sip {
                 uri: format!("sip:{{user}}@{}", sip_of(BOT)),
-                transport: self.transport,
-                address: sip_of(BOT),
+                targets: vec![Target::new(self.transport, sip_of(BOT))],
                 host: None,
             }
         };

@@ -15,8 +15,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
     let desk = Desk {
         name: "desk".to_owned(),
         uri: target.to_string(),
-        transport,
-        address: Some("192.0.2.13:5060".parse().expect("an address")),
+        targets: vec![call_core::Target::new(transport, "192.0.2.13:5060".parse().expect("an address"))],
         host: None,
         handover: Handover::Warm,
         accept: AcceptGate::Auto,
@@ -39,11 +38,8 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         telephone_event: 101,
         direction: Direction::SendRecv,
     };
-    let flow = Flow {
-        transport,
-        local: "192.0.2.1:5060".parse().expect("an address"),
-        remote: desk.address.expect("an address"),
-    };
+    let flow =
+        Flow { transport, local: "192.0.2.1:5060".parse().expect("an address"), remote: desk.targets[0].address };
     let outgoing = Outgoing {
         flow,
         target,

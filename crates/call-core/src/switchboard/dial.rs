@@ -1,8 +1,9 @@
 //! What a call wants of its legs, as SIP.
 
+use super::targets::Attempt;
 use super::{Link, Switchboard};
 use crate::call::Call;
-use crate::config::{BotReach, Network, ReferTo};
+use crate::config::{BotReach, Network, ReferTo, Target};
 use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
@@ -15,23 +16,29 @@ use sip_wire::{Host, Method, Telephone, Uri};
 /// The payload type we choose for telephone-event.
 const TELEPHONE_EVENT: u8 = 101;
 
-/// Where a leg goes.
-struct Target {
+/// Where a leg may go.
+struct Place {
     uri: Uri,
-    transport: Transport,
-    address: SocketAddr,
+    targets: Vec<Target>,
     allowed: Vec<Network>,
 }
 
-impl Target {
+impl Place {
     /// Exactly there, on the same host: what is to be replaced lives in one telephone only.
     fn move_to(&mut self, uri: &str) -> Result<(), String> {
         self.uri = Uri::parse(uri).map_err(|error| format!("{uri} is not a URI: {error}"))?;
-        if self.uri.host().and_then(Host::ip) == Some(self.address.ip()) {
-            self.address.set_port(self.uri.port().unwrap_or(self.transport.default_port()));
+        let host = self.uri.host().and_then(Host::ip);
+        if let Some(mut there) = self.targets.iter().find(|target| host == Some(target.address.ip())).copied() {
+            there.address.set_port(self.uri.port().unwrap_or(there.transport.default_port()));
+            self.targets = vec![there];
         }
         Ok(())
     }
+}
+
+/// Whose leg it is, for the trace.
+pub(super) const fn party(role: Role) -> Party {
+    if matches!(role, Role::Desk) { Party::Desk } else { Party::Bot }
 }
 
 impl Switchboard {
@@ -60,6 +67,7 @@ impl Switchboard {
             LegCommand::TakeLateAnswer => self.endpoint.take_late_answer(dialog),
             LegCommand::HangUp { reason } => {
                 self.charge_silent_desk(call, leg, dialog, now);
+                self.settle_target(dialog);
                 self.endpoint.bye(dialog, Some(&reason), now);
             }
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
@@ -119,8 +127,23 @@ impl Switchboard {
     }
 
     fn dial(&mut self, call: &Call, leg: LegId, dial: Dial, now: Instant) -> Result<(), String> {
+        let caller = self.links.get(&LegId { call: leg.call, index: 0 }).ok_or("the caller is gone")?;
+        let place = self.place(&dial, &caller.dialled_user)?;
+        let again = dial.consult.as_ref().is_some_and(|consult| consult.again);
+        let same = self.links.get(&leg).and_then(|link| link.target).filter(|_| again);
+        let mut left = match same {
+            Some(same) => [same].into(),
+            None => self.in_order(dial.role, &dial.name, &place.targets, now),
+        };
+        let at = left.pop_front().ok_or_else(|| format!("{} {} has no address", dial.role, dial.name))?;
+        self.dial_at(call, leg, Attempt { dial, at, left }, now)
+    }
+
+    /// Calls one target.
+    pub(super) fn dial_at(&mut self, call: &Call, leg: LegId, attempt: Attempt, now: Instant) -> Result<(), String> {
         let caller = LegId { call: leg.call, index: 0 };
         let first = self.links.get(&caller).ok_or("the caller is gone")?;
+        let Attempt { dial, at, .. } = &attempt;
         let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
         let link = Link {
             role: dial.role,
@@ -128,25 +151,26 @@ impl Switchboard {
             port: None,
             last: None,
             dialled: None,
+            target: None,
+            attempt: None,
             max_forwards: first.max_forwards,
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),
             dialled_user: first.dialled_user.clone(),
             profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
         };
-        let mut target = self.target(&dial, &link.dialled_user)?;
-        if let Some(place) = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref()) {
-            target.move_to(&place.uri)?;
-        }
-        let local = self.config.sip.of(target.transport);
-        let local = local.ok_or_else(|| format!("no local SIP address for {}", target.transport))?;
-        let flow = Flow { transport: target.transport, local, remote: target.address };
-        let port = self.open(leg, link, target.allowed.clone(), now)?;
-        let media = self.local_media(port, dial.codecs);
+        let place = self.place(dial, &link.dialled_user)?;
+        let local = self.config.sip.of(at.transport);
+        let local = local.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
+        let flow = Flow { transport: at.transport, local, remote: at.address };
+        let port = self.open(leg, link, place.allowed, now)?;
+        let media = self.local_media(port, dial.codecs.clone());
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
-        let mut request = self.invite_request(call, leg, target.uri, flow, media, &dial.name, dial.consult, now)?;
-        if let Some(resumed) = &dial.resumed {
+        let (role, resumed) = (dial.role, dial.resumed.clone());
+        let mut request =
+            self.invite_request(call, leg, place.uri, flow, media, &dial.name, dial.consult.clone(), now)?;
+        if let Some(resumed) = &resumed {
             let room = match flow.transport {
                 Transport::Udp => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
                 _ => usize::MAX,
@@ -160,8 +184,11 @@ impl Switchboard {
         if let Some(link) = self.links.get_mut(&leg) {
             link.dialog = Some(dialog);
             link.dialled = Some(now);
+            link.target = Some(attempt.at);
+            link.attempt = Some(attempt);
         }
-        self.dialogs.insert(dialog, (leg, dial.role));
+        self.dialogs.insert(dialog, (leg, role));
+        self.await_target(leg, dialog, now);
         Ok(())
     }
 
@@ -177,24 +204,27 @@ impl Switchboard {
         Ok(port)
     }
 
-    fn target(&self, dial: &Dial, dialled: &str) -> Result<Target, String> {
+    fn place(&self, dial: &Dial, dialled: &str) -> Result<Place, String> {
         let unknown = || format!("no {} named {} is configured", dial.role, dial.name);
-        let (uri, transport, address, allowed) = match dial.role {
+        let (uri, targets, allowed) = match dial.role {
             Role::Desk => {
                 let desk = self.config.desk(&dial.name).ok_or_else(unknown)?;
-                let address = desk.address.ok_or_else(|| format!("desk {} has no address", desk.name))?;
-                (&desk.uri, desk.transport, address, desk.allowed_media.clone())
+                (&desk.uri, &desk.targets, &desk.allowed_media)
             }
             _ => {
                 let bot = self.config.bot(&dial.name).ok_or_else(unknown)?;
-                let BotReach::Sip { uri, transport, address, .. } = &bot.reach else { return Err(unknown()) };
-                (uri, *transport, *address, bot.allowed_media.clone())
+                let BotReach::Sip { uri, targets, .. } = &bot.reach else { return Err(unknown()) };
+                (uri, targets, &bot.allowed_media)
             }
         };
         let uri = uri.replace("{user}", dialled);
         let uri =
             Uri::parse(&uri).map_err(|error| format!("{} {}: {uri} is not a URI: {error}", dial.role, dial.name))?;
-        Ok(Target { uri, transport, address, allowed })
+        let mut place = Place { uri, targets: targets.clone(), allowed: allowed.clone() };
+        if let Some(other) = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref()) {
+            place.move_to(&other.uri)?;
+        }
+        Ok(place)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one INVITE is made of this much")]

@@ -41,6 +41,7 @@ impl Switchboard {
                 self.on_incoming(dialog, flow, &request, offer.as_ref(), replaces, now);
             }
             DialogEvent::Ringing { dialog, code } => {
+                self.settle_target(dialog);
                 let queued = code == 182 || code == 183 && self.is_queue(dialog);
                 self.on_leg(dialog, if queued { LegEvent::Queued } else { LegEvent::Ringing }, now);
             }
@@ -55,6 +56,8 @@ impl Switchboard {
                 self.on_leg(dialog, LegEvent::Asked { answered, unreachable: !answered && code == 503 }, now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
+            DialogEvent::Failed { dialog, code, retry_after, .. } if self.fail_over(dialog, code, retry_after, now) => {
+            }
             DialogEvent::Failed { dialog, code, retry_after, .. } => {
                 self.let_desk_rest(dialog, code, retry_after, now);
                 self.on_last(dialog, LegEvent::Refused { status: code }, now);

@@ -64,6 +64,8 @@ impl Switchboard {
             port: Some(port),
             last: None,
             dialled: None,
+            target: None,
+            attempt: None,
             max_forwards: request.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1),
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,

@@ -7,10 +7,13 @@ mod incoming;
 mod referrals;
 mod replacing;
 mod requests;
+mod targets;
+
+pub use targets::TargetView;
 
 use crate::call::{Call, CallOutput, World};
 use crate::capability::{Capabilities, CapabilityView};
-use crate::config::SwitchboardConfig;
+use crate::config::{SwitchboardConfig, Target};
 use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
@@ -98,6 +101,8 @@ pub enum TimerName {
     Port,
     /// Desks and bots are asked for signs of life.
     Ping,
+    /// Somebody we call has been silent for so long that the next place is tried.
+    Target,
 }
 
 /// A call, for the API.
@@ -127,7 +132,7 @@ pub struct CallView {
 #[derive(Debug)]
 pub struct Switchboard {
     config: Arc<SwitchboardConfig>,
-    peers: Peers,
+    peers: Arc<Peers>,
     endpoint: Endpoint,
     ids: IdSource,
     wall: WallAnchor,
@@ -151,6 +156,7 @@ pub struct Switchboard {
     seats: Seats,
     draining: bool,
     health: health::Health,
+    silences: targets::Silences,
     feedback: VecDeque<(LegId, LegEvent)>,
     /// SIP notes of dialogs that no leg has claimed yet, by `Call-ID`.
     unclaimed: Vec<(String, TraceEvent)>,
@@ -173,6 +179,10 @@ struct Link {
     last: Option<DialogId>,
     /// When we sent its last INVITE.
     dialled: Option<Instant>,
+    /// Where it was called last.
+    target: Option<Target>,
+    /// The call to it, for as long as nobody there has been heard.
+    attempt: Option<targets::Attempt>,
     max_forwards: u8,
     /// The `Call-ID` of the caller leg, for `X-Call-ID`.
     first_call_id: String,
@@ -207,7 +217,7 @@ impl Switchboard {
             ..EndpointConfig::default()
         };
         Self {
-            peers: Peers::from_config(&config),
+            peers: Arc::new(Peers::from_config(&config)),
             endpoint: Endpoint::new(endpoint_config, ids.fork()),
             ids,
             wall,
@@ -226,6 +236,7 @@ impl Switchboard {
             seats: Seats::new(&config),
             draining: false,
             health: health::Health::new(&config, wall.at),
+            silences: targets::Silences::new(),
             feedback: VecDeque::new(),
             unclaimed: Vec::new(),
             outputs: VecDeque::new(),
@@ -371,6 +382,7 @@ impl Switchboard {
         self.ports.handle_timeout(now);
         self.endpoint.handle_timeout(now);
         self.ask_for_signs_of_life(now);
+        self.pass_over_the_silent(now);
         self.pump(now);
         let due: Vec<CallId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         for call in due {
@@ -389,7 +401,10 @@ impl Switchboard {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| (at, TimerName::Sip));
         let call = self.deadlines.first().map(|(at, _)| (*at, TimerName::Call));
         let port = self.ports.poll_timeout().map(|at| (at, TimerName::Port));
-        [sip, call, port, self.health.poll_timeout()].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [sip, call, port, self.health.poll_timeout(), self.next_silence()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     /// What to do next; ask until `None` after every input.

@@ -6,7 +6,7 @@ use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo,
-    Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId,
@@ -39,8 +39,7 @@ pub(crate) fn config() -> SwitchboardConfig {
     let desk = |name: &str, port| Desk {
         name: name.to_owned(),
         uri: format!("sip:{name}@127.0.0.1:{port}"),
-        transport: Transport::Udp,
-        address: Some(at(port)),
+        targets: vec![Target::new(Transport::Udp, at(port))],
         host: None,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
@@ -68,8 +67,7 @@ pub(crate) fn config() -> SwitchboardConfig {
     };
     let sip = BotReach::Sip {
         uri: "sip:{user}@127.0.0.1:5091".to_owned(),
-        transport: Transport::Udp,
-        address: at(5091),
+        targets: vec![Target::new(Transport::Udp, at(5091))],
         host: None,
     };
     let stream = BotReach::Stream { url: "ws://127.0.0.1:9000/".to_owned() };

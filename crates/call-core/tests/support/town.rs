@@ -3,7 +3,8 @@
 
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern,
-    ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Timers, Trunk, WhileConsulting,
+    ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
+    WhileConsulting,
 };
 use call_model::{
     Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, HandoffPackage, IdSource, Instant, LocalMedia,
@@ -543,8 +544,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
     let desk = |name: &str, uri: &str, address| Desk {
         name: name.to_owned(),
         uri: uri.to_owned(),
-        transport: plan.desk_transport,
-        address,
+        targets: Option::into_iter(address).map(|at| Target::new(plan.desk_transport, at)).collect(),
         host: None,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
@@ -576,8 +576,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             name: "bot".to_owned(),
             reach: BotReach::Sip {
                 uri: format!("sip:{{user}}@{BOT}"),
-                transport: Transport::Udp,
-                address: BOT,
+                targets: vec![Target::new(Transport::Udp, BOT)],
                 host: None,
             },
             codecs: vec![Codec::Pcmu, Codec::Pcma],

@@ -11,7 +11,7 @@ mod uac;
 mod uas;
 mod within;
 
-use crate::config::EndpointConfig;
+use crate::config::{Account, EndpointConfig};
 use crate::dialog::{Dialog, State};
 use crate::digest::{Asked, Challenges, Doorkeeper};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
@@ -217,6 +217,16 @@ impl Endpoint {
     /// Where requests to the peer go: its latest `Contact`.
     pub fn remote_target(&self, dialog: DialogId) -> Option<Uri> {
         self.dialogs.get(&dialog).map(|dialog| dialog.remote_target.clone())
+    }
+
+    /// Whether the peer of an INVITE of ours has said anything about it, if only 100.
+    pub fn is_heard(&self, dialog: DialogId) -> bool {
+        self.dialogs.get(&dialog).is_none_or(|dialog| !matches!(dialog.state, State::Calling { heard: false, .. }))
+    }
+
+    /// Whom we tell who we are is elsewhere now; it must be the same accounts in the same order.
+    pub fn set_accounts(&mut self, accounts: Vec<Account>) {
+        self.config.accounts = accounts;
     }
 
     /// Where its peer was heard last.
