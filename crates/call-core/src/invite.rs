@@ -6,7 +6,7 @@ use crate::leg::HandoffFacts;
 use crate::metadata::{Content, JSON_TYPE, Metadata, UDP_LIMIT};
 use call_model::LocalMedia;
 use core::net::IpAddr;
-use sip_proto::{Address, BodyPart, Flow, InviteRequest, Transport};
+use sip_proto::{Address, BodyPart, Flow, InviteRequest};
 use sip_wire::{Host, Uri, text};
 
 /// The user part of a caller who is not, or does not want to be, known (RFC 3323 §4.1).
@@ -17,6 +17,8 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 pub struct Outgoing<'a> {
     /// How it travels.
     pub flow: Flow,
+    /// It may be longer than a datagram should be.
+    pub may_grow: bool,
     /// The Request-URI.
     pub target: Uri,
     /// The user part of the caller's address.
@@ -88,7 +90,7 @@ pub fn consult_invite(
     plain: bool,
     user_agent: &str,
 ) -> Option<ConsultInvite> {
-    let flow = outgoing.flow;
+    let (flow, may_grow) = (outgoing.flow, outgoing.may_grow);
     let mut request = outgoing.request(desk.profile.user_phone)?;
     let host = host_text(flow.local.ip());
     let content = Content { facts, url_base: package_url, multipart: desk.multipart, plain, host: &host };
@@ -98,7 +100,7 @@ pub fn consult_invite(
         let name = &desk.profile.name;
         notes.push(format!("consult INVITE: profile {name} has no room for {}", metadata.left_out.join(", ")));
     }
-    if flow.transport == Transport::Udp {
+    if !may_grow {
         let room = UDP_LIMIT.saturating_sub(bare_size(&request, user_agent));
         let dropped = metadata.fit(room);
         if !dropped.is_empty() {

@@ -11,7 +11,7 @@ use sip_wire::Uri;
 use sip_wire::text::is_token;
 
 /// The longest request we send over UDP, octets: RFC 3261 §18.1.1 (path MTU unknown).
-pub(crate) const UDP_LIMIT: usize = 1300;
+pub(crate) const UDP_LIMIT: usize = sip_proto::MAX_DATAGRAM;
 
 /// The longest `X-Handoff-Notes`, octets.
 const NOTES_LIMIT: usize = 200;

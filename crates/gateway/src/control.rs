@@ -99,9 +99,12 @@ pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
 pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
     let view = |peer: CapabilityView| {
         let trunk = peer.peer == PeerKind::Trunk;
+        let about = if trunk { Party::Trunk } else { Party::Desk };
+        let targets = board.targets(about, &peer.name).into_iter();
         PeerView {
             trunk,
-            up: board.is_up(if trunk { Party::Trunk } else { Party::Desk }, &peer.name, now),
+            up: board.is_up(about, &peer.name, now),
+            targets: targets.map(|one| (format!("{}/{}", one.target.address, one.target.transport), one.up)).collect(),
             busy: board.callers_at(&peer.name),
             name: peer.name,
             refer: ability(peer.refer),

@@ -1,8 +1,9 @@
 //! The way to the switchboard thread: one bounded channel, one for the media path, and a bell that wakes it.
 
+use call_core::Target;
 use call_model::{
     BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
-    Secret,
+    Party, Secret,
 };
 use http_api::{PeerView, Refused};
 use sip_proto::Flow;
@@ -33,6 +34,8 @@ pub(crate) enum Input {
     },
     /// Whether a bot's token is that of its call.
     Token { call: CallId, token: Secret, reply: oneshot::Sender<Result<(), HandoffRefused>> },
+    /// A desk's or a bot's host name was looked up.
+    Resolved { about: Party, name: String, targets: Vec<Target> },
     /// What is known of trunks and desks.
     Peers { reply: oneshot::Sender<Vec<PeerView>> },
     /// The first page of a desk was opened, or its last one is closed.

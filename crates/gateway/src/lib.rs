@@ -22,6 +22,7 @@ mod nice;
 pub mod nofile;
 mod preflight;
 mod prompts;
+mod resolve;
 mod running;
 pub mod serve;
 mod sip_streams;

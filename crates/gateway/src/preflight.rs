@@ -1,9 +1,11 @@
 //! What `serve --check` tries beyond reading the file, so that `serve` does not refuse afterwards.
 
-use crate::config::{Complaint, Settings};
+use crate::config::{Complaint, Lookup, Settings};
+use crate::resolve;
+use call_model::Party;
 use prosody::{Model, ModelError};
 
-/// Loads and tries the model when a route listens, and looks at the ledger's place. Leaves nothing behind.
+/// Loads and tries the model when a route listens, looks at the ledger's place, and looks host names up. Leaves nothing behind.
 pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
     let mut found = Vec::new();
     if settings.switchboard.routes.iter().any(|route| route.listen)
@@ -15,5 +17,23 @@ pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
     if let Err(error) = ledger::check(&settings.ledger) {
         found.push(Complaint { path: "ledger.path".to_owned(), problem: error.to_string() });
     }
+    found.extend(names(settings));
     found
+}
+
+/// Host names that lead nowhere now. `serve` starts all the same and goes on asking.
+fn names(settings: &Settings) -> Vec<Complaint> {
+    let board = &settings.switchboard;
+    let complaint = |(lookup, why): (Lookup, String)| {
+        let (list, at) = match lookup.about {
+            Party::Desk => ("desks", board.desks.iter().position(|desk| desk.name == lookup.name)),
+            _ => ("bots", board.bots.iter().position(|bot| bot.name == lookup.name)),
+        };
+        let problem = format!("`{}` cannot be looked up ({why}): check the name, or sip.dns", lookup.host);
+        Complaint { path: format!("{list}[{}].sip", at.unwrap_or_default()), problem }
+    };
+    match resolve::settle(&mut settings.clone()) {
+        Ok(failed) => failed.into_iter().filter(|(lookup, _)| !lookup.optional).map(complaint).collect(),
+        Err(problem) => vec![Complaint { path: "sip.dns".to_owned(), problem }],
+    }
 }

@@ -2,17 +2,18 @@
 
 use crate::bot_streams::{self, BotStreams, StreamRoutes};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Lookup, Settings};
 use crate::control::{Draining, GatewayControl};
 use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
+use crate::resolve::Resolver;
 use crate::sip_streams::{Limits, Setup, Streams, Tls};
 use crate::sip_udp::UdpSip;
 use crate::sockets::Sockets;
 use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
-use call_core::{BotReach, Peers, Switchboard, SwitchboardConfig};
+use call_core::{BotReach, Switchboard, SwitchboardConfig};
 use call_model::{IdSource, Secret, TraceEvent};
 use dashmap::DashMap;
 use http_api::{Api, Hub, HubConfig};
@@ -112,7 +113,8 @@ impl Gateway {
         let (inbox, outlet) = inbox(mio::Waker::new(poll.registry(), BELL)?);
 
         let sockets = Sockets::open(&mut settings, &runtime)?;
-        let tls = Tls::load(&settings.sip.tls, server_names(&settings.switchboard)).map_err(StartError::Tls)?;
+        let tls = Tls::load(&settings.sip.tls).map_err(StartError::Tls)?;
+        let resolver = resolver(&mut settings, &runtime);
         let http = sockets.http.local_addr()?;
         let public_url = settings.http.public_url.clone().unwrap_or_else(|| format!("http://{http}"));
         settings.switchboard.package_url_base = Some(crate::config::package_url(&public_url));
@@ -124,7 +126,7 @@ impl Gateway {
         let routes: StreamRoutes = Arc::new(DashMap::new());
         let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
 
-        let peers = Arc::new(Peers::from_config(&settings.switchboard));
+        let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let streams = Streams::new(Setup {
             advertised: settings.switchboard.sip,
             bind: sockets
@@ -134,11 +136,17 @@ impl Gateway {
                 .collect::<io::Result<_>>()?,
             limits: Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout },
             tls,
-            peers: peers.clone(),
+            peers: board.peers().clone(),
             inbox: inbox.clone(),
             hub: hub.clone(),
             runtime: runtime.handle().clone(),
         });
+        streams.know(board.peers().clone(), server_names(board.config()));
+        if let Some(resolver) = resolver {
+            for lookup in settings.lookups {
+                runtime.spawn(resolver.clone().watch(lookup, inbox.clone(), hub.clone()));
+            }
+        }
         for (transport, listener) in sockets.streams {
             runtime.spawn(streams.clone().accept(transport, listener));
         }
@@ -165,7 +173,6 @@ impl Gateway {
             settings.switchboard.timers.bot_timeout,
             public_url,
         );
-        let board = Switchboard::new(Arc::new(settings.switchboard), ids.fork(), clock.wall());
         let outputs = Outputs {
             streams,
             media: media.handle(),
@@ -177,7 +184,6 @@ impl Gateway {
         };
         let switchboard = SwitchboardLoop {
             board,
-            peers,
             clock,
             poll,
             udp,
@@ -368,14 +374,31 @@ fn media(
     .map_err(StartError::Media)
 }
 
+/// Where the configured host names lead, for a start; those that cannot be looked up now are asked for again and again.
+fn resolver(settings: &mut Settings, runtime: &Runtime) -> Option<Resolver> {
+    if settings.lookups.is_empty() {
+        return None;
+    }
+    let _entered = runtime.enter();
+    let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.sip)
+        .inspect_err(|error| tracing::error!(error, "host names cannot be looked up"))
+        .ok()?;
+    let failed = runtime.block_on(resolver.settle(&settings.lookups, &mut settings.switchboard));
+    for (Lookup { about, name, host, .. }, error) in failed.iter().filter(|(lookup, _)| !lookup.optional) {
+        tracing::warn!(%about, name, host, error, "a host name cannot be looked up: nobody is called there for now");
+    }
+    Some(resolver)
+}
+
 /// The names that certificates of the peers we call must hold.
-fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, String> {
+pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, String> {
     let bots = board.bots.iter().filter_map(|bot| match &bot.reach {
-        BotReach::Sip { address, host: Some(host), .. } => Some((*address, host.clone())),
+        BotReach::Sip { targets, host: Some(host), .. } => Some((targets, host)),
         _ => None,
     });
-    let desks = board.desks.iter().filter_map(|desk| Some((desk.address?, desk.host.clone()?)));
-    bots.chain(desks).collect()
+    let desks = board.desks.iter().filter_map(|desk| Some((&desk.targets, desk.host.as_ref()?)));
+    let named = bots.chain(desks);
+    named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone()))).collect()
 }
 
 /// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.

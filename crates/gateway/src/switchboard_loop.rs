@@ -7,9 +7,10 @@ use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
+use crate::running::server_names;
 use crate::sip_streams::Streams;
 use crate::sip_udp::{Datagram, UdpSip};
-use call_core::{Output, Peers, Switchboard};
+use call_core::{Output, Switchboard};
 use call_model::{HandoffRefused, Instant, Secret, TraceEvent};
 use http_api::{Hub, Metric, Refused};
 use ledger::Ledger;
@@ -47,7 +48,6 @@ pub(crate) struct Outputs {
 /// Everything the thread owns.
 pub(crate) struct SwitchboardLoop {
     pub(crate) board: Switchboard,
-    pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Clock,
     pub(crate) poll: mio::Poll,
     pub(crate) udp: Option<UdpSip>,
@@ -93,7 +93,7 @@ impl SwitchboardLoop {
     fn take_datagrams(&mut self) -> bool {
         for _ in 0..ROUND {
             let Some(udp) = &mut self.udp else { return false };
-            match udp.receive(&self.peers) {
+            match udp.receive(self.board.peers()) {
                 Datagram::Known(flow, len) => {
                     let now = self.clock.now();
                     let bytes = udp.bytes(len);
@@ -168,6 +168,11 @@ impl SwitchboardLoop {
             Input::Token { call, token, reply } => {
                 let _ = reply.send(board.check_token(call, Some(token.expose())));
             }
+            Input::Resolved { about, name, targets } => guarded("a host name's addresses", || {
+                if board.handle_resolved(about, &name, targets, now) {
+                    self.outputs.streams.know(board.peers().clone(), server_names(board.config()));
+                }
+            }),
             Input::Peers { reply } => {
                 let _ = reply.send(peers(board, now));
             }

@@ -57,6 +57,7 @@ fn render(value: &Value) -> String {
             let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             out += &format!("{}\n", cells.join("  ").trim_end());
             if let Some(peer) = nth.checked_sub(1).and_then(|nth| peers.get(nth)) {
+                out += &places(peer);
                 out += &reasons(peer, now);
             }
         }
@@ -68,11 +69,9 @@ fn render(value: &Value) -> String {
 fn row(peer: &Value, now: u64) -> [String; 8] {
     let text = |name: &str| peer[name].as_str().unwrap_or_default().to_owned();
     let count = |name: &str| peer[name].as_u64().map_or("-".to_owned(), |count| count.to_string());
-    let health = match (peer["up"].as_bool(), peer["resting_until_unix_ms"].as_u64()) {
-        (_, Some(until)) => format!("overloaded, left alone for {}", span(until.saturating_sub(now))),
-        (Some(true), None) => "up".to_owned(),
-        (Some(false), None) => "DOWN".to_owned(),
-        (None, None) => "not asked".to_owned(),
+    let health = match peer["resting_until_unix_ms"].as_u64() {
+        Some(until) => format!("overloaded, left alone for {}", span(until.saturating_sub(now))),
+        None => health(&peer["up"]).to_owned(),
     };
     let handoffs = match (peer["released"].as_u64(), peer["refer_refused"].as_u64()) {
         (Some(released), Some(refused)) => format!("{released} released, {refused} refused"),
@@ -96,6 +95,21 @@ fn ability(ability: &Value, now: u64) -> String {
     let again =
         ability["until_unix_ms"].as_u64().map(|until| format!(" (again in {})", span(until.saturating_sub(now))));
     format!("{usable}, {evidence}{}", again.unwrap_or_default())
+}
+
+/// Where it is called, when there is more than one place.
+fn places(peer: &Value) -> String {
+    let targets = peer["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let line = |target: &Value| format!("  {}: {}\n", target["at"].as_str().unwrap_or_default(), health(&target["up"]));
+    if targets.len() < 2 { String::new() } else { targets.iter().map(line).collect() }
+}
+
+fn health(up: &Value) -> &'static str {
+    match up.as_bool() {
+        Some(true) => "up",
+        Some(false) => "DOWN",
+        None => "not asked",
+    }
 }
 
 /// How we know, one line for each ability of which something is known.
@@ -143,6 +157,7 @@ mod tests {
             }],
             "desks": [{
                 "name": "anna", "calls": 1, "up": false, "resting_until_unix_ms": null, "early_drops": 2, "handoffs": 40,
+                "targets": [{"at": "192.0.2.7:5060/udp", "up": false}, {"at": "192.0.2.8:5060/tcp", "up": true}],
                 "refer": able("unknown", "yes", true, "", None),
                 "replaces": able("proven", "learn", true, "took one", None), "blind": null,
             }],
@@ -155,6 +170,8 @@ mod tests {
             "  blind: 603 to blind, 5 s ago",
             "DESKS calls REFER Replaces blind answers handoffs early drops",
             "anna 1 yes, set yes, proven - DOWN 40 2",
+            "  192.0.2.7:5060/udp: DOWN",
+            "  192.0.2.8:5060/tcp: up",
             "  Replaces: took one, 5 s ago",
         ];
         let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -9,10 +9,11 @@ mod report;
 
 use crate::cli::Verify;
 use crate::config::{self, Settings};
+use crate::resolve;
 use anyhow::Context as _;
 use call::Plan;
 use call_core::{Desk, HandoffFacts};
-use call_model::{HandoffId, IdSource, Trigger};
+use call_model::{HandoffId, IdSource, Party, Trigger};
 use report::Report;
 use std::io::Write as _;
 use std::path::Path;
@@ -23,7 +24,11 @@ use std::time::Duration;
 /// # Errors
 /// The configuration is wrong, there is no such desk, or no socket can be opened; the text says what to do.
 pub fn verify(options: &Verify) -> anyhow::Result<u8> {
-    let settings = settings(options)?;
+    let mut settings = settings(options)?;
+    settings.lookups.retain(|lookup| lookup.about == Party::Desk && lookup.name == options.target);
+    for (lookup, why) in resolve::settle(&mut settings).map_err(anyhow::Error::msg)? {
+        anyhow::bail!("`{}` cannot be looked up ({why}): check the name, or sip.dns", lookup.host);
+    }
     let desk = desk(&settings, &options.target)?;
     let mut ids = IdSource::from_seed(call::seed()?);
     let facts = HandoffFacts {

@@ -50,6 +50,8 @@ pub struct PeerView {
     pub name: String,
     /// Whether it answers, OPTIONS and calls; nothing when it is not asked. False while a desk is tried last.
     pub up: Option<bool>,
+    /// Desks: where it is called (`192.0.2.7:5060/udp`), and whether it answers OPTIONS there.
+    pub targets: Vec<(String, Option<bool>)>,
     /// Desks: callers that it has or is fetched for.
     pub busy: usize,
     /// Whether it follows REFER.

@@ -29,6 +29,8 @@ pub enum Metric {
     TapDropped,
     /// Ledger rows dropped because the disk was stuck (counter). Set by the API itself when it has the ledger.
     LedgerDropped,
+    /// Look-ups of host names that failed; the last answer goes on being used (counter).
+    DnsFailures,
     /// Calls refused for want of ports or by the limit (counter).
     CallsRefused,
     /// RTP port pairs in use (gauge).
@@ -49,7 +51,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -58,6 +60,7 @@ impl Metric {
         Self::WindowsShed,
         Self::TapDropped,
         Self::LedgerDropped,
+        Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
         Self::PeersUp,
@@ -85,6 +88,11 @@ impl Metric {
             }
             Self::TapDropped => ("warmline_tap_frames_dropped_total", COUNTER, "Tap frames dropped, ring full."),
             Self::LedgerDropped => ("warmline_ledger_rows_dropped_total", COUNTER, "Ledger rows lost, disk stuck."),
+            Self::DnsFailures => (
+                "warmline_dns_failures_total",
+                COUNTER,
+                "Look-ups of peers' host names that failed; the last answer is used.",
+            ),
             Self::CallsRefused => ("warmline_calls_refused_total", COUNTER, "Calls refused for want of capacity."),
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
             Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),

@@ -129,6 +129,7 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         trunk,
         name: name.into(),
         up: (!trunk).then_some(true),
+        targets: vec![("192.0.2.7:5060/udp".into(), Some(false)); usize::from(!trunk)],
         busy: 2,
         refer: able("refused", Some(Instant::from_millis(9))),
         replaces: able("proven", None),
@@ -160,5 +161,7 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         (&desk["name"], &desk["calls"], &desk["handoffs"], &desk["early_drops"], &desk["up"]),
         (&"anna".into(), &2.into(), &40.into(), &3.into(), &true.into())
     );
+    assert_eq!(desk["targets"][0], serde_json::json!({"at": "192.0.2.7:5060/udp", "up": false}));
+    assert_eq!(trunk["targets"].as_array().map(Vec::len), Some(0));
     assert_eq!(world.get("/v1/trunks", "anna-token").await.status, 401);
 }

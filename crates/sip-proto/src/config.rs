@@ -1,7 +1,7 @@
 //! What an endpoint is told once.
 
 use call_model::Secret;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 /// A network: address and prefix length.
@@ -60,6 +60,8 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// The user part of our `Contact`.
     pub contact_user: String,
+    /// Where we speak TCP: an INVITE that is too big for a datagram goes from there (RFC 3261 §18.1.1).
+    pub tcp: Option<SocketAddr>,
     /// T1, round-trip estimate. Too small floods slow peers; too big repairs losses late. 500 ms.
     pub t1: Duration,
     /// T2, the longest interval between retransmissions. 4 s.
@@ -106,6 +108,7 @@ impl Default for EndpointConfig {
         Self {
             user_agent: "Warmline".to_owned(),
             contact_user: "gw".to_owned(),
+            tcp: None,
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),

@@ -23,7 +23,7 @@ mod timer;
 mod transaction;
 
 pub use config::{Account, Credentials, EndpointConfig, Guard, Network, contains};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, MAX_DATAGRAM};
 pub use event::{
     AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, ReferStage,
     RequestId, SeenNote, SentNote, SubscriptionId,

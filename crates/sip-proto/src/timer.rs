@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum TimerName {
     /// Send our request again (A, E; RFC 3261 §17.1).
     RetransmitRequest,
+    /// Nothing was heard over TCP: send it as a datagram after all (RFC 3261 §18.1.1).
+    FallBack,
     /// No final response: give up (B, F; RFC 3261 §17.1).
     GiveUp,
     /// Stay to absorb responses sent again (D, K; RFC 3261 §17.1).

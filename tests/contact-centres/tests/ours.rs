@@ -42,6 +42,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         Flow { transport, local: "192.0.2.1:5060".parse().expect("an address"), remote: desk.targets[0].address };
     let outgoing = Outgoing {
         flow,
+        may_grow: transport != Transport::Udp,
         target,
         caller_user: "+447700900123",
         caller_name: Some("Grace Hopper".to_owned()),

@@ -10,7 +10,7 @@ use crate::metadata;
 use crate::profile::ReferToScheme;
 use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, TraceKind};
 use core::net::SocketAddr;
-use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Transport};
+use sip_proto::{AcceptError, DialogId, Flow, InviteRequest};
 use sip_wire::{Host, Method, Telephone, Uri};
 
 /// The payload type we choose for telephone-event.
@@ -171,9 +171,9 @@ impl Switchboard {
         let mut request =
             self.invite_request(call, leg, place.uri, flow, media, &dial.name, dial.consult.clone(), now)?;
         if let Some(resumed) = &resumed {
-            let room = match flow.transport {
-                Transport::Udp => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
-                _ => usize::MAX,
+            let room = match self.endpoint.may_grow(flow, &request.request_uri, now) {
+                true => usize::MAX,
+                false => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
             };
             request.headers.extend(metadata::resumed(resumed, room));
         }
@@ -243,6 +243,7 @@ impl Switchboard {
         let about = &call.about;
         let outgoing = Outgoing {
             flow,
+            may_grow: self.endpoint.may_grow(flow, &target, now),
             target,
             caller_user: &link.caller_user,
             caller_name: about.caller_name.as_ref().map(|name| name.reveal().to_owned()),

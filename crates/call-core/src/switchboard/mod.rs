@@ -204,6 +204,7 @@ impl Switchboard {
     pub fn new(config: Arc<SwitchboardConfig>, mut ids: IdSource, wall: WallAnchor) -> Self {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
+            tcp: config.sip.tcp,
             refer_result_timeout: config.timers.refer_result_timeout,
             new_requests_per_s: config.new_requests_per_s,
             session_expires: config

@@ -110,7 +110,7 @@ impl Switchboard {
         while let Some(&(at, dialog, leg)) = self.silences.first().filter(|(at, ..)| *at <= now) {
             self.silences.remove(&(at, dialog, leg));
             let current = self.links.get(&leg).and_then(|link| link.dialog) == Some(dialog);
-            if current && !self.endpoint.is_heard(dialog) && self.next_target(leg, "is silent", SHUN, now) {
+            if current && self.endpoint.is_unheard(dialog) && self.next_target(leg, "is silent", SHUN, now) {
                 self.endpoint.cancel(dialog, None, now);
             }
         }

@@ -591,7 +591,12 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         ],
         routes: plan.routes,
         names: Vec::new(),
-        sip: SipAddresses { udp: Some(GATEWAY), tcp: Some(GATEWAY), ..SipAddresses::default() },
+        sip: SipAddresses {
+            udp: Some(GATEWAY),
+            // Where we speak it, a large INVITE is not trimmed.
+            tcp: (plan.desk_transport == Transport::Tcp).then_some(GATEWAY),
+            ..SipAddresses::default()
+        },
         media_ip: GATEWAY.ip(),
         rtp_ports: plan.rtp_ports,
         timers: Timers::default(),

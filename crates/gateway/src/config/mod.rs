@@ -12,6 +12,7 @@ mod signalling;
 pub use reader::Complaint;
 pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 
+pub use crate::resolve::Lookup;
 pub(crate) use sections::package_url;
 
 use reader::{Complaints, Section};

@@ -1,22 +1,61 @@
 //! Values that name peers: SIP URIs with the address they lead to, codecs, patterns.
 
-use call_core::{Network, Pattern, ReferTo};
-use call_model::Codec;
+use crate::resolve::Lookup;
+use call_core::{Network, Pattern, ReferTo, Target};
+use call_model::{Codec, Party};
 use sip_proto::Transport;
-use sip_wire::Uri;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use sip_wire::{Host, Uri};
+use std::net::{IpAddr, SocketAddr};
 
 /// Where requests to a peer are sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Hop {
     pub(super) transport: Transport,
-    pub(super) address: SocketAddr,
-    /// As written, when it was no address.
-    pub(super) host: Option<String>,
+    /// The transport was not said: a name server may know better.
+    any_transport: bool,
+    place: Place,
 }
 
-/// `sip:USER@HOST[:PORT][;transport=tcp]`, `sips:USER@HOST[:PORT]`. A host name is looked up now, once: a peer that
-/// moves needs a restart, and an address list cannot be widened by whoever runs the name server in mid-flight.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Place {
+    At(SocketAddr),
+    Named(String, Option<u16>),
+}
+
+impl Hop {
+    /// Nothing before its name is looked up.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        match self.place {
+            Place::At(address) => vec![Target::new(self.transport, address)],
+            Place::Named(..) => Vec::new(),
+        }
+    }
+
+    pub(super) fn host(&self) -> Option<String> {
+        match &self.place {
+            Place::At(_) => None,
+            Place::Named(host, _) => Some(host.clone()),
+        }
+    }
+
+    /// What has to be looked up. `optional`: nothing is lost when that fails.
+    pub(super) fn lookup(&self, about: Party, name: &str, optional: bool) -> Option<Lookup> {
+        let Place::Named(host, port) = &self.place else { return None };
+        let (transport, any_transport) = (self.transport, self.any_transport);
+        Some(Lookup {
+            about,
+            name: name.to_owned(),
+            host: host.clone(),
+            port: *port,
+            transport,
+            any_transport,
+            optional,
+        })
+    }
+}
+
+/// `sip:USER@HOST[:PORT][;transport=tcp]`, `sips:USER@HOST[:PORT]`. A host name is looked up while we run: whoever runs its
+/// name server says where a desk or a bot is. Trunks, who may call us, are lists of addresses for that reason.
 pub(super) fn target(text: &str) -> Result<(String, Hop), String> {
     let example = "write for example sip:{user}@192.0.2.7:5060;transport=udp";
     let (rest, secure) = match (text.strip_prefix("sip:"), text.strip_prefix("sips:")) {
@@ -30,8 +69,8 @@ pub(super) fn target(text: &str) -> Result<(String, Hop), String> {
     let (address, parameters) = rest.split_once(';').unwrap_or((rest, ""));
     let host_port = address.rsplit_once('@').map_or(address, |(_, host)| host);
     let host_port = host_port.split('?').next().unwrap_or(host_port);
-    let transport = transport_of(parameters, secure)?;
-    let hop = hop(transport, host_port).map_err(|why| format!("`{host_port}` {why}; {example}"))?;
+    let (transport, named) = transport_of(parameters, secure)?;
+    let hop = hop(transport, !named && !secure, host_port).map_err(|why| format!("`{host_port}` {why}; {example}"))?;
     Ok((text.to_owned(), hop))
 }
 
@@ -46,7 +85,7 @@ pub(super) fn reach(text: &str, hop: Option<Hop>, by_trunk: bool) -> Result<(Str
     }
     let hop = match (scheme.as_str(), hop) {
         ("sips", Some(hop)) if !hop.transport.is_secure() => {
-            return Err(format!("is sips:, so address must be TLS as well: write address = \"tls:{}\"", hop.address));
+            return Err("is sips:, so address must be TLS as well: write address = \"tls:HOST:PORT\"".to_owned());
         }
         ("sip" | "sips" | "tel", Some(hop)) => Some(hop),
         ("tel", None) if by_trunk => None,
@@ -62,8 +101,8 @@ pub(super) fn reach(text: &str, hop: Option<Hop>, by_trunk: bool) -> Result<(Str
 pub(super) fn via(text: &str) -> Result<Hop, String> {
     let named = text.split_once(':').and_then(|(name, rest)| Some((Transport::named(name)?, rest)));
     let (transport, host_port) = named.unwrap_or((Transport::Udp, text));
-    let transport = dialable(transport)?;
-    hop(transport, host_port).map_err(|why| format!("`{host_port}` {why}; write 192.0.2.7:5060 or tls:HOST:PORT"))
+    hop(dialable(transport)?, named.is_none(), host_port)
+        .map_err(|why| format!("`{host_port}` {why}; write 192.0.2.7:5060 or tls:HOST:PORT"))
 }
 
 /// `as_is`, `tel` or `@HOST`.
@@ -78,19 +117,20 @@ pub(super) fn refer_to(text: &str) -> Result<ReferTo, String> {
     }
 }
 
-fn transport_of(parameters: &str, secure: bool) -> Result<Transport, String> {
+/// And whether it was said.
+fn transport_of(parameters: &str, secure: bool) -> Result<(Transport, bool), String> {
     let named = parameters
         .split(';')
         .filter_map(|parameter| parameter.split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("transport"));
-    let Some((_, name)) = named else { return Ok(if secure { Transport::Tls } else { Transport::Udp }) };
+    let Some((_, name)) = named else { return Ok((if secure { Transport::Tls } else { Transport::Udp }, false)) };
     match Transport::named(name) {
         // RFC 3261 §26.2.2: sips over TCP is TLS.
-        Some(Transport::Tcp) if secure => Ok(Transport::Tls),
+        Some(Transport::Tcp) if secure => Ok((Transport::Tls, true)),
         Some(Transport::Udp) if secure => {
             Err("is sips: over udp, which does not exist: leave transport out".to_owned())
         }
-        Some(transport) => dialable(transport),
+        Some(transport) => Ok((dialable(transport)?, true)),
         None => Err(format!("transport={name} is not spoken: use udp, tcp or tls")),
     }
 }
@@ -104,27 +144,23 @@ fn dialable(transport: Transport) -> Result<Transport, String> {
     ))
 }
 
-fn hop(transport: Transport, host_port: &str) -> Result<Hop, String> {
-    let fixed = |address| Ok(Hop { transport, address, host: None });
+fn hop(transport: Transport, any_transport: bool, host_port: &str) -> Result<Hop, String> {
+    let hop = |place| Ok(Hop { transport, any_transport, place });
     if let Ok(address) = host_port.parse::<SocketAddr>() {
-        return if address.port() == 0 { Err("has port 0".to_owned()) } else { fixed(address) };
+        return if address.port() == 0 { Err("has port 0".to_owned()) } else { hop(Place::At(address)) };
     }
     if let Ok(ip) = host_port.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return fixed(SocketAddr::new(ip, transport.default_port()));
+        return hop(Place::At(SocketAddr::new(ip, transport.default_port())));
     }
     let (host, port) = match host_port.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse::<u16>().map_err(|_| "has a port that is no number".to_owned())?),
-        None => (host_port, transport.default_port()),
+        Some((host, port)) => (host, Some(port.parse::<u16>().map_err(|_| "has a port that is no number".to_owned())?)),
+        None => (host_port, None),
     };
-    if host.is_empty() {
-        return Err("has no host".to_owned());
+    match Host::parse(host) {
+        _ if host.is_empty() => Err("has no host".to_owned()),
+        Ok(_) => hop(Place::Named(host.to_owned(), port)),
+        Err(error) => Err(format!("is no host name ({error})")),
     }
-    let address = (host, port)
-        .to_socket_addrs()
-        .map_err(|error| format!("cannot be looked up ({error})"))?
-        .min_by_key(|address| address.is_ipv6())
-        .ok_or_else(|| "has no address".to_owned())?;
-    Ok(Hop { transport, address, host: Some(host.to_owned()) })
 }
 
 pub(super) fn codec(text: &str) -> Result<Codec, String> {

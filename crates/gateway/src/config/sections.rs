@@ -5,17 +5,17 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, signalling};
+use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
     Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
 };
-use call_model::{Codec, DeskId};
+use call_model::{Codec, DeskId, Party};
 use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
 use sip_proto::Transport;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,9 +28,10 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let mut http = http(root.section("http"));
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
+    let mut lookups = Vec::new();
     let trunks: Vec<Trunk> = trunks.into_iter().filter_map(trunk).collect();
-    let bots: Vec<Bot> = bots.into_iter().filter_map(bot).collect();
-    let desks = desks.into_iter().filter_map(|section| desk(section, complaints, base));
+    let bots: Vec<Bot> = bots.into_iter().filter_map(|section| bot(section, &mut lookups)).collect();
+    let desks = desks.into_iter().filter_map(|section| desk(section, complaints, base, &mut lookups));
     let desks: Vec<(Desk, Option<DeskLogin>)> = desks.collect();
     let routes = root.sections("routes").into_iter().enumerate();
     let routes: Vec<(usize, Route)> = routes.filter_map(|(at, section)| Some((at, routes::route(section)?))).collect();
@@ -63,7 +64,8 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         drain_to_human,
         user_agent: user_agent(),
     };
-    let mut settings = Settings { switchboard, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
+    let mut settings =
+        Settings { switchboard, lookups, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
     reachability(&settings, complaints);
     exposure(&settings, complaints);
     settings.warnings = warnings(&settings, &desk_has_page);
@@ -109,6 +111,7 @@ fn sip(mut section: Section, base: &Path) -> SipSettings {
     let settings = SipSettings {
         listen,
         names: section.list("names", own_name).unwrap_or_default(),
+        dns: section.list("dns", socket).unwrap_or_default(),
         max_connections: as_size(section.number("max_connections", 1..=100_000, 512)),
         idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
         tls: tls(section.section("tls"), base),
@@ -142,7 +145,7 @@ fn tls(mut section: Section, base: &Path) -> TlsSettings {
             "asks callers for certificates, but we have none ourselves: set certificate and key",
         );
     }
-    if let Err(problem) = Tls::load(&settings, BTreeMap::new()) {
+    if let Err(problem) = Tls::load(&settings) {
         section.complain("certificate", problem);
     }
     section.finish();
@@ -272,7 +275,7 @@ fn abilities(section: &mut Section) -> Abilities {
     Abilities { refer: one("refer"), replaces: one("replaces") }
 }
 
-fn bot(mut section: Section) -> Option<Bot> {
+fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
     let name = section.required("name", "\"helper\"", plain_name);
     let said = section.peek("sip").or(section.peek("stream")).is_some();
     let sip = section.text("sip", target);
@@ -282,7 +285,10 @@ fn bot(mut section: Section) -> Option<Bot> {
             section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
             None
         }
-        (Some((uri, Hop { transport, address, host })), None) => Some(BotReach::Sip { uri, transport, address, host }),
+        (Some((uri, hop)), None) => {
+            lookups.extend(name.as_ref().and_then(|name| hop.lookup(Party::Bot, name, false)));
+            Some(BotReach::Sip { uri, targets: hop.targets(), host: hop.host() })
+        }
         (None, Some(url)) => Some(BotReach::Stream { url }),
         (None, None) if said => None,
         (None, None) => {
@@ -318,7 +324,12 @@ fn bot(mut section: Section) -> Option<Bot> {
     })
 }
 
-fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(Desk, Option<DeskLogin>)> {
+fn desk(
+    mut section: Section,
+    complaints: &Complaints,
+    base: &Path,
+    lookups: &mut Vec<Lookup>,
+) -> Option<(Desk, Option<DeskLogin>)> {
     let name = section.required("name", "\"alice\"", plain_name);
     let accept = section.text("accept", |text| match text {
         "key" => Ok(AcceptGate::KeyOrPage),
@@ -327,6 +338,7 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
     });
     let handover = handover(&mut section, accept);
     let address = section.text("address", via);
+    let by_trunk = handover == Handover::Refer && address.is_none();
     let target = section
         .required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| reach(text, address, handover == Handover::Refer));
     let profile = profile(&mut section, complaints, base);
@@ -352,14 +364,13 @@ fn desk(mut section: Section, complaints: &Complaints, base: &Path) -> Option<(D
     let signalling = signalling(&mut section);
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
-    let transport = hop.as_ref().map_or(Transport::Udp, |hop| hop.transport);
+    lookups.extend(hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk)));
     let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
     let desk = Desk {
         name,
         uri,
-        transport,
-        address: hop.as_ref().map(|hop| hop.address),
-        host: hop.and_then(|hop| hop.host),
+        targets: hop.as_ref().map(Hop::targets).unwrap_or_default(),
+        host: hop.and_then(|hop| hop.host()),
         handover,
         accept: accept.unwrap_or(profile.accept),
         whisper,
@@ -548,13 +559,25 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             complaints.add(path, what);
         }
     };
+    let by_name = |about: Party, name: &str| {
+        let lookup = settings.lookups.iter().find(|lookup| lookup.about == about && lookup.name == name);
+        lookup.filter(|lookup| !lookup.optional).map(|lookup| lookup.transport)
+    };
     for (index, bot) in board.bots.iter().enumerate() {
-        if let BotReach::Sip { transport, .. } = &bot.reach {
-            needs(format!("bots[{index}].sip"), *transport);
+        if let BotReach::Sip { targets, .. } = &bot.reach {
+            let fixed = targets.first().map(|target| target.transport);
+            fixed
+                .or_else(|| by_name(Party::Bot, &bot.name))
+                .into_iter()
+                .for_each(|t| needs(format!("bots[{index}].sip"), t));
         }
     }
-    for (index, desk) in board.desks.iter().enumerate().filter(|(_, desk)| desk.address.is_some()) {
-        needs(format!("desks[{index}].sip"), desk.transport);
+    for (index, desk) in board.desks.iter().enumerate() {
+        let fixed = desk.targets.first().map(|target| target.transport);
+        fixed
+            .or_else(|| by_name(Party::Desk, &desk.name))
+            .into_iter()
+            .for_each(|t| needs(format!("desks[{index}].sip"), t));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The checked configuration: what cannot be nonsense any more.
 
+use crate::resolve::Lookup;
 use call_core::SwitchboardConfig;
 use http_api::ApiConfig;
 use sip_proto::Transport;
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub struct Settings {
     /// What the switchboard is told.
     pub switchboard: SwitchboardConfig,
+    /// Host names of desks and SIP bots.
+    pub lookups: Vec<Lookup>,
     /// SIP sockets.
     pub sip: SipSettings,
     /// RTP sockets and threads.
@@ -35,6 +38,8 @@ pub struct SipSettings {
     pub listen: Vec<SipListen>,
     /// Host names that mean us, beside our addresses.
     pub names: Vec<String>,
+    /// Who is asked for host names; empty: whom the system asks.
+    pub dns: Vec<SocketAddr>,
     /// Connections at once, both directions; one address may hold a quarter of them.
     pub max_connections: usize,
     /// A connection without traffic that its peer opened is closed after this.

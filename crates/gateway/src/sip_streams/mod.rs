@@ -12,7 +12,7 @@ use sip_proto::{Flow, Transport};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
@@ -58,7 +58,7 @@ struct Shared {
     bind: BTreeMap<Transport, IpAddr>,
     limits: Limits,
     tls: Tls,
-    peers: Arc<Peers>,
+    peers: RwLock<Arc<Peers>>,
     inbox: Inbox,
     hub: Hub,
     runtime: Handle,
@@ -124,8 +124,14 @@ impl Streams {
     pub(crate) fn new(setup: Setup) -> Self {
         let Setup { advertised, bind, limits, tls, peers, inbox, hub, runtime } = setup;
         runtime.spawn(tls.clone().renew());
-        let open = Mutex::default();
+        let (open, peers) = (Mutex::default(), RwLock::new(peers));
         Self(Arc::new(Shared { advertised, bind, limits, tls, peers, inbox, hub, runtime, open }))
+    }
+
+    /// Others may connect from now on, and those we call have these names. Connections that are open stay.
+    pub(crate) fn know(&self, peers: Arc<Peers>, names: BTreeMap<SocketAddr, String>) {
+        *self.0.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
+        self.0.tls.know(names);
     }
 
     /// Takes connections for ever.
@@ -143,7 +149,7 @@ impl Streams {
     }
 
     fn arrived(&self, transport: Transport, stream: TcpStream, from: SocketAddr) {
-        if !self.0.peers.knows(from.ip()) {
+        if !self.0.peers.read().unwrap_or_else(PoisonError::into_inner).knows(from.ip()) {
             self.0.hub.metrics().add(Metric::UnknownSource, 1);
             tracing::debug!(%from, "closed a SIP connection from an unknown address");
             return;

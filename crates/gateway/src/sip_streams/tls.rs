@@ -7,10 +7,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -26,7 +27,7 @@ pub(crate) struct Tls {
     acceptor: Option<TlsAcceptor>,
     connector: TlsConnector,
     certificate: Option<Arc<Certificate>>,
-    names: Arc<BTreeMap<SocketAddr, String>>,
+    names: Arc<RwLock<BTreeMap<SocketAddr, String>>>,
 }
 
 impl Tls {
@@ -34,7 +35,7 @@ impl Tls {
     ///
     /// # Errors
     /// What is wrong with which file, and what to do.
-    pub(crate) fn load(settings: &TlsSettings, names: BTreeMap<SocketAddr, String>) -> Result<Self, String> {
+    pub(crate) fn load(settings: &TlsSettings) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certificate = match &settings.certificate {
             Some((chain, key)) => Some(Arc::new(Certificate::load(chain.clone(), key.clone(), &provider)?)),
@@ -45,7 +46,7 @@ impl Tls {
             None => None,
         };
         let connector = connector(certificate.clone(), settings.ca.as_deref(), &provider)?;
-        Ok(Self { acceptor, connector, certificate, names: Arc::new(names) })
+        Ok(Self { acceptor, connector, certificate, names: Arc::default() })
     }
 
     pub(super) fn acceptor(&self) -> Option<&TlsAcceptor> {
@@ -56,10 +57,30 @@ impl Tls {
         &self.connector
     }
 
+    /// The peers we call are elsewhere now.
+    pub(crate) fn know(&self, names: BTreeMap<SocketAddr, String>) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
     /// The name in the certificate of whoever is dialled there: as configured, or the address itself.
     pub(super) fn name(&self, to: SocketAddr) -> ServerName<'static> {
-        let named = self.names.get(&to).and_then(|name| ServerName::try_from(name.clone()).ok());
+        let name = self.names.read().unwrap_or_else(PoisonError::into_inner).get(&to).cloned();
+        let named = name.and_then(|name| ServerName::try_from(name).ok());
         named.unwrap_or_else(|| ServerName::IpAddress(to.ip().to_canonical().into()))
+    }
+
+    /// The same without a runtime: waits for the handshake, at most so long for each of its messages.
+    pub(crate) fn shake_hands(
+        &self,
+        to: SocketAddr,
+        mut stream: TcpStream,
+        patience: Duration,
+    ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let config = self.connector.config().clone();
+        let mut connection = ClientConnection::new(config, self.name(to)).map_err(io::Error::other)?;
+        stream.set_read_timeout(Some(patience))?;
+        connection.complete_io(&mut stream)?;
+        Ok(StreamOwned::new(connection, stream))
     }
 
     /// Takes up renewed certificates, for ever. Connections that are open keep the one they began with.

@@ -4,8 +4,10 @@ use super::line::Line;
 use super::report::{Outcome, Report};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::running::server_names;
+use crate::sip_streams::Tls;
 use anyhow::Context as _;
-use call_core::{Desk, HandoffFacts, Outgoing, consult_invite};
+use call_core::{Desk, HandoffFacts, Outgoing, Target, consult_invite};
 use call_model::{Direction, IdSource, Instant, LocalMedia};
 use phone::{Media, Source};
 use serde_json::json;
@@ -54,12 +56,14 @@ pub(super) fn place(
     report: &mut Report,
     say: &mut impl FnMut(&str),
 ) -> anyhow::Result<()> {
-    let transport = plan.desk.transport;
+    let target = plan.desk.targets.first().context("has no address to call: only the trunk can reach it")?;
+    let Target { transport, address, .. } = *target;
     let listen = settings.sip.listen.iter().find(|listen| listen.transport == transport);
     let listen = listen.with_context(|| format!("sip.listen has no {} address to call from", transport.via()))?;
     let sip = (listen.bind.ip(), listen.advertised.unwrap_or(listen.bind.ip()));
-    let address = plan.desk.address.context("has no address to call: only the trunk can reach it")?;
-    let line = match Line::open(transport, sip, settings.rtp.bind, address) {
+    let tls = Tls::load(&settings.sip.tls).map_err(anyhow::Error::msg)?;
+    tls.know(server_names(&settings.switchboard));
+    let line = match Line::open(transport, sip, settings.rtp.bind, address, &tls) {
         Ok(line) => line,
         Err(error) if NOBODY.contains(&error.kind()) => {
             say(&format!("          {error}"));
@@ -157,6 +161,7 @@ impl Call<'_> {
         let (session_id, first_call_id) = (self.ids.hex(32), format!("verify-{}", self.ids.hex(12)));
         let outgoing = Outgoing {
             flow: self.line.flow,
+            may_grow: self.line.flow.transport.is_reliable(),
             target,
             caller_user: caller,
             caller_name: Some("Warmline test".to_owned()),

@@ -1,9 +1,10 @@
 //! The sockets of a test call: one for SIP, one for RTP, on ports of the system's choice.
 
+use crate::sip_streams::Tls;
 use call_model::Instant;
 use sip_proto::{Endpoint, Flow, Transport};
 use sip_wire::{Framed, Message, StreamFramer};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -12,9 +13,14 @@ const LOOK: Duration = Duration::from_millis(4);
 /// A telephone that does not take a TCP connection within this is not there.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// TCP, or TLS over it; reading does not wait.
+trait Duplex: std::io::Read + std::io::Write {}
+
+impl<T: std::io::Read + std::io::Write> Duplex for T {}
+
 enum Sip {
     Udp(UdpSocket),
-    Tcp(TcpStream, StreamFramer),
+    Stream(Box<dyn Duplex>, StreamFramer),
 }
 
 /// Open sockets.
@@ -32,6 +38,7 @@ impl Line {
         (bind, told): (IpAddr, IpAddr),
         rtp: IpAddr,
         remote: SocketAddr,
+        tls: &Tls,
     ) -> std::io::Result<Self> {
         let (sip, port) = match transport {
             Transport::Udp => {
@@ -40,15 +47,20 @@ impl Line {
                 let port = socket.local_addr()?.port();
                 (Sip::Udp(socket), port)
             }
-            Transport::Tls | Transport::Ws | Transport::Wss => {
-                return Err(std::io::Error::other(format!("test calls are not made over {transport} yet")));
+            Transport::Ws | Transport::Wss => {
+                return Err(std::io::Error::other(format!("{transport} cannot be called")));
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let stream = TcpStream::connect_timeout(&remote, CONNECT)?;
-                stream.set_nonblocking(true)?;
                 stream.set_nodelay(true)?;
                 let port = stream.local_addr()?.port();
-                (Sip::Tcp(stream, StreamFramer::new()), port)
+                let octets = stream.try_clone()?;
+                let stream: Box<dyn Duplex> = match transport {
+                    Transport::Tls => Box::new(tls.shake_hands(remote, stream, CONNECT)?),
+                    _ => Box::new(stream),
+                };
+                octets.set_nonblocking(true)?;
+                (Sip::Stream(stream, StreamFramer::new()), port)
             }
         };
         let rtp = UdpSocket::bind((rtp, 0))?;
@@ -62,8 +74,8 @@ impl Line {
     pub(super) fn send_sip(&mut self, endpoint: &mut Endpoint, flow: Flow, bytes: &[u8], now: Instant) {
         match &mut self.sip {
             Sip::Udp(socket) => drop(socket.send_to(bytes, flow.remote)),
-            Sip::Tcp(stream, _) => {
-                if stream.write_all(bytes).is_err() {
+            Sip::Stream(stream, _) => {
+                if stream.write_all(bytes).and_then(|()| stream.flush()).is_err() {
                     endpoint.handle_flow_failed(flow, now);
                 }
             }
@@ -89,7 +101,7 @@ impl Line {
                     }
                 }
             }
-            Sip::Tcp(stream, framer) => {
+            Sip::Stream(stream, framer) => {
                 let open = loop {
                     match stream.read(&mut buffer) {
                         Ok(0) => break false,

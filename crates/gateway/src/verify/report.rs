@@ -79,11 +79,12 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(desk: &Desk, facts: &HandoffFacts) -> Self {
+        let target = desk.targets.first();
         Self {
             name: desk.name.clone(),
             uri: desk.uri.clone(),
-            address: desk.address.map(|address| address.to_string()).unwrap_or_default(),
-            transport: desk.transport.via(),
+            address: target.map(|target| target.address.to_string()).unwrap_or_default(),
+            transport: target.map_or("", |target| target.transport.via()),
             profile: desk.profile.name.clone(),
             id: facts.id.to_string(),
             trigger: facts.trigger,

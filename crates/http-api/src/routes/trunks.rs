@@ -47,8 +47,9 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
 }
 
 fn shape(peer: &PeerView, wall: &WallAnchor) -> Value {
+    let targets = peer.targets.iter().map(|(at, up)| json!({"at": at, "up": up}));
     json!({
-        "name": peer.name, "up": peer.up, "refer": ability(&peer.refer, wall),
+        "name": peer.name, "up": peer.up, "targets": targets.collect::<Vec<_>>(), "refer": ability(&peer.refer, wall),
         "replaces": ability(&peer.replaces, wall),
         "blind": peer.blind.as_ref().map(|blind| ability(blind, wall)), "resting_until_unix_ms": unix_ms(peer.resting_until, wall),
     })

@@ -15,7 +15,7 @@ use crate::config::{Account, EndpointConfig};
 use crate::dialog::{Dialog, State};
 use crate::digest::{Asked, Challenges, Doorkeeper};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::message;
 use crate::pace::Pace;
 use crate::timer::{TimerName, Timers};
@@ -47,6 +47,9 @@ pub struct Endpoint {
     next_subscription: u64,
     draining: bool,
 }
+
+/// Octets of the largest request that is sent as a datagram by choice (RFC 3261 §18.1.1).
+pub const MAX_DATAGRAM: usize = 1300;
 
 /// What a client transaction is for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -219,11 +222,6 @@ impl Endpoint {
         self.dialogs.get(&dialog).map(|dialog| dialog.remote_target.clone())
     }
 
-    /// Whether the peer of an INVITE of ours has said anything about it, if only 100.
-    pub fn is_heard(&self, dialog: DialogId) -> bool {
-        self.dialogs.get(&dialog).is_none_or(|dialog| !matches!(dialog.state, State::Calling { heard: false, .. }))
-    }
-
     /// Whom we tell who we are is elsewhere now; it must be the same accounts in the same order.
     pub fn set_accounts(&mut self, accounts: Vec<Account>) {
         self.config.accounts = accounts;
@@ -296,8 +294,30 @@ impl Endpoint {
         }
         let branch = self.branch();
         request.headers.push_front("Via", message::via(flow, &branch).to_string());
+        let invite = request.method() == Some(&Method::Invite);
+        let stream = request.request_uri().and_then(|uri| self.stream_to(flow, uri, now));
+        let stream = stream.filter(|_| invite && request.to_bytes().len() > MAX_DATAGRAM);
+        if let Some(stream) = stream {
+            request.headers.set("Via", message::via(stream, &branch).to_string());
+        }
         let note = self.note(purpose.dialog(), &request);
-        self.transactions.start_client(NewClient { flow, request, branch, purpose, note, tried }, now, &mut self.out)
+        let (flow, fallback) = (stream.unwrap_or(flow), stream.map(|_| flow));
+        let new = NewClient { flow, request, branch, purpose, note, tried, fallback };
+        self.transactions.start_client(new, now, &mut self.out)
+    }
+
+    /// The way of an INVITE that is too big for a datagram; none when the peer wants datagrams, or did not answer over TCP
+    /// a short while ago.
+    fn stream_to(&self, flow: Flow, target: &Uri, now: Instant) -> Option<Flow> {
+        let local = self.config.tcp.filter(|_| flow.transport == Transport::Udp)?;
+        let wants = target.param("transport").is_none_or(|named| !named.eq_ignore_ascii_case("udp"));
+        let there = wants && self.transactions.takes_tcp(flow.remote, now);
+        there.then_some(Flow { transport: Transport::Tcp, local, ..flow })
+    }
+
+    /// Whether an INVITE on a flow may be longer than a datagram should be.
+    pub fn may_grow(&self, flow: Flow, target: &Uri, now: Instant) -> bool {
+        flow.transport.is_reliable() || self.stream_to(flow, target, now).is_some()
     }
 
     /// Sends a message outside transactions.

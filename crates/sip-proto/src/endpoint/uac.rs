@@ -141,7 +141,15 @@ impl Endpoint {
         let request = message::cancel_of(head, reason);
         let branch = request.via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
         let note = self.note(Some(id), &request);
-        let new = NewClient { flow, request, branch, purpose: Purpose::Courtesy(id), note, tried: Vec::new() };
+        let new = NewClient {
+            flow,
+            request,
+            branch,
+            purpose: Purpose::Courtesy(id),
+            note,
+            tried: Vec::new(),
+            fallback: None,
+        };
         self.transactions.start_client(new, now, &mut self.out);
     }
 

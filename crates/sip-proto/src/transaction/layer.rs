@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::message;
 use crate::timer::{TimerName, Timers};
 use call_model::Instant;
+use core::net::SocketAddr;
 use core::time::Duration;
 use sip_wire::{Message, Method};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,8 @@ pub(crate) struct Transactions<P> {
     server_keys: BTreeMap<ServerKey, TxId>,
     merge_keys: BTreeMap<MergeKey, TxId>,
     timers: Timers<TxId>,
+    /// Peers that did not answer over TCP, and until when that is taken for granted.
+    no_tcp: BTreeMap<SocketAddr, Instant>,
 }
 
 /// A request to send.
@@ -37,6 +40,8 @@ pub(crate) struct NewClient<P> {
     pub(crate) note: SentNote,
     /// Challenges that this request answers, in this attempt or an earlier one.
     pub(crate) tried: Vec<Asked>,
+    /// Where it goes as a datagram, should TCP not be there.
+    pub(crate) fallback: Option<Flow>,
 }
 
 /// A request that came.
@@ -70,6 +75,7 @@ struct Client<P> {
     purpose: P,
     note: SentNote,
     tried: Vec<Asked>,
+    fallback: Option<Flow>,
     interval: Duration,
 }
 
@@ -100,6 +106,12 @@ enum ServerState {
 
 type Out = VecDeque<Output>;
 
+/// A caller does not wait for a filtered port: TCP that has not brought so much as a 100 by then is taken for absent.
+const FALL_BACK: Duration = Duration::from_millis(500);
+/// For so long, and for so many peers.
+const NO_TCP: Duration = Duration::from_secs(600);
+const NO_TCP_MOST: usize = 1000;
+
 impl<P: Clone> Transactions<P> {
     pub(crate) const fn new(timing: Timing) -> Self {
         Self {
@@ -111,6 +123,7 @@ impl<P: Clone> Transactions<P> {
             server_keys: BTreeMap::new(),
             merge_keys: BTreeMap::new(),
             timers: Timers::new(),
+            no_tcp: BTreeMap::new(),
         }
     }
 
@@ -150,8 +163,12 @@ impl<P: Clone> Transactions<P> {
             purpose: new.purpose,
             note: new.note,
             tried: new.tried,
+            fallback: new.fallback,
             interval: self.timing.t1,
         };
+        if client.fallback.is_some() {
+            self.timers.start(id, TimerName::FallBack, now + FALL_BACK);
+        }
         self.clients.insert(id, client);
         self.run_client(id, start, None, now, out);
         id
@@ -203,16 +220,46 @@ impl<P: Clone> Transactions<P> {
     /// Fails every client transaction on a flow; gives what they were for. Of an address (UDP) the news is ICMP, which
     /// anybody may send: it counts only where the peer has not answered yet.
     pub(crate) fn fail_flow(&mut self, flow: Flow, now: Instant, out: &mut Out) -> Vec<P> {
-        let hit: Vec<_> = self
-            .clients
-            .iter()
-            .filter(|(_, c)| c.flow == flow && c.is_at_stake())
-            .map(|(id, c)| (*id, c.purpose.clone()))
-            .collect();
-        hit.into_iter()
-            .filter(|(id, _)| self.client_input(*id, ClientInput::TransportError, None, now, out).is_some())
-            .map(|(_, purpose)| purpose)
-            .collect()
+        let at_stake = self.clients.iter().filter(|(_, c)| c.flow == flow && c.is_at_stake());
+        let hit: Vec<_> = at_stake.map(|(id, c)| (*id, c.purpose.clone())).collect();
+        let mut failed = Vec::new();
+        for (id, purpose) in hit {
+            if !self.fall_back(id, now, out)
+                && self.client_input(id, ClientInput::TransportError, None, now, out).is_some()
+            {
+                failed.push(purpose);
+            }
+        }
+        failed
+    }
+
+    /// Whether a request that is too big for a datagram is worth trying over TCP.
+    pub(crate) fn takes_tcp(&self, remote: SocketAddr, now: Instant) -> bool {
+        self.no_tcp.get(&remote).is_none_or(|until| *until <= now)
+    }
+
+    /// The same request as a datagram, under the same branch: should it arrive by both ways, it is one (RFC 3261 §17.2.3).
+    fn fall_back(&mut self, id: TxId, now: Instant, out: &mut Out) -> bool {
+        let Some(client) = self.clients.get_mut(&id) else { return false };
+        let (ClientState::Invite(invite_client::State::Calling), Some(flow)) = (client.state, client.fallback.take())
+        else {
+            return false;
+        };
+        let Ok(mut request) = Message::parse_datagram(&client.bytes) else { return false };
+        let via = request.via().ok();
+        let Some(branch) = via.as_ref().and_then(|via| via.branch()) else { return false };
+        request.headers.set("Via", message::via(flow, branch).to_string());
+        client.bytes = request.to_bytes();
+        request.body = Vec::new();
+        client.head = request;
+        client.flow = flow;
+        self.timers.stop_all(id);
+        self.no_tcp.retain(|_, until| *until > now);
+        if self.no_tcp.len() < NO_TCP_MOST {
+            self.no_tcp.insert(flow.remote, now + NO_TCP);
+        }
+        self.run_client(id, invite_client::START, None, now, out);
+        true
     }
 
     // --- server side
@@ -332,6 +379,10 @@ impl<P: Clone> Transactions<P> {
         let (id, name) = self.timers.pop_due(now)?;
         if self.servers.contains_key(&id) {
             self.server_input(id, ServerInput::Timer(name), now, out);
+            return Some(None);
+        }
+        if name == TimerName::FallBack {
+            self.fall_back(id, now, out);
             return Some(None);
         }
         let purpose = self.clients.get(&id).map(|client| client.purpose.clone());
