@@ -86,7 +86,7 @@ fn a_target_that_is_known_to_be_down_is_not_tried_first() {
     they_talk(&world, 108_200, 111_950);
     let up: Vec<_> = world.switchboard.targets(Party::Desk, "ada").iter().map(|view| view.up).collect();
     assert_eq!(up, [Some(false), Some(true)]);
-    assert_eq!(world.switchboard.is_up(Party::Desk, "ada"), Some(true));
+    assert_eq!(world.switchboard.is_up(Party::Desk, "ada", world.now()), Some(true));
 }
 
 /// The name server gives another address while the caller talks to the human at the first.
