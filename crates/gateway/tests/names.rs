@@ -3,7 +3,7 @@
 #[path = "support/dns.rs"]
 mod dns;
 
-use dns::{NameServer, a, srv};
+use dns::{NameServer, a, naptr, srv};
 use gateway::{Gateway, config};
 use sip_proto::Transport;
 use std::net::UdpSocket;
@@ -76,12 +76,15 @@ fn calls(gateway: &Gateway) {
 fn the_second_target_rings_when_the_first_is_dead() {
     let ((dead, dead_port), (alive, port)) = (udp("127.0.0.13"), udp("127.0.0.14"));
     let dns = NameServer::start(vec![
+        naptr("cc.example.test.", 10, "SIP+D2U", "_sip._udp.cc.example.test."),
         srv("_sip._udp.cc.example.test.", (10, 0, dead_port), "one.example.test."),
         srv("_sip._udp.cc.example.test.", (20, 0, port), "two.example.test."),
         a("one.example.test.", 60, [127, 0, 0, 13]),
         a("two.example.test.", 60, [127, 0, 0, 14]),
     ]);
     let gateway = gateway(&dns);
+    // Calls go on without it.
+    dns.say(None);
     let began = Instant::now();
     calls(&gateway);
     let (first, second) = (hears(&dead), hears(&alive));

@@ -1,7 +1,8 @@
-use super::dns::{NameServer, a, naptr, srv};
+use super::dns::{NameServer, a, aaaa, naptr, srv};
 use super::*;
 use crate::inbox::{Outlet, inbox};
 use http_api::HubConfig;
+use std::net::Ipv6Addr;
 
 /// Every wait ends as soon as the answer is there.
 const AT_MOST: Duration = Duration::from_secs(20);
@@ -68,6 +69,28 @@ async fn the_domain_may_say_which_transport_it_prefers() {
     ]);
     let got = found(&server, &desk("cc.example.test", None)).await;
     assert_eq!(got, ["tcp 127.0.0.7:5062 0 0", "udp 127.0.0.7:5061 1 0"]);
+}
+
+/// TLS is spoken from an IPv6 address here, so of a host with both it is the IPv6 address that is called.
+#[tokio::test]
+async fn sips_asks_for_its_own_services_and_nothing_else() {
+    let server = NameServer::start(vec![
+        naptr("cc.example.test.", 10, "SIP+D2U", "_sip._udp.cc.example.test."),
+        srv("_sip._udp.cc.example.test.", (1, 0, 5061), "a.example.test."),
+        srv("_sip._tcp.cc.example.test.", (1, 0, 5062), "a.example.test."),
+        srv("_sips._tcp.cc.example.test.", (1, 0, 5063), "a.example.test."),
+        a("a.example.test.", 60, [127, 0, 0, 7]),
+        aaaa("a.example.test.", 60, Ipv6Addr::LOCALHOST),
+    ]);
+    let sip = SipAddresses { tls: Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 5061))), ..ours() };
+    let resolver = Resolver { sip, ..resolver(&server) };
+    let sips = Lookup { any_transport: false, transport: Transport::Tls, ..desk("cc.example.test", None) };
+    let found = resolver.find(&sips, None).await.expect("an answer").targets;
+    let at = SocketAddr::from((Ipv6Addr::LOCALHOST, 5063));
+    assert_eq!(
+        found.iter().map(|target| (target.transport, target.address)).collect::<Vec<_>>(),
+        [(Transport::Tls, at)]
+    );
 }
 
 #[tokio::test]

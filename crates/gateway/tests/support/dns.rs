@@ -1,9 +1,9 @@
 //! A name server on a loopback port, whose records the test writes.
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, NAPTR, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 /// What it knows; nothing: it fails every question.
@@ -64,6 +64,10 @@ pub(crate) fn srv(at: &str, (priority, weight, port): (u16, u16, u16), host: &st
 }
 
 #[allow(dead_code, reason = "not every user of this file asks for it")]
+pub(crate) fn aaaa(at: &str, ttl: u32, ip: Ipv6Addr) -> Record {
+    Record::from_rdata(name(at), ttl, RData::AAAA(AAAA(ip)))
+}
+
 pub(crate) fn naptr(at: &str, order: u16, service: &str, to: &str) -> Record {
     let bytes = |text: &str| text.as_bytes().to_vec().into_boxed_slice();
     let naptr = NAPTR::new(order, 10, bytes("s"), bytes(service), bytes(""), name(to));
