@@ -26,7 +26,7 @@ use std::time::Duration;
 pub fn verify(options: &Verify) -> anyhow::Result<u8> {
     let mut settings = settings(options)?;
     settings.lookups.retain(|lookup| lookup.about == Party::Desk && lookup.name == options.target);
-    for (lookup, why) in resolve::settle(&mut settings).map_err(anyhow::Error::msg)? {
+    if let Some((lookup, why)) = resolve::settle(&mut settings).map_err(anyhow::Error::msg)?.first() {
         anyhow::bail!("`{}` cannot be looked up ({why}): check the name, or sip.dns", lookup.host);
     }
     let desk = desk(&settings, &options.target)?;

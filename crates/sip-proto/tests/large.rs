@@ -69,7 +69,7 @@ impl Bench {
     }
 
     fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
+        self.now += time;
         self.endpoint.handle_timeout(self.now);
     }
 
