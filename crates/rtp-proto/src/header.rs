@@ -29,11 +29,7 @@ impl Header {
         if fixed[0] >> 6 != 2 {
             return None;
         }
-        let mut start = HEADER + 4 * usize::from(fixed[0] & 0x0f);
-        if fixed[0] & 0x10 != 0 {
-            let words = packet.get(start + 2..start + 4)?;
-            start += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
-        }
+        let start = payload_start(packet, fixed)?;
         let mut end = packet.len();
         if fixed[0] & 0x20 != 0 {
             let padding = usize::from(*packet.last()?);
@@ -62,6 +58,25 @@ impl Header {
         out[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
         out
     }
+}
+
+/// The part of a packet that SRTP leaves clear, its source and its sequence number (RFC 3711 §3.1). Padding is encrypted,
+/// so nothing is said about it.
+pub(crate) fn clear_part(packet: &[u8]) -> Option<(usize, u32, u16)> {
+    let fixed = packet.first_chunk::<HEADER>().filter(|fixed| fixed[0] >> 6 == 2)?;
+    let start = payload_start(packet, fixed)?;
+    let ssrc = u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]);
+    (start <= packet.len()).then_some((start, ssrc, u16::from_be_bytes([fixed[2], fixed[3]])))
+}
+
+/// Behind CSRC list and extension.
+fn payload_start(packet: &[u8], fixed: &[u8; HEADER]) -> Option<usize> {
+    let start = HEADER + 4 * usize::from(fixed[0] & 0x0f);
+    if fixed[0] & 0x10 == 0 {
+        return Some(start);
+    }
+    let words = packet.get(start + 2..start + 4)?;
+    Some(start + 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]])))
 }
 
 /// Whether a datagram on an RTP port is RTCP (RFC 5761 §4): packet types 192 to 223.

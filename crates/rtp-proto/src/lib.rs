@@ -27,6 +27,7 @@ mod relay;
 mod resample;
 mod rtcp;
 mod speech;
+mod srtp;
 
 pub use api::{
     EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TapSink, TimerName,
@@ -34,3 +35,4 @@ pub use api::{
 pub use call_model::TapFrame;
 pub use engine::MediaEngine;
 pub use header::{HEADER, Header, TelephoneEvent};
+pub use srtp::SRTP_ROOM;
