@@ -1,6 +1,7 @@
 //! How SIP is spoken with one peer, beyond what every peer gets.
 
 use crate::config::{BotReach, SwitchboardConfig, Target};
+use call_model::SrtpUse;
 use sip_proto::{Account, Credentials, Guard, Network};
 
 /// How SIP is spoken with one peer.
@@ -10,6 +11,8 @@ pub struct Signalling {
     pub account: Option<Credentials>,
     /// Who it has to be to begin a call (trunks).
     pub admits: Option<Credentials>,
+    /// Whether its audio is encrypted (SRTP, with keys in the session description).
+    pub srtp: SrtpUse,
 }
 
 /// Whom we tell who we are.

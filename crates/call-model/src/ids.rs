@@ -31,6 +31,14 @@ impl IdSource {
         Self::from_seed(seed)
     }
 
+    /// An independent source of that name, from which nothing is taken here: names that are used once give sources
+    /// that have nothing in common.
+    pub fn branch(&self, name: u64) -> Self {
+        let mut branch = self.0.clone();
+        branch.set_stream(name);
+        Self(branch)
+    }
+
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
@@ -208,5 +216,9 @@ mod tests {
         let (mut a, mut b) = (IdSource::from_u64(1), IdSource::from_u64(1));
         assert_eq!(a.hex(33), b.hex(33));
         assert_eq!(a.fork().next_u64(), b.fork().next_u64());
+        assert_eq!(a.branch(7).next_u64(), b.branch(7).next_u64());
+        assert_ne!(a.branch(7).next_u64(), a.branch(8).next_u64());
+        assert_ne!(a.branch(7).next_u64(), a.clone().next_u64());
+        assert_eq!(a.next_u64(), b.next_u64(), "a branch takes nothing");
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::fact::Trigger;
 use crate::ids::{LegId, Role};
+use crate::srtp::{Crypto, SrtpUse};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -96,6 +97,8 @@ pub struct LocalMedia {
     pub telephone_event: u8,
     /// What we ask for.
     pub direction: Direction,
+    /// Whether it is encrypted.
+    pub srtp: SrtpUse,
 }
 
 /// The agreed parameters toward one peer, after offer and answer (RFC 3264).
@@ -119,6 +122,8 @@ pub struct RemoteMedia {
     pub event_clock: u32,
     /// What is allowed now, from our point of view.
     pub direction: Direction,
+    /// The keys, where it is encrypted.
+    pub crypto: Option<Crypto>,
 }
 
 impl RemoteMedia {
@@ -134,6 +139,7 @@ impl RemoteMedia {
             telephone_event: None,
             event_clock: codec.clock(),
             direction: Direction::SendRecv,
+            crypto: None,
         }
     }
 }

@@ -2,6 +2,29 @@
 
 use core::fmt;
 
+/// Whether the audio of a peer is encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SrtpUse {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the peer can (RFC 8643).
+    Optional,
+    /// Always: without keys there is no call.
+    Required,
+}
+
+impl SrtpUse {
+    /// What is left of it on a way that is `secure` or not, for keys go where nobody can read them; none: no call.
+    pub const fn over(self, secure: bool) -> Option<Self> {
+        match self {
+            _ if secure => Some(self),
+            Self::Off | Self::Optional => Some(Self::Off),
+            Self::Required => None,
+        }
+    }
+}
+
 /// How SRTP encrypts and proves a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum SrtpSuite {

@@ -101,6 +101,7 @@ impl Desk {
             rtp: rtp.local_addr().expect("bound"),
             user: "desk".to_owned(),
             codecs: vec![Codec::Pcmu],
+            srtp: Default::default(),
             source: Source::Silence,
             tones: vec![],
             arrival,

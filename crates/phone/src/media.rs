@@ -10,6 +10,7 @@ use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use core::fmt;
 use core::time::Duration;
 use opus_rs::{Application, OpusDecoder, OpusEncoder};
+use rtp_proto::{Protection, SRTP_ROOM};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct RtpOut {
 pub struct Measured {
     /// Packets that arrived, key presses included.
     pub received: u64,
+    /// Packets that were not encrypted as agreed.
+    pub refused: u64,
     /// Packets sent, key presses included.
     pub sent: u64,
     /// Sequence numbers that never came.
@@ -55,6 +58,7 @@ pub struct Measured {
 pub struct Media {
     source: Source,
     remote: Option<RemoteMedia>,
+    protection: Option<Protection>,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
@@ -141,6 +145,7 @@ impl Media {
         Self {
             source,
             remote: None,
+            protection: None,
             ssrc: ids.next_u32(),
             sequence: ids.next_u32() as u16,
             timestamp: ids.next_u32(),
@@ -163,6 +168,11 @@ impl Media {
     /// The agreed parameters; sending starts with the first, unless there is nothing to say.
     pub fn connect(&mut self, remote: RemoteMedia, now: Instant) {
         self.remote = Some(remote);
+        let former = self.protection.take();
+        self.protection = remote.crypto.and_then(|crypto| match former {
+            Some(former) => former.rekey(crypto),
+            None => Protection::new(crypto),
+        });
         if !matches!(self.source, Source::Nothing) {
             self.next.get_or_insert(now);
         }
@@ -222,12 +232,17 @@ impl Media {
             }
         };
         self.measured.sent += 1;
-        Some(RtpOut { to: remote.rtp, bytes })
+        Some(RtpOut { to: remote.rtp, bytes: self.sealed(bytes, &remote)? })
     }
 
     /// Takes a packet from the network.
     pub fn handle_rtp(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
-        let Some(packet) = Parsed::read(bytes) else { return };
+        let mut bytes = bytes.to_vec();
+        if let Some(protection) = &mut self.protection {
+            let Some(length) = protection.open_rtp(&mut bytes) else { return self.measured.refused += 1 };
+            bytes.truncate(length);
+        }
+        let Some(packet) = Parsed::read(&bytes) else { return };
         self.measured.from = Some(from);
         self.measured.sources.insert(packet.ssrc);
         let newest = self.measure(&packet, now);
@@ -313,6 +328,16 @@ impl Media {
         bytes.extend(self.ssrc.to_be_bytes());
         bytes.extend(payload);
         bytes
+    }
+
+    /// Encrypted, where that was agreed.
+    fn sealed(&mut self, mut bytes: Vec<u8>, remote: &RemoteMedia) -> Option<Vec<u8>> {
+        let Some(protection) = &mut self.protection else { return remote.crypto.is_none().then_some(bytes) };
+        let length = bytes.len();
+        bytes.resize(length + SRTP_ROOM, 0);
+        let length = protection.seal_rtp(&mut bytes, length)?;
+        bytes.truncate(length);
+        Some(bytes)
     }
 
     fn hear_key(&mut self, packet: &Parsed<'_>, now: Instant) {

@@ -2,7 +2,7 @@
 
 use crate::media::Media;
 use crate::source::Source;
-use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, RemoteMedia};
+use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, RemoteMedia, SrtpUse};
 use core::time::Duration;
 use sip_proto::{Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, RequestId, Transport};
 use sip_wire::{Malformed, Message, Method, NameAddr, Replaces, Uri};
@@ -22,6 +22,8 @@ pub struct PhoneConfig {
     pub user: String,
     /// Codecs in order of preference.
     pub codecs: Vec<Codec>,
+    /// Whether its audio is encrypted.
+    pub srtp: SrtpUse,
     /// What it says.
     pub source: Source,
     /// The tones it listens for, in hertz.
@@ -623,6 +625,7 @@ impl Phone {
             codecs: self.config.codecs.clone(),
             telephone_event: 101,
             direction: Direction::SendRecv,
+            srtp: self.config.srtp,
         }
     }
 

@@ -56,7 +56,7 @@ impl Bench {
             };
             let mut packet: [u8; 172] = core::array::from_fn(|i| (i * 37) as u8 ^ self.sequence as u8);
             packet[..12].copy_from_slice(&header.to_bytes());
-            sent += usize::from(self.engine.handle_rtp(*slot, *from, &mut packet, self.now).is_some());
+            sent += usize::from(self.engine.handle_rtp(*slot, *from, &mut packet, 172, self.now).is_some());
         }
         self.engine.handle_timeout(self.now);
         while let Some(output) = self.engine.poll_output() {

@@ -47,7 +47,7 @@ impl Bench {
         let mut packet = [0x55; 172];
         packet[..12].copy_from_slice(&header);
         for (slot, from) in &self.sources {
-            let relayed = self.engine.handle_rtp(*slot, *from, &mut packet, self.now).is_some();
+            let relayed = self.engine.handle_rtp(*slot, *from, &mut packet, 172, self.now).is_some();
             assert!(!relayed, "a mix waits for the tick");
         }
         self.engine.handle_timeout(self.now);

@@ -134,6 +134,13 @@ impl Packet {
         room == data.len()
     }
 
+    /// Hands all of its room to `seal` with the length in use, and takes the new length; false when there is none.
+    pub(crate) fn seal(&mut self, seal: impl FnOnce(&mut [u8], usize) -> Option<usize>) -> bool {
+        let sealed = seal(&mut self.bytes, usize::from(self.len));
+        self.len = sealed.map_or(self.len, |length| length as u16);
+        sealed.is_some()
+    }
+
     /// What to send.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]

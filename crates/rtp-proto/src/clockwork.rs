@@ -306,8 +306,10 @@ impl MediaEngine {
         if to.ip().is_unspecified() || to.port() == 0 {
             return;
         }
-        let packet = compound(rtp, &config.cname, bye, now);
-        outputs.push_back(Output::Rtcp { leg: id, slot, to, muxed, packet });
+        let mut packet = compound(rtp, &config.cname, bye, now);
+        if rtp.peer.as_mut().is_some_and(|peer| peer.seal_rtcp(&mut packet)) {
+            outputs.push_back(Output::Rtcp { leg: id, slot, to, muxed, packet });
+        }
     }
 }
 
@@ -351,7 +353,8 @@ fn paced_packet(rtp: &mut RtpLeg, frame: &Frame, now: Instant) -> Option<(core::
     let Stamp { marker, sequence, timestamp, ssrc } = rtp.outgoing.pace(octets, now);
     let header = Header { marker, payload_type, sequence, timestamp, ssrc, payload: 0..0 };
     packet.as_mut_slice()[..HEADER].copy_from_slice(&header.to_bytes());
-    Some((to, packet))
+    let sealed = rtp.peer.as_mut()?.seal_packet(&mut packet);
+    sealed.then_some((to, packet))
 }
 
 /// The next whole 20 ms, which may be now.

@@ -3,7 +3,7 @@
 use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
 use crate::hearing::Hearing;
-use crate::leg::{Feed, Kind, Leg, RtpLeg, StreamLeg, legs_of};
+use crate::leg::{Feed, Kind, Leg, Peer, RtpLeg, StreamLeg, legs_of};
 use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
@@ -309,6 +309,10 @@ impl MediaEngine {
 
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Leg> {
         self.slots.get_mut(index as usize)?.leg.as_deref_mut()
+    }
+
+    pub(crate) fn peer_mut(&mut self, index: u32) -> Option<&mut Peer> {
+        self.at_mut(index)?.rtp_mut()?.0.peer.as_mut()
     }
 
     fn leg_mut(&mut self, id: LegId) -> Option<(u32, &mut Leg)> {

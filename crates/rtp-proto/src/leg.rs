@@ -1,6 +1,6 @@
 //! One leg: what is agreed with its peer, what it hears, who hears it.
 
-use crate::api::{EngineConfig, FRAME};
+use crate::api::{EngineConfig, FRAME, Packet};
 use crate::codec::{self, Encoder};
 use crate::dtmf::DigitDetector;
 use crate::frame::{Frame, Rate};
@@ -16,7 +16,8 @@ use crate::reception::{Place, Reception};
 use crate::resample::Converter;
 use crate::rtcp::Heard;
 use crate::speech::Speech;
-use call_model::{Codec, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
+use crate::srtp::Protection;
+use call_model::{Codec, Crypto, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -274,9 +275,56 @@ pub(crate) struct Peer {
     pub(crate) latch: Latch,
     /// Where valid RTCP came from, and whether it came to the RTP port.
     pub(crate) rtcp_from: Option<(SocketAddr, bool)>,
+    /// There exactly when it was agreed that all is encrypted.
+    protection: Option<Box<Protection>>,
 }
 
 impl Peer {
+    fn set_crypto(&mut self, crypto: Option<Crypto>) {
+        let former = self.protection.take();
+        self.protection = crypto
+            .and_then(|crypto| match former {
+                Some(former) => former.rekey(crypto),
+                None => Protection::new(crypto),
+            })
+            .map(Box::new);
+    }
+
+    /// Protects the first `length` octets of a buffer, if that was agreed; the length they have then. `None` when they
+    /// must not leave.
+    pub(crate) fn seal(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+        match &mut self.protection {
+            Some(protection) => protection.seal_rtp(buffer, length),
+            None => self.media.crypto.is_none().then_some(length),
+        }
+    }
+
+    pub(crate) fn seal_packet(&mut self, packet: &mut Packet) -> bool {
+        packet.seal(|buffer, length| self.seal(buffer, length))
+    }
+
+    pub(crate) fn seal_rtcp(&mut self, packet: &mut Packet) -> bool {
+        match &mut self.protection {
+            Some(protection) => protection.seal_rtcp(packet),
+            None => self.media.crypto.is_none(),
+        }
+    }
+
+    /// Opens a packet in place; the length it has then. `None` when it is not the peer's.
+    fn open(&mut self, packet: &mut [u8]) -> Option<usize> {
+        match &mut self.protection {
+            Some(protection) => protection.open_rtp(packet),
+            None => self.media.crypto.is_none().then_some(packet.len()),
+        }
+    }
+
+    pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Option<usize> {
+        match &mut self.protection {
+            Some(protection) => protection.open_rtcp(packet),
+            None => self.media.crypto.is_none().then_some(packet.len()),
+        }
+    }
+
     /// Where RTCP goes, and whether from the RTP port (RFC 5761).
     pub(crate) fn rtcp_to(&self) -> (SocketAddr, bool) {
         if let Some(learned) = self.rtcp_from {
@@ -363,9 +411,10 @@ impl RtpLeg {
             }
             none => {
                 let latch = Latch::new(media.rtp, now, config.latch_window);
-                *none = Some(Peer { media, latch, rtcp_from: None });
+                *none = Some(Peer { media, latch, rtcp_from: None, protection: None });
             }
         }
+        self.peer.iter_mut().for_each(|peer| peer.set_crypto(media.crypto));
         if !media.direction.receives() {
             self.expecting_since = None;
         } else if self.expecting_since.is_none() {
@@ -387,8 +436,8 @@ impl RtpLeg {
         })
     }
 
-    /// Judges a packet. Whatever is not taken is counted as refused, unless it is a mere duplicate.
-    pub(crate) fn receive(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<Arrival> {
+    /// Judges a packet, and opens it. Whatever is not taken is counted as refused, unless it is a mere duplicate.
+    pub(crate) fn receive(&mut self, from: SocketAddr, packet: &mut [u8], now: Instant) -> Option<Arrival> {
         let Some((header, content, admission)) = self.admit(from, packet, now) else {
             self.refused += 1;
             return None;
@@ -411,12 +460,15 @@ impl RtpLeg {
         Some(Arrival { header, place, content, duration, flowing })
     }
 
-    fn admit(&self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<(Header, Content, Admission)> {
-        let peer = self.peer.as_ref().filter(|peer| peer.media.direction.receives())?;
+    fn admit(&mut self, from: SocketAddr, packet: &mut [u8], now: Instant) -> Option<(Header, Content, Admission)> {
+        let peer = self.peer.as_mut().filter(|peer| peer.media.direction.receives())?;
         let admission = peer.latch.judge(from, &self.allowed, now);
         if admission == Admission::Refused {
             return None;
         }
+        let length = peer.open(packet)?;
+        let packet = packet.get(..length)?;
+        let peer = self.peer.as_ref()?;
         let header = Header::parse(packet)?;
         let content = self.content(&peer.media, &header, packet, now)?;
         Some((header, content, admission))

@@ -1,7 +1,7 @@
 //! The media path as a pure value: [`MediaEngine`] holds the legs that live on one media thread, decides who hears whom,
 //! and rewrites packets so that each peer receives one continuous stream for the life of its leg.
 //!
-//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711, G.722 and latching. It does not know SIP, sockets,
+//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711, G.722, SRTP and latching. It does not know SIP, sockets,
 //! threads or the clock: the gateway and the simulator hand it packets and the time.
 #![forbid(unsafe_code)]
 
@@ -35,4 +35,4 @@ pub use api::{
 pub use call_model::TapFrame;
 pub use engine::MediaEngine;
 pub use header::{HEADER, Header, TelephoneEvent};
-pub use srtp::SRTP_ROOM;
+pub use srtp::{Protection, SRTP_ROOM};

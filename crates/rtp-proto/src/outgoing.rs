@@ -55,7 +55,8 @@ impl Outgoing {
             ssrc: ids.next_u32(),
             clock: 8_000,
             follows: Follows::Nothing,
-            sequence: ids.next_u32() as u16,
+            // In the lower half, so that no early loss hides a rollover (RFC 3711 §3.3.1).
+            sequence: ids.next_u32() as u16 & 0x7fff,
             timestamp: ids.next_u32(),
             at: None,
             duration: 0,

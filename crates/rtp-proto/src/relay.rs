@@ -27,7 +27,9 @@ struct Delivery {
 }
 
 impl MediaEngine {
-    /// A datagram came to the leg's RTP port. Hot path: rewritten in place, no allocation.
+    /// A datagram came to the leg's RTP port, the first `length` octets of `buffer`; behind them there should be
+    /// [`crate::SRTP_ROOM`], or listeners whose audio is encrypted get nothing. Hot path: opened, rewritten and protected
+    /// in place, no allocation.
     ///
     /// `Some`: send it now. Further listeners of the same source, if any, are served through [`Self::poll_output`], and
     /// so are events; a caller that relays many packets may poll once after all of them. RTCP on this port (RFC 5761)
@@ -36,9 +38,11 @@ impl MediaEngine {
         &mut self,
         slot: LegSlot,
         from: SocketAddr,
-        packet: &'b mut [u8],
+        buffer: &'b mut [u8],
+        length: usize,
         now: Instant,
     ) -> Option<Relay<'b>> {
+        let packet = buffer.get_mut(..length)?;
         if header::is_rtcp(packet) {
             self.receive_rtcp(slot, from, packet, true, now);
             return None;
@@ -66,17 +70,18 @@ impl MediaEngine {
         let listener = in_place?;
         let delivery = self.place(slot.index, listener, &arrival, now)?;
         let len = rewrite(packet, &arrival, &delivery);
-        let bytes = packet.get(..len)?;
+        let len = self.peer_mut(listener)?.seal(buffer, len)?;
+        let bytes = buffer.get(..len)?;
         Some(Relay { slot: self.slot(listener), leg: delivery.leg, to: delivery.to, bytes })
     }
 
-    /// A datagram came to the leg's RTCP port.
-    pub fn handle_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], now: Instant) {
+    /// A datagram came to the leg's RTCP port. It is opened in place.
+    pub fn handle_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &mut [u8], now: Instant) {
         self.receive_rtcp(slot, from, packet, false, now);
     }
 
     /// Judges the packet, and does all that does not depend on who hears it: statistics, events, digits, the tap.
-    fn receive(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], now: Instant) -> Option<Arrival> {
+    fn receive(&mut self, slot: LegSlot, from: SocketAddr, packet: &mut [u8], now: Instant) -> Option<Arrival> {
         let place = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)?;
         let leg = place.leg.as_deref_mut()?;
         let id = leg.id;
@@ -183,7 +188,9 @@ impl MediaEngine {
         convert(&mut copy.as_mut_slice()[HEADER..], arrival.content, &delivery);
         copy.as_mut_slice()[..HEADER].copy_from_slice(&delivery.header().to_bytes());
         let Delivery { leg, to, .. } = delivery;
-        self.outputs.push_back(Output::Rtp { leg, slot: self.slot(listener), to, packet: copy });
+        if self.peer_mut(listener).is_some_and(|peer| peer.seal_packet(&mut copy)) {
+            self.outputs.push_back(Output::Rtp { leg, slot: self.slot(listener), to, packet: copy });
+        }
     }
 
     /// Comfort noise is not negotiated with every listener, so they get 20 ms of silence in its place.
@@ -198,7 +205,9 @@ impl MediaEngine {
         if let Some((rtp, _)) = self.at_mut(listener).and_then(Leg::rtp_mut) {
             rtp.encoder.encode(&Frame::silence(Rate::of(delivery.codec)), &mut packet);
         }
-        self.outputs.push_back(Output::Rtp { leg: delivery.leg, slot, to: delivery.to, packet });
+        if self.peer_mut(listener).is_some_and(|peer| peer.seal_packet(&mut packet)) {
+            self.outputs.push_back(Output::Rtp { leg: delivery.leg, slot, to: delivery.to, packet });
+        }
     }
 
     fn deliver_to_stream(
@@ -263,11 +272,13 @@ impl MediaEngine {
         let mut packet = Packet::new();
         if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
             convert(&mut packet.as_mut_slice()[HEADER..], arrival.content, &delivery);
-            self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
+            if self.peer_mut(listener).is_some_and(|peer| peer.seal_packet(&mut packet)) {
+                self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });
+            }
         }
     }
 
-    fn receive_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &[u8], muxed: bool, now: Instant) {
+    fn receive_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &mut [u8], muxed: bool, now: Instant) {
         let Some(place) = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)
         else {
             return;
@@ -276,7 +287,9 @@ impl MediaEngine {
         let ours = rtp.outgoing.ssrc();
         let Some(peer) = &mut rtp.peer else { return };
         let known = from.ip() == peer.latch.current().ip() || from.ip() == peer.media.rtcp.ip();
-        let Some(report) = rtcp::parse(packet, ours, now).filter(|_| known) else {
+        let length = if known { peer.open_rtcp(packet) } else { None };
+        let opened = length.and_then(|length| packet.get(..length));
+        let Some(report) = opened.and_then(|packet| rtcp::parse(packet, ours, now)) else {
             rtp.refused += 1;
             return;
         };

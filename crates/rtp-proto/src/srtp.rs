@@ -11,7 +11,7 @@ use aes::cipher::{
 };
 use aes::{Aes128, Aes256};
 use aes_gcm::{AeadInPlace, Aes128Gcm, Aes256Gcm};
-use call_model::{SrtpKey, SrtpSuite};
+use call_model::{Crypto, SrtpKey, SrtpSuite};
 use core::fmt;
 use ctr::{CtrCore, flavors};
 use hmac::{Hmac, Mac};
@@ -279,7 +279,8 @@ impl Sealer {
     pub(crate) fn rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         let (start, ssrc, sequence) = header::clear_part(buffer.get(..length)?)?;
         let newest = self.newest.get_or_insert(Newest { ssrc, index: u64::from(sequence), seen: 0 });
-        let index = newest.guess(sequence)?;
+        // Two packets under one number would give away what they hold.
+        let index = newest.guess(sequence).filter(|index| newest.is_new(*index))?;
         let (clear, rest) = buffer.split_at_mut(start);
         let (text, room) = rest.split_at_mut(length - start);
         let room = room.get_mut(..self.rtp.tag)?;
@@ -332,8 +333,18 @@ impl Opener {
         let index = self.rtp_sources.judge(ssrc, sequence)?;
         let (body, tag) = packet.split_at_mut(length);
         let (clear, text) = body.split_at_mut(start);
-        let rollover = ((index >> 16) as u32).to_be_bytes();
-        self.rtp.open(clear, text, Place { ssrc, index, rtcp: false }, rollover, tag)?;
+        let mut open = |index: u64| {
+            let rollover = ((index >> 16) as u32).to_be_bytes();
+            self.rtp.open(clear, text, Place { ssrc, index, rtcp: false }, rollover, tag)
+        };
+        if open(index).is_none() {
+            // Under a new key the rollover goes on (RFC 3711 §3.3.1), but some begin anew.
+            let anew = self.rtp_sources.find(ssrc).is_some_and(|source| source.seen == 0 && index > 0xffff);
+            anew.then(|| open(u64::from(sequence))).flatten()?;
+            self.rtp_sources.0.retain(|source| source.ssrc != ssrc);
+            self.rtp_sources.take(ssrc, u64::from(sequence));
+            return Some(length);
+        }
         self.rtp_sources.take(ssrc, index);
         Some(length)
     }
@@ -361,6 +372,62 @@ impl Opener {
         self.rtcp.open(clear, text, place, word, tag)?;
         self.rtcp_sources.take(ssrc, place.index);
         Some(length)
+    }
+}
+
+/// SRTP with one peer, both ways.
+#[derive(Debug)]
+pub struct Protection {
+    crypto: Crypto,
+    sealer: Sealer,
+    opener: Opener,
+    /// Under the key before, until the first packet under the new one.
+    former: Option<Opener>,
+}
+
+impl Protection {
+    /// With these keys; `None` when they fit no suite.
+    pub fn new(crypto: Crypto) -> Option<Self> {
+        let (sealer, opener) = (Sealer::new(&crypto.ours)?, Opener::new(&crypto.theirs)?);
+        Some(Self { crypto, sealer, opener, former: None })
+    }
+
+    /// With these keys from now on; where one stays the same, its direction goes on as it is.
+    pub fn rekey(self, crypto: Crypto) -> Option<Self> {
+        let sealer = if crypto.ours == self.crypto.ours { self.sealer } else { Sealer::new(&crypto.ours)? };
+        if crypto.theirs == self.crypto.theirs {
+            return Some(Self { crypto, sealer, ..self });
+        }
+        let mut opener = Opener::new(&crypto.theirs)?;
+        opener.rtp_sources.0.extend(self.opener.rtp_sources.0.iter().map(|source| Newest { seen: 0, ..*source }));
+        Some(Self { crypto, sealer, opener, former: Some(self.opener) })
+    }
+
+    /// Protects the first `length` octets of the buffer in place; the length they have then. `None` when the buffer has
+    /// no room, which is [`SRTP_ROOM`] at most, or the packet was protected before.
+    pub fn seal_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+        self.sealer.rtp(buffer, length)
+    }
+
+    /// Opens an RTP packet in place; the length it has then. `None` for a forged or repeated one.
+    pub fn open_rtp(&mut self, packet: &mut [u8]) -> Option<usize> {
+        match self.opener.rtp(packet) {
+            Some(length) => {
+                self.former = None;
+                Some(length)
+            }
+            None => self.former.as_mut()?.rtp(packet),
+        }
+    }
+
+    /// Protects an RTCP packet; false when there is no room.
+    pub(crate) fn seal_rtcp(&mut self, packet: &mut Packet) -> bool {
+        self.sealer.rtcp(packet)
+    }
+
+    /// Opens an RTCP packet in place.
+    pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Option<usize> {
+        self.opener.rtcp(packet).or_else(|| self.former.as_mut()?.rtcp(packet))
     }
 }
 
@@ -429,6 +496,71 @@ mod tests {
         assert_eq!(derived(0, 16), bytes("C61E7A93744F39EE10734AFE3FF7A087"));
         assert_eq!(derived(2, 14), bytes("30CBBC08863D8C85D49DB34A9AE1"));
         assert_eq!(derived(1, 20), bytes("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
+    }
+
+    /// RFC 3711 appendix B.2.
+    #[test]
+    fn the_key_stream_is_that_of_the_rfc() {
+        let aes = Aes128::new_from_slice(&bytes("2B7E151628AED2A6ABF7158809CF4F3C")).expect("a key");
+        let mut iv = [0; 16];
+        iv[..14].copy_from_slice(&bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
+        let mut stream = vec![0; 0xff02 * 16];
+        keystream(aes, iv, &mut stream);
+        let expected =
+            "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB 41E95B3BB0A2E8DD477901E4FCA894C0";
+        assert_eq!(stream[..48], bytes(expected));
+        let expected =
+            "EC8CDF7398607CB0F2D21675EA9EA1E4 362B7C3C6773516318A077D7FC5073AE 6A2CC3787889374FBEB4C81B17BA6C44";
+        assert_eq!(stream[0xfeff * 16..][..48], bytes(expected));
+    }
+
+    /// A session whose keys are given, not derived.
+    fn session(suite: SrtpSuite) -> Session {
+        let key: Vec<u8> = (0..suite.key_len() as u8).collect();
+        let cipher = match suite {
+            SrtpSuite::AesGcm128 => Cipher::Gcm128(Box::new(Aes128Gcm::new_from_slice(&key).expect("a key"))),
+            _ => Cipher::Gcm256(Box::new(Aes256Gcm::new_from_slice(&key).expect("a key"))),
+        };
+        let mut salt = [0; 14];
+        salt[..12].copy_from_slice(b"Quid pro quo");
+        Session { cipher, salt, tag: 16 }
+    }
+
+    /// RFC 7714 §16.1.1, §16.2.1, §17.1 and §17.2.
+    #[test]
+    fn galois_counter_mode_is_that_of_the_rfc() {
+        let rtp = bytes("8040f17b 8041f8d3 5501a0b2");
+        let speech = b"Gallia est omnis divisa in partes tres";
+        let report = bytes("81c8000d 4d617273");
+        let rest = "4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef deadbeef deadbeef deadbeef";
+        let cases = [
+            (
+                SrtpSuite::AesGcm128,
+                "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833 899d7f27beb16a9152cf765ee4390cce",
+                "63e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b4686303ded0bb9275b c84aa45896cf4d2fc5abf87245d9eade",
+            ),
+            (
+                SrtpSuite::AesGcm256,
+                "32b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b 7aa3db36dfffd6b0f9bb7878d7a76c13",
+                "d50ae4d1f5ce5d304ba297e47d470c282c3ece5dbffe0a50a2eaa5c1110555be8415f658c61de0476f1b6fad 1d1eb30c4446839f57ff6f6cb26ac3be",
+            ),
+        ];
+        for (suite, sealed_speech, sealed_report) in cases {
+            let session = session(suite);
+            let index = 0x8000_05d4u32;
+            let of_rtp = Place { ssrc: 0x5501_a0b2, index: 0xf17b, rtcp: false };
+            let of_rtcp = Place { ssrc: 0x4d61_7273, index: 0x5d4, rtcp: true };
+            for (clear, text, place, trailer, expected) in [
+                (&rtp, &speech[..], of_rtp, [0; 4], sealed_speech),
+                (&report, &bytes(rest)[..], of_rtcp, index.to_be_bytes(), sealed_report),
+            ] {
+                let mut sealed = text.to_vec();
+                let tag = session.seal(clear, &mut sealed, place, trailer).expect("short enough");
+                assert_eq!([&sealed[..], &tag].concat(), bytes(expected), "{suite:?}");
+                session.open(clear, &mut sealed, place, trailer, &tag).expect("genuine");
+                assert_eq!(sealed, text);
+            }
+        }
     }
 
     #[test]
@@ -523,7 +655,7 @@ mod tests {
         let mut opener = Opener::new(&key).expect("a key");
         let mut first = Sealer::new(&key).expect("a key");
         let early = sealed(&mut first, 10, 1);
-        for number in 10..70_000u32 {
+        for number in 11..70_000u32 {
             opens(&mut opener, &sealed(&mut first, number as u16, 1));
         }
         let mut second = Sealer::new(&key).expect("a key");
@@ -538,6 +670,55 @@ mod tests {
         let forged = [&PLAIN[..], &[0; 10]].concat();
         assert!(opener.rtp(&mut forged.clone()).is_none());
         assert_eq!((opener.rtp_sources.0.len(), opener.rtp_sources.0.capacity()), (SOURCES, before));
+    }
+
+    /// The peers of a call, and what `other` makes of what `one` says.
+    fn passes(one: &mut Protection, other: &mut Protection, sequence: u16) -> bool {
+        let header = Header { marker: false, payload_type: 0, sequence, timestamp: 9, ssrc: 7, payload: 12..12 };
+        let mut buffer = [0x55; 200];
+        buffer[..12].copy_from_slice(&header.to_bytes());
+        let length = one.seal_rtp(&mut buffer, 172).expect("room");
+        other.open_rtp(&mut buffer[..length]) == Some(172)
+    }
+
+    fn pair(ours: u8, theirs: u8) -> [Protection; 2] {
+        let key = |with| any_key(SrtpSuite::AesGcm128, with);
+        let [here, there] = [(ours, theirs), (theirs, ours)].map(|(a, b)| Crypto { ours: key(a), theirs: key(b) });
+        [here, there].map(|crypto| Protection::new(crypto).expect("keys"))
+    }
+
+    #[test]
+    fn a_new_key_is_taken_without_losing_a_packet_and_the_old_one_ends_with_its_first() {
+        let [mut us, mut peer] = pair(1, 2);
+        assert!((0..70_000u32).all(|number| passes(&mut peer, &mut us, number as u16)));
+        let [_, mut renewed] = pair(1, 3);
+        let crypto = Crypto { theirs: renewed.crypto.ours, ..us.crypto };
+        us = us.rekey(crypto).expect("keys");
+        assert!(passes(&mut peer, &mut us, 70_000u32 as u16), "what was under way");
+        // libsrtp keeps the rollover (RFC 3711 §3.3.1); others begin anew.
+        assert!(passes(&mut renewed, &mut us, 70_001u32 as u16), "anew");
+        assert!(!passes(&mut peer, &mut us, 70_002u32 as u16), "the old key is over");
+        assert!(passes(&mut renewed, &mut us, 70_003u32 as u16));
+        let [_, mut kept] = pair(1, 4);
+        let crypto = Crypto { theirs: kept.crypto.ours, ..us.crypto };
+        us = us.rekey(crypto).expect("keys");
+        us.opener.rtp_sources.0[0].index |= 1 << 16;
+        kept.sealer.newest = Some(Newest { ssrc: 7, index: 70_003, seen: 0 });
+        assert!(passes(&mut kept, &mut us, 70_004u32 as u16), "kept");
+    }
+
+    #[test]
+    fn the_same_keys_again_change_nothing() {
+        let [mut us, mut peer] = pair(1, 2);
+        assert!(passes(&mut us, &mut peer, 65_535) && passes(&mut us, &mut peer, 0));
+        let crypto = us.crypto;
+        us = us.rekey(crypto).expect("keys");
+        assert!(passes(&mut us, &mut peer, 1), "the rollover goes on");
+        let mut again = [0; 200];
+        again[..12].copy_from_slice(
+            &Header { marker: false, payload_type: 0, sequence: 1, timestamp: 9, ssrc: 7, payload: 12..12 }.to_bytes(),
+        );
+        assert_eq!(us.seal_rtp(&mut again, 100), None, "no number is used twice");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 mod world;
 
-use call_model::{Codec, MediaCommand, Selector};
+use call_model::{Codec, Crypto, MediaCommand, RemoteMedia, Selector, SrtpKey, SrtpSuite};
 use core::cell::Cell;
 use core::time::Duration;
-use rtp_proto::{EngineConfig, MediaEngine, NoTap};
+use rtp_proto::{EngineConfig, MediaEngine, NoTap, Protection, SRTP_ROOM};
 use std::alloc::{GlobalAlloc, Layout, System};
 use world::*;
 
@@ -34,13 +34,14 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 /// A caller and a bot that hear each other, and how many times the heap was asked for in ten seconds of it.
-fn taken(codecs: [Codec; 2]) -> u64 {
+fn taken(codecs: [Codec; 2], suite: Option<SrtpSuite>) -> u64 {
     let mut world = World::call([codecs[0], codecs[1], Codec::Pcmu]);
     let mut engine = MediaEngine::new(EngineConfig::new("x"), call_model::IdSource::from_u64(1), Box::new(NoTap));
     core::mem::swap(&mut world.engine, &mut engine);
     for (index, codec) in codecs.into_iter().enumerate() {
         world.open(index as u8);
-        world.command(MediaCommand::Remote { leg: leg(index as u8), media: remote(index as u8, codec) });
+        let media = RemoteMedia { crypto: suite.map(|suite| keys(suite, false)), ..remote(index as u8, codec) };
+        world.command(MediaCommand::Remote { leg: leg(index as u8), media });
     }
     world.feed(CALLER, Selector::Leg(leg(BOT)));
     world.feed(BOT, Selector::Leg(leg(CALLER)));
@@ -49,19 +50,24 @@ fn taken(codecs: [Codec; 2]) -> u64 {
     let mut now = world.now;
     let mut packets = [CALLER, BOT].map(|index| {
         let mut sender = Sender { payload_type: codecs[usize::from(index)].payload_type(), ..Sender::new(index, 0x75) };
-        (engine.slot_of(leg(index)).expect("open"), address(index), sender.packet(), sender)
+        let peer = suite.map(|suite| Protection::new(keys(suite, true)).expect("keys"));
+        (engine.slot_of(leg(index)).expect("open"), address(index), sender.packet(), sender, peer)
     });
+    let mut noise = 1u32;
     let mut run = |steps: u32| {
         let mut sent = 0;
         for _ in 0..steps {
-            for (slot, from, packet, sender) in &mut packets {
-                let mut buffer = [0u8; 172];
-                buffer.copy_from_slice(packet);
+            for (slot, from, packet, sender, peer) in &mut packets {
+                let mut buffer = [0u8; 172 + SRTP_ROOM];
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                packet[12..].iter_mut().zip(0..).for_each(|(octet, i)| *octet = (noise >> (i % 24)) as u8);
+                buffer[..172].copy_from_slice(packet);
+                let length = peer.as_mut().map_or(Some(172), |peer| peer.seal_rtp(&mut buffer, 172)).expect("room");
                 sender.sequence = sender.sequence.wrapping_add(1);
                 sender.timestamp = sender.timestamp.wrapping_add(160);
                 packet[2..4].copy_from_slice(&sender.sequence.to_be_bytes());
                 packet[4..8].copy_from_slice(&sender.timestamp.to_be_bytes());
-                sent += u32::from(engine.handle_rtp(*slot, *from, &mut buffer, now).is_some());
+                sent += u32::from(engine.handle_rtp(*slot, *from, &mut buffer, length, now).is_some());
                 while let Some(output) = engine.poll_output() {
                     sent += u32::from(matches!(output, rtp_proto::Output::Rtp { .. }));
                 }
@@ -78,8 +84,24 @@ fn taken(codecs: [Codec; 2]) -> u64 {
     let before = TAKEN.with(Cell::get);
     let sent = run(500);
     let taken = TAKEN.with(Cell::get) - before;
-    assert!((990..=1010).contains(&sent), "{codecs:?}: {sent} packets were sent");
+    assert!((990..=1010).contains(&sent), "{codecs:?}, {suite:?}: {sent} packets were sent");
     taken
+}
+
+/// The keys of a leg, or those of its peer.
+fn keys(suite: SrtpSuite, peer: bool) -> Crypto {
+    let key = |with: u8| SrtpKey { suite, key: [with; 32], salt: [with; 14] };
+    let [ours, theirs] = if peer { [2, 1] } else { [1, 2] }.map(key);
+    Crypto { ours, theirs }
+}
+
+#[test]
+fn nothing_is_taken_from_the_heap_to_encrypt() {
+    for suite in SrtpSuite::ALL {
+        for other in [Codec::Pcmu, Codec::G722] {
+            assert_eq!(taken([Codec::Pcmu, other], Some(suite)), 0, "{suite:?}, {other:?}");
+        }
+    }
 }
 
 #[test]
@@ -93,7 +115,7 @@ fn the_count_counts() {
 fn nothing_is_taken_from_the_heap_whatever_the_codecs() {
     for one in Codec::ALL {
         for other in Codec::ALL {
-            assert_eq!(taken([one, other]), 0, "{one:?} and {other:?}");
+            assert_eq!(taken([one, other], None), 0, "{one:?} and {other:?}");
         }
     }
 }

@@ -230,7 +230,7 @@ fn apply(world: &mut World, step: Step) {
 
 fn rtcp(world: &mut World, to: u8, bytes: &[u8]) {
     if let Some(slot) = world.engine.slot_of(leg(to)) {
-        world.engine.handle_rtcp(slot, address(to), bytes, world.now);
+        world.engine.handle_rtcp(slot, address(to), &mut bytes.to_vec(), world.now);
     }
     world.drain();
 }

@@ -239,7 +239,7 @@ fn reports_carry_our_stream_and_understand_the_peers() {
     answer.extend([0, 0, 0, 0]);
     world.pass(50);
     let slot = world.engine.slot_of(leg(CALLER)).expect("open");
-    world.engine.handle_rtcp(slot, to, &answer, world.now);
+    world.engine.handle_rtcp(slot, to, &mut answer, world.now);
     let stats = world.engine.stats(leg(CALLER)).expect("open");
     assert_eq!(stats.remote_loss, Some(0.25));
     let round_trip = stats.round_trip_ms.expect("measured");
@@ -279,8 +279,9 @@ fn a_leg_ends_with_goodbye_and_its_last_numbers() {
     assert_eq!((closed, received, lost, refused), (leg(CALLER), 11, 2, 0));
     // What is still under way finds nobody.
     let mut late = caller.packet();
+    let length = late.len();
     world.open(CALLER);
-    assert!(world.engine.handle_rtp(slot, caller.from, &mut late, world.now).is_none());
+    assert!(world.engine.handle_rtp(slot, caller.from, &mut late, length, world.now).is_none());
     assert_eq!(world.engine.stats(leg(CALLER)).expect("reopened").refused, 0);
 }
 

@@ -43,11 +43,11 @@ fn half_a_minute(codec: Codec, losing: u64) -> [LegStats; 2] {
             }
         }
         while wire.front().is_some_and(|packet| packet.arrives <= worlds[0].now) {
-            let Some(packet) = wire.pop_front() else { break };
+            let Some(mut packet) = wire.pop_front() else { break };
             let world = &mut worlds[packet.to];
             let slot = world.engine.slot_of(leg(CALLER)).expect("open");
             if packet.rtcp {
-                world.engine.handle_rtcp(slot, address(CALLER), &packet.bytes, world.now);
+                world.engine.handle_rtcp(slot, address(CALLER), &mut packet.bytes, world.now);
             } else {
                 world.deliver(leg(CALLER), address(CALLER), &packet.bytes);
             }

@@ -7,7 +7,7 @@ use call_core::{
     Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
     WhileConsulting,
 };
-use call_model::{Codec, IdSource, Prompt, Secret, Trigger};
+use call_model::{Codec, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
@@ -91,6 +91,8 @@ pub struct Setup {
     pub seed: u64,
     /// How SIP travels, to and from everybody.
     pub transport: Transport,
+    /// How it travels to and from the trunk, where that is another way.
+    pub trunk_transport: Option<Transport>,
     /// The trunk's policy.
     pub release: Release,
     /// What the operator says of the trunk's abilities.
@@ -129,6 +131,10 @@ pub struct Setup {
     pub desks_may_take_over: bool,
     /// The codecs of trunk, bot and desks.
     pub codecs: [Codec; 3],
+    /// Whether the gateway encrypts its audio with trunk, bot and desks.
+    pub srtp: [SrtpUse; 3],
+    /// Whether trunk, bot and desks do.
+    pub their_srtp: [SrtpUse; 3],
     /// What the bot does when called.
     pub bot: Arrival,
     /// What the desks do when called.
@@ -181,6 +187,7 @@ impl Default for Setup {
         Self {
             seed: 1,
             transport: Transport::Udp,
+            trunk_transport: None,
             release: Release::Stay,
             trunk_abilities: Abilities::default(),
             desk_abilities: Abilities::default(),
@@ -200,6 +207,8 @@ impl Default for Setup {
             desks_may_call: false,
             desks_may_take_over: false,
             codecs: [Codec::Pcmu; 3],
+            srtp: [SrtpUse::Off; 3],
+            their_srtp: [SrtpUse::Off; 3],
             bot: ring(Answer::After(Duration::from_millis(100))),
             desk: [ring(Answer::After(Duration::from_secs(2))); 2],
             on_refer: OnRefer::Refuse(603),
@@ -237,10 +246,11 @@ impl Setup {
         let codecs = [trunk, bot, desk, desk, trunk];
         let phone = |party: Party| PhoneConfig {
             sip: sip_of(party),
-            transport: self.transport,
+            transport: self.transport_of(party),
             rtp: rtp_of(party),
             user: ["caller", "bot", "desk", "desk2", "other"][party].to_owned(),
             codecs: vec![codecs[party]],
+            srtp: self.their_srtp[kind_of(party)],
             source: self.source_of(party),
             tones: self.tones(),
             arrival: arrivals[party],
@@ -253,6 +263,10 @@ impl Setup {
             habits: self.habits(party),
         };
         (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+    }
+
+    pub(crate) fn transport_of(&self, party: Party) -> Transport {
+        self.trunk_transport.filter(|_| matches!(party, TRUNK | CALLER2)).unwrap_or(self.transport)
     }
 
     fn credentials(&self, right: bool) -> Credentials {
@@ -282,6 +296,7 @@ impl Setup {
     fn signalling(&self, party: Party) -> Signalling {
         Signalling {
             account: self.asking.contains(&party).then(|| self.credentials(!self.wrong_password)),
+            srtp: self.srtp[kind_of(party)],
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
         }
     }
@@ -310,7 +325,7 @@ impl Setup {
         let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 99)), 5060);
         let target = |(nth, at): (usize, &Option<Party>)| Target {
             priority: nth as u16,
-            ..Target::new(self.transport, at.map_or(nobody, sip_of))
+            ..Target::new(self.transport_of(DESK + desk), at.map_or(nobody, sip_of))
         };
         at.iter().enumerate().map(target).collect()
     }
@@ -343,7 +358,7 @@ impl Setup {
         } else {
             BotReach::Sip {
                 uri: format!("sip:{{user}}@{}", sip_of(BOT)),
-                targets: vec![Target::new(self.transport, sip_of(BOT))],
+                targets: vec![Target::new(self.transport_of(BOT), sip_of(BOT))],
                 host: None,
             }
         };
@@ -394,6 +409,7 @@ impl Setup {
             sip: SipAddresses {
                 udp: Some(SocketAddr::new(GATEWAY, 5060)),
                 tcp: Some(SocketAddr::new(GATEWAY, 5060)),
+                tls: Some(SocketAddr::new(GATEWAY, 5061)),
                 ..SipAddresses::default()
             },
             media_ip: GATEWAY,
@@ -408,6 +424,15 @@ impl Setup {
             #[cfg(feature = "mutations")]
             mutation: self.mutation,
         }
+    }
+}
+
+/// Trunk, bot or desk.
+const fn kind_of(party: Party) -> usize {
+    match party {
+        TRUNK | CALLER2 => 0,
+        BOT => 1,
+        _ => 2,
     }
 }
 

@@ -417,7 +417,9 @@ impl World {
                 self.witness.rtp_in(party, &bytes, now);
             }
             let Some(slot) = self.ports.get(&to.port()).and_then(|leg| self.media.slot_of(*leg)) else { return };
-            if let Some(relay) = self.media.handle_rtp(slot, from, &mut bytes, now) {
+            let length = bytes.len();
+            bytes.resize(length + rtp_proto::SRTP_ROOM, 0);
+            if let Some(relay) = self.media.handle_rtp(slot, from, &mut bytes, length, now) {
                 let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
                 self.send_rtp(leg, to, bytes);
             }

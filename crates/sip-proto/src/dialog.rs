@@ -10,7 +10,7 @@ use crate::reliable::{Branch, Progress};
 use crate::session_id::SessionId;
 use crate::session_timer::SessionTimer;
 use crate::transaction::TxId;
-use call_model::{LocalMedia, RemoteMedia};
+use call_model::{IdSource, LocalMedia, RemoteMedia};
 use core::time::Duration;
 use sip_wire::{Message, Method, NameAddr, Uri};
 
@@ -188,11 +188,11 @@ impl Dialog {
     /// Begins the session of a call that waits for our answer: our answer to its offer, or our offer.
     pub(crate) fn describe(
         &mut self,
-        session_id: u64,
+        ids: &mut IdSource,
         local: LocalMedia,
     ) -> Result<(Vec<u8>, Option<RemoteMedia>), AcceptError> {
         let State::Arriving { offer, .. } = &self.state else { return Err(AcceptError::NotWaiting) };
-        let mut session = Session::new(session_id, local.clone());
+        let mut session = Session::new(ids, local.clone());
         let (sdp, media) = match offer {
             Some(offer) => {
                 let (sdp, media) = session.answer(offer, Some(local)).map_err(|_| AcceptError::NoCommonCodec)?;

@@ -2,9 +2,12 @@
 //!
 //! Pure and small: it neither knows which SIP message carries a description nor who may speak when; the dialog does.
 
-use call_model::{Codec, Direction, LocalMedia, RemoteMedia};
+use call_model::{Codec, Crypto, Direction, IdSource, LocalMedia, RemoteMedia, SrtpKey, SrtpSuite, SrtpUse};
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media, Origin, Session as Sdp, Time};
+
+mod crypto;
 
 /// What a peer offers, in the part we understand: its first usable audio stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +20,10 @@ pub struct Offer {
     pub telephone_event: Option<u8>,
     /// What it leaves us to do, from our point of view.
     pub direction: Direction,
+    /// Whether a stream may go unencrypted.
+    plain: bool,
+    /// Whether it gives keys for one.
+    keyed: bool,
 }
 
 impl Offer {
@@ -26,21 +33,36 @@ impl Offer {
     /// [`Unusable::Malformed`] when it is no session description. Nothing usable in it is no error.
     pub(crate) fn parse(sdp: &[u8]) -> Result<Self, Unusable> {
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
-        let stream = sdp.medias.iter().find_map(|media| Stream::read(&sdp, media));
-        Ok(stream.map_or(
+        let streams: Vec<Stream> = sdp.medias.iter().filter_map(|media| Stream::read(&sdp, media)).collect();
+        let plain = streams.iter().any(|stream| !stream.secure);
+        let keyed = streams.iter().any(|stream| !stream.keys.is_empty());
+        Ok(streams.into_iter().next().map_or(
             Self {
                 rtp: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
                 codecs: Vec::new(),
                 telephone_event: None,
                 direction: Direction::Inactive,
+                plain,
+                keyed,
             },
             |stream| Self {
                 rtp: stream.rtp,
                 telephone_event: stream.event(8_000).map(|(number, _)| number),
                 direction: flip(stream.direction),
                 codecs: stream.codecs.into_iter().map(|(codec, _)| codec).collect(),
+                plain,
+                keyed,
             },
         ))
+    }
+
+    /// Whether it can be answered as far as encryption goes.
+    pub const fn suits(&self, srtp: SrtpUse) -> bool {
+        match srtp {
+            SrtpUse::Off => self.plain,
+            SrtpUse::Optional => self.plain || self.keyed,
+            SrtpUse::Required => self.keyed,
+        }
     }
 }
 
@@ -49,12 +71,12 @@ impl Offer {
 pub(crate) enum Unusable {
     /// Not a session description, or the answer to nothing.
     Malformed,
-    /// No stream with a codec and an address family of ours.
+    /// No stream with a codec and an address family of ours, or none encrypted as it has to be.
     NoCommonCodec,
 }
 
 /// Our half of one session: what we last said, and what holds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Session {
     id: u64,
     version: u64,
@@ -69,6 +91,17 @@ pub(crate) struct Session {
     offered: Option<LocalMedia>,
     agreed: Option<RemoteMedia>,
     numbers: Numbers,
+    /// Our keys as we last offered or agreed to them, under their tags.
+    keys: Vec<(u32, SrtpKey)>,
+    /// For new ones.
+    ids: IdSource,
+}
+
+/// Without what it says, for keys are in it.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 /// The payload types of this session that are not static; a number never changes its meaning (RFC 3264 §8.3.2).
@@ -129,18 +162,22 @@ enum Line {
 }
 
 impl Session {
-    /// A session nothing was said in. `id` is the `o=` session id, unique per session.
-    pub(crate) fn new(id: u64, local: LocalMedia) -> Self {
+    /// A session nothing was said in. Its `o=` session id and its keys come from `ids`.
+    pub(crate) fn new(ids: &mut IdSource, local: LocalMedia) -> Self {
         // 32 bits, and versions from 1 on: every peer can count them, and they take few octets of a datagram.
-        let id = id >> 32;
+        let name = ids.next_u64();
+        let id = name >> 32;
+        let proto = if local.srtp == SrtpUse::Required { "RTP/SAVP" } else { "RTP/AVP" };
         Self {
             id,
             version: 1,
             sent: None,
             offer: Vec::new(),
             holds: None,
-            lines: vec![Line::Audio { proto: "RTP/AVP".to_owned() }],
+            lines: vec![Line::Audio { proto: proto.to_owned() }],
             numbers: Numbers::ours(&local),
+            keys: Vec::new(),
+            ids: ids.branch(name),
             local,
             offered: None,
             agreed: None,
@@ -171,6 +208,7 @@ impl Session {
         if numbers.events == [None; 2] {
             numbers.events = Numbers::ours(&local).events;
         }
+        self.keys = self.keys_to_offer(local.srtp);
         let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
         let sdp = self.describe(&local, &codecs, &numbers.events(&local.codecs), local.direction);
         self.offered = Some(local);
@@ -181,6 +219,18 @@ impl Session {
     /// Our description as of the last agreement.
     pub(crate) fn holding(&self) -> Option<Vec<u8>> {
         self.holds.clone()
+    }
+
+    /// What was agreed, or a key for each suite.
+    fn keys_to_offer(&mut self, srtp: SrtpUse) -> Vec<(u32, SrtpKey)> {
+        match self.agreed {
+            Some(RemoteMedia { crypto, .. }) => {
+                let in_use = |(_, key): &(u32, SrtpKey)| crypto.is_some_and(|crypto| crypto.ours == *key);
+                self.keys.iter().copied().filter(in_use).collect()
+            }
+            None if srtp == SrtpUse::Off => Vec::new(),
+            None => (1..).zip(SrtpSuite::ALL).map(|(tag, suite)| (tag, crypto::draw(suite, &mut self.ids))).collect(),
+        }
     }
 
     /// Offers what holds once more, octet by octet (RFC 4028 §7.4); none before anything was agreed.
@@ -208,11 +258,30 @@ impl Session {
         let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local));
         let stream = stream.ok_or(Unusable::NoCommonCodec)?;
         let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
-        let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction);
+        let crypto = self.crypto_of_answer(&stream, local.srtp)?;
+        let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction, crypto);
         self.local = local;
         self.holds = Some(core::mem::take(&mut self.offer));
         self.agreed = Some(media);
         Ok(media)
+    }
+
+    /// The keys, when the peer took one of ours; an error when it had to and did not, or took another.
+    fn crypto_of_answer(&self, answer: &Stream, srtp: SrtpUse) -> Result<Option<Crypto>, Unusable> {
+        let with_ours = |(tag, theirs): &(u32, SrtpKey)| {
+            let (_, ours) = self.keys.iter().find(|(ours, key)| ours == tag && key.suite == theirs.suite)?;
+            Some(Crypto { ours: *ours, theirs: *theirs })
+        };
+        let crypto = answer.keys.iter().find_map(with_ours);
+        let needed = answer.secure || answer.says_keys || srtp == SrtpUse::Required;
+        if crypto.is_none() && needed { Err(Unusable::NoCommonCodec) } else { Ok(crypto) }
+    }
+
+    /// Our key for a suite: the one in use, or a new one. A key is never taken up again, for its packets would be
+    /// numbered as some that were sent before.
+    fn key_for(&mut self, suite: SrtpSuite) -> SrtpKey {
+        let in_use = self.agreed.and_then(|media| media.crypto).map(|crypto| crypto.ours);
+        in_use.filter(|key| key.suite == suite).unwrap_or_else(|| crypto::draw(suite, &mut self.ids))
     }
 
     /// Answers the peer's offer with what `local` allows (none: our side stays as it is).
@@ -230,6 +299,7 @@ impl Session {
         let sdp = Sdp::parse(offer).map_err(|_| Unusable::Malformed)?;
         let local = local.unwrap_or_else(|| self.local.clone());
         let in_use = self.agreed.map(|media| media.codec);
+        let suite = self.agreed.and_then(|media| media.crypto).map(|crypto| crypto.theirs.suite);
         let preferred = || in_use.into_iter().chain(local.codecs.iter().copied());
         let choose = |stream: &Stream| {
             let offered = |codec: Codec| stream.codecs.iter().copied().find(|(offered, _)| *offered == codec);
@@ -237,12 +307,15 @@ impl Session {
         };
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
             let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local))?;
-            choose(&stream).map(|codec| (index, stream, codec))
+            let key = stream.key(local.srtp, suite)?;
+            choose(&stream).map(|codec| (index, stream, codec, key))
         });
-        let (index, stream, codec) = found.ok_or(Unusable::NoCommonCodec)?;
+        let (index, stream, codec, key) = found.ok_or(Unusable::NoCommonCodec)?;
         self.lines = sdp.medias.iter().enumerate().map(|(i, media)| Line::read(media, i == index)).collect();
         self.numbers = Numbers::of(&stream);
-        let media = stream.agree(codec, local.direction);
+        let crypto = key.map(|(_, theirs)| Crypto { ours: self.key_for(theirs.suite), theirs });
+        self.keys = key.zip(crypto).map(|((tag, _), crypto)| (tag, crypto.ours)).into_iter().collect();
+        let media = stream.agree(codec, local.direction, crypto);
         let event = stream.event(media.codec.clock());
         let answer = self.describe(&local, &[codec], event.as_slice(), media.direction);
         self.local = local;
@@ -259,7 +332,9 @@ impl Session {
         events: &[(u8, u32)],
         direction: Direction,
     ) -> Vec<u8> {
-        let medias: Vec<Media> = self.lines.iter().map(|line| line.write(local, codecs, events, direction)).collect();
+        let keys = &self.keys;
+        let write = |line: &Line| line.write(local, codecs, events, direction, keys);
+        let medias: Vec<Media> = self.lines.iter().map(write).collect();
         let mut sdp = Sdp {
             origin: Origin::with_ip_addr(self.id, 0, local.rtp.ip()),
             session_name: "-".to_owned(),
@@ -294,7 +369,14 @@ impl Line {
         }
     }
 
-    fn write(&self, local: &LocalMedia, codecs: &[(Codec, u8)], events: &[(u8, u32)], direction: Direction) -> Media {
+    fn write(
+        &self,
+        local: &LocalMedia,
+        codecs: &[(Codec, u8)],
+        events: &[(u8, u32)],
+        direction: Direction,
+        keys: &[(u32, SrtpKey)],
+    ) -> Media {
         let blank = |media: &str, port, proto: &str, fmt: String, attributes| Media {
             media: media.to_owned(),
             port,
@@ -312,7 +394,9 @@ impl Line {
             Self::Audio { proto } => {
                 let types = codecs.iter().map(|(_, number)| number).chain(events.iter().map(|(number, _)| number));
                 let fmt = types.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
-                blank("audio", local.rtp.port(), proto, fmt, audio_attributes(codecs, events, direction))
+                let keys = keys.iter().map(|(tag, key)| crypto::write(*tag, key));
+                let attributes = keys.chain(audio_attributes(codecs, events, direction)).collect();
+                blank("audio", local.rtp.port(), proto, fmt, attributes)
             }
         }
     }
@@ -360,13 +444,21 @@ struct Stream {
     max_bitrate: Option<u32>,
     /// From the peer's point of view.
     direction: Direction,
+    /// It must not go unencrypted.
+    secure: bool,
+    /// It names keys, usable or not.
+    says_keys: bool,
+    /// Those that are usable, in the peer's order, under their tags.
+    keys: Vec<(u32, SrtpKey)>,
 }
 
 impl Stream {
-    /// None when it is not audio over plain RTP, is switched off (port 0), or has no unicast address.
+    /// None when it is not audio over RTP or SRTP, is switched off (port 0), or has no unicast address.
     fn read(sdp: &Sdp, media: &Media) -> Option<Self> {
-        let plain = ["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
-        if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 || !plain {
+        let is_one = |of: [&str; 2]| of.iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
+        let secure = is_one(["RTP/SAVP", "RTP/SAVPF"]);
+        if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 || !secure && !is_one(["RTP/AVP", "RTP/AVPF"])
+        {
             return None;
         }
         let connection = media.connections.first().or(sdp.connection.as_ref())?;
@@ -388,6 +480,9 @@ impl Stream {
             codecs: read_codecs(media),
             events: read_events(media),
             direction: direction.unwrap_or_default(),
+            secure,
+            says_keys: attribute_values(media, "crypto").next().is_some(),
+            keys: attribute_values(media, "crypto").filter_map(crypto::read).collect(),
         })
     }
 }
@@ -398,8 +493,18 @@ impl Stream {
         self.events.iter().copied().find(|(_, of)| *of == clock).or(self.events.first().copied())
     }
 
+    /// The peer's key to take, of the suite in use if it is still there; some none where it goes unencrypted, none where
+    /// it may not.
+    #[expect(clippy::option_option, reason = "unencrypted is an agreement too")]
+    fn key(&self, srtp: SrtpUse, in_use: Option<SrtpSuite>) -> Option<Option<(u32, SrtpKey)>> {
+        let kept = self.keys.iter().find(|(_, key)| Some(key.suite) == in_use);
+        let key = kept.or(self.keys.first()).filter(|_| srtp != SrtpUse::Off);
+        let needed = self.secure || srtp == SrtpUse::Required;
+        (key.is_some() || !needed).then_some(key.copied())
+    }
+
     /// What we send to and expect of this peer.
-    fn agree(&self, (codec, payload_type): (Codec, u8), ours: Direction) -> RemoteMedia {
+    fn agree(&self, (codec, payload_type): (Codec, u8), ours: Direction, crypto: Option<Crypto>) -> RemoteMedia {
         let event = self.event(codec.clock());
         RemoteMedia {
             rtcp: self.rtcp,
@@ -409,6 +514,7 @@ impl Stream {
             telephone_event: event.map(|(number, _)| number),
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
             direction: both(flip(self.direction), ours),
+            crypto,
             ..RemoteMedia::new(self.rtp, codec)
         }
     }

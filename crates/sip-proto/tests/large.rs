@@ -33,6 +33,7 @@ impl Bench {
     fn invite(&mut self, uri: &str, filler: usize) -> DialogId {
         let uri = Uri::parse(uri).expect("a URI");
         let local = LocalMedia {
+            srtp: Default::default(),
             rtp: address("192.0.2.1:20000"),
             codecs: vec![Codec::Pcmu],
             telephone_event: 101,

@@ -1,5 +1,6 @@
 //! A SIP message as a value, its typed header readers, and the responses built from it.
 
+use core::fmt;
 use std::net::SocketAddr;
 
 use crate::error::{HeaderError, ParseError};
@@ -34,7 +35,7 @@ pub enum Start {
 }
 
 /// A request or a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// First line.
     pub start: Start,
@@ -42,6 +43,15 @@ pub struct Message {
     pub headers: Headers,
     /// Body, any bytes.
     pub body: Vec<u8>,
+}
+
+/// Without the body, which may hold keys.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { start, headers, body } = self;
+        let body = format_args!("{} octets", body.len());
+        f.debug_struct("Message").field("start", start).field("headers", headers).field("body", &body).finish()
+    }
 }
 
 impl Message {

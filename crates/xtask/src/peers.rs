@@ -7,8 +7,13 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 /// Debian packages by the program they bring.
-const DEBIAN: [(&str, &str); 4] =
-    [("sipp", "sip-tester"), ("chromium", "chromium"), ("tshark", "tshark"), ("kamailio", "kamailio")];
+const DEBIAN: [(&str, &str); 5] = [
+    ("sipp", "sip-tester"),
+    ("baresip", "baresip-core"),
+    ("chromium", "chromium"),
+    ("tshark", "tshark"),
+    ("kamailio", "kamailio"),
+];
 
 /// The public Media Streams bot framework, unmodified, and what serves its WebSocket.
 const PYTHON: [&str; 3] = ["pipecat-ai==1.14.0", "fastapi", "uvicorn[standard]"];

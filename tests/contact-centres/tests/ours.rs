@@ -37,6 +37,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         telephone_event: 101,
         direction: Direction::SendRecv,
+        srtp: Default::default(),
     };
     let flow =
         Flow { transport, local: "192.0.2.1:5060".parse().expect("an address"), remote: desk.targets[0].address };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ pub struct Gateway {
     folder: PathBuf,
     /// Its SIP port, UDP and TCP.
     pub sip: u16,
+    /// Its SIP port for TLS.
+    pub tls: u16,
     /// Its HTTP port.
     pub http: u16,
 }
@@ -29,9 +31,15 @@ impl Gateway {
         let (sip, http, rtp) = (crate::free_port(), crate::free_port(), rtp_range());
         let folder = std::env::temp_dir().join(format!("warmline-gateway-{}-{sip}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+        let tls = sip + 1;
+        make_certificate(&folder.join("certificate.pem"));
         let config = format!(
             r#"[sip]
-listen = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}"]
+listen = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}", "tls:127.0.0.1:{tls}"]
+[sip.tls]
+certificate = "certificate.pem"
+key = "certificate.pem"
+ca = "certificate.pem"
 [http]
 listen = "127.0.0.1:{http}"
 admin_token = "{ADMIN}"
@@ -60,7 +68,7 @@ release = "{release}"
             .stderr(errors)
             .spawn()
             .expect("warmline starts (cargo build --release -p gateway)");
-        let mut gateway = Self { child, folder, sip, http };
+        let mut gateway = Self { child, folder, sip, tls, http };
         let deadline = Instant::now() + Duration::from_secs(60);
         while gateway.get("/readyz").is_none_or(|(status, _)| status != 200) {
             let ended = gateway.child.try_wait().expect("a child can be waited for");
@@ -176,6 +184,11 @@ release = "{release}"
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// The certificate and key of everybody here, whom it trusts.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("certificate.pem")
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -226,6 +239,13 @@ bot = "helper"
 /// The binary of this build.
 pub(crate) fn binary() -> PathBuf {
     crate::target().join("release").join("warmline")
+}
+
+/// For 127.0.0.1, signed by itself.
+fn make_certificate(file: &Path) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate can be made");
+    let text = made.cert.pem() + &made.signing_key.serialize_pem();
+    std::fs::write(file, text).expect("a temporary file can be written");
 }
 
 /// The first port of a range of 200 that nobody else in this process uses.

@@ -1,10 +1,12 @@
-//! Tests with real peers over real sockets: SIPp as trunk, bot and desk, kamailio as a proxy; a public Media Streams bot framework; Chromium
+//! Tests with real peers over real sockets: SIPp as trunk, bot and desk; kamailio as a proxy; baresip as a telephone that
+//! encrypts; a public Media Streams bot framework; Chromium
 //! on the desk page. `cargo xtask test` installs them; a peer it could not install is named in `WARMLINE_SKIP_PEERS`
 //! and its tests say that they were skipped.
 //!
 //! SIPp does the signalling, so that an independent stack judges ours; [`Talker`]s do the audio, each with a tone of
 //! its own, so that every receiver can say exactly whom it hears.
 
+mod baresip;
 mod browser;
 mod gateway;
 mod kamailio;
@@ -13,6 +15,7 @@ mod pipecat;
 mod sipp;
 mod talker;
 
+pub use baresip::Baresip;
 pub use browser::Browser;
 pub use gateway::{Gateway, verify};
 pub use kamailio::Proxy;

@@ -8,7 +8,7 @@ use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
 use crate::profile::ReferToScheme;
-use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, TraceKind};
+use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest};
 use sip_wire::{Host, Method, Telephone, Uri};
@@ -59,7 +59,7 @@ impl Switchboard {
         match command {
             LegCommand::Dial(_) => {}
             LegCommand::Ring => self.ring(call, leg, dialog, now),
-            LegCommand::Answer { codecs } => self.answer(leg, codecs, now),
+            LegCommand::Answer { codecs } => self.answer(call, leg, codecs, now),
             LegCommand::Refuse { status } => {
                 self.reject(dialog, status, now);
                 self.unlink(leg, now);
@@ -91,8 +91,9 @@ impl Switchboard {
     /// Where our offer is due in what is said first, it is there.
     fn ring(&mut self, call: &Call, leg: LegId, dialog: DialogId, now: Instant) {
         let port = self.links.get(&leg).and_then(|link| link.port);
-        if let Some(port) = port.filter(|_| self.endpoint.offer_is_due(dialog)) {
-            let local = self.local_media(port, call.about.codecs.clone());
+        let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
+        if let (Some(port), Some(srtp)) = (port.filter(|_| self.endpoint.offer_is_due(dialog)), srtp) {
+            let local = self.local_media(port, call.about.codecs.clone(), srtp);
             // It fails only for an offer of the peer's, or a call that was cancelled meanwhile.
             let _ = self.endpoint.progress(dialog, 180, local, now);
         } else {
@@ -100,11 +101,12 @@ impl Switchboard {
         }
     }
 
-    fn answer(&mut self, leg: LegId, codecs: Vec<Codec>, now: Instant) {
+    fn answer(&mut self, call: &Call, leg: LegId, codecs: Vec<Codec>, now: Instant) {
         let Some(link) = self.links.get(&leg) else { return };
         let (Some(dialog), Some(port)) = (link.dialog, link.port) else { return };
-        let local = self.local_media(port, codecs);
-        let event = match self.endpoint.accept(dialog, local, &[], now) {
+        let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
+        let local = srtp.map(|srtp| self.local_media(port, codecs, srtp)).ok_or(AcceptError::NoCommonCodec);
+        let event = match local.and_then(|local| self.endpoint.accept(dialog, local, &[], now)) {
             Ok(media) => LegEvent::Answered { media },
             Err(AcceptError::NoCommonCodec) => {
                 self.reject(dialog, 488, now);
@@ -117,12 +119,24 @@ impl Switchboard {
         self.feedback.push_back((leg, event));
     }
 
-    pub(super) fn local_media(&self, port: u16, codecs: Vec<Codec>) -> LocalMedia {
+    /// Whether audio with a trunk, bot or desk is encrypted, when it is agreed on a way that is `secure` or not; none where
+    /// it may not be agreed there.
+    pub(super) fn srtp_with(&self, role: Role, name: &str, secure: bool) -> Option<SrtpUse> {
+        let signalling = match role {
+            Role::Caller => self.config.trunks.iter().find(|trunk| trunk.name == name).map(|trunk| &trunk.signalling),
+            Role::Bot => self.config.bot(name).map(|bot| &bot.signalling),
+            Role::Desk => self.config.desk(name).map(|desk| &desk.signalling),
+        };
+        signalling.map(|signalling| signalling.srtp).unwrap_or_default().over(secure)
+    }
+
+    pub(super) fn local_media(&self, port: u16, codecs: Vec<Codec>, srtp: SrtpUse) -> LocalMedia {
         LocalMedia {
             rtp: SocketAddr::new(self.config.media_ip, port),
             codecs,
             telephone_event: TELEPHONE_EVENT,
             direction: Direction::SendRecv,
+            srtp,
         }
     }
 
@@ -163,8 +177,10 @@ impl Switchboard {
         let local = self.config.sip.of(at.transport);
         let local = local.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
         let flow = Flow { transport: at.transport, local, remote: at.address };
+        let srtp = self.srtp_with(dial.role, &dial.name, at.transport.is_secure());
+        let srtp = srtp.ok_or_else(|| format!("srtp is required, and {} hides no keys", at.transport))?;
         let port = self.open(leg, link, place.allowed, now)?;
-        let media = self.local_media(port, dial.codecs.clone());
+        let media = self.local_media(port, dial.codecs.clone(), srtp);
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
         let (role, resumed) = (dial.role, dial.resumed.clone());

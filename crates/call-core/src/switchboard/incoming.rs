@@ -39,12 +39,14 @@ impl Switchboard {
         };
         let dialled = request.request_uri().and_then(|uri| uri.user_text()).unwrap_or_default();
         let codecs = common_codecs(offer, trunk);
+        let srtp = trunk.signalling.srtp.over(flow.transport.is_secure());
+        let suits = srtp.is_some_and(|srtp| offer.is_none_or(|offer| offer.suits(srtp)));
         let route = config.route(&dialled);
         let verdict = match route {
             _ if self.draining => Err(refused(EndReason::Draining, 503)),
             _ if self.calls.len() >= config.call_limit => Err(refused(EndReason::NoCapacity, 503)),
             None => Err(refused(EndReason::NoRoute, 404)),
-            Some(_) if codecs.is_empty() => Err(refused(EndReason::Refused, 488)),
+            Some(_) if codecs.is_empty() || !suits => Err(refused(EndReason::Refused, 488)),
             Some(route) => self.ports.take(now).map(|port| (route, port)).ok_or(refused(EndReason::NoCapacity, 503)),
         };
         let about = self.about(trunk, route, request, &dialled, codecs, now);

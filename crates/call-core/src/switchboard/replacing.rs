@@ -18,9 +18,10 @@ impl Switchboard {
             return self.refuse_peer(new, request, 603, "INVITE with Replaces", now);
         };
         self.claim(request.call_id(), new, leg, role);
-        let verdict = self.may_replace(leg, role, flow.remote.ip()).and_then(|codecs| {
+        let verdict = self.may_replace(leg, role, flow.remote.ip()).and_then(|(codecs, name)| {
+            let srtp = self.srtp_with(role, name, flow.transport.is_secure()).ok_or(488u16)?;
             let port = self.links.get(&leg).and_then(|link| link.port).ok_or(603u16)?;
-            Ok(self.local_media(port, codecs))
+            Ok(self.local_media(port, codecs, srtp))
         });
         let accepted = verdict.and_then(|local| {
             self.endpoint.accept(new, local, &[], now).map_err(|error| match error {
@@ -50,8 +51,8 @@ impl Switchboard {
         }
     }
 
-    /// Whether an address may take over a leg, and with which codecs; or the status that refuses it.
-    fn may_replace(&self, leg: LegId, role: Role, from: IpAddr) -> Result<Vec<Codec>, u16> {
+    /// Whether an address may take over a leg, with which codecs, and whose it is; or the status that refuses it.
+    fn may_replace(&self, leg: LegId, role: Role, from: IpAddr) -> Result<(Vec<Codec>, &str), u16> {
         let call = self.calls.get(&leg.call).map(|entry| &entry.call).filter(|call| call.can_be_replaced(leg));
         let call = call.ok_or(603u16)?;
         match role {
@@ -60,12 +61,13 @@ impl Switchboard {
                 let desk = self.config.desk(name).ok_or(403u16)?;
                 let own = desk.replaces_from.is_empty() && desk.is_at(from);
                 let listed = desk.replaces_from.iter().any(|network| contains(*network, from));
-                if own || listed { Ok(call.codecs_for(&desk.codecs)) } else { Err(403) }
+                let granted = (call.codecs_for(&desk.codecs), name);
+                if own || listed { Ok(granted) } else { Err(403) }
             }
             Role::Caller => {
                 let trunk = self.peers.trunk(from).and_then(|index| self.config.trunks.get(index));
                 let same = trunk.is_some_and(|trunk| trunk.name == call.about.trunk);
-                if same { Ok(call.about.codecs.clone()) } else { Err(403) }
+                if same { Ok((call.about.codecs.clone(), call.about.trunk.as_str())) } else { Err(403) }
             }
             Role::Bot => Err(403),
         }

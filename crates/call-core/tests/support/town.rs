@@ -535,6 +535,7 @@ fn local_media(at: SocketAddr, codecs: &[Codec]) -> LocalMedia {
     LocalMedia {
         rtp: SocketAddr::new(at.ip(), 40_000),
         codecs: codecs.to_vec(),
+        srtp: Default::default(),
         telephone_event: 101,
         direction: Direction::SendRecv,
     }

@@ -4,7 +4,7 @@ use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, t
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
-use super::signalling::{admits, signalling};
+use super::signalling::{admits, keys_need_tls, signalling};
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
@@ -29,7 +29,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
     let mut lookups = Vec::new();
-    let trunks: Vec<Trunk> = trunks.into_iter().filter_map(trunk).collect();
+    let trunks: Vec<Trunk> = trunks.into_iter().filter_map(|section| trunk(section, &sip)).collect();
     let bots: Vec<Bot> = bots.into_iter().filter_map(|section| bot(section, &mut lookups)).collect();
     let desks = desks.into_iter().filter_map(|section| desk(section, complaints, base, &mut lookups));
     let desks: Vec<(Desk, Option<DeskLogin>)> = desks.collect();
@@ -233,7 +233,7 @@ fn codecs(section: &mut Section) -> Vec<Codec> {
     listed.unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma])
 }
 
-fn trunk(mut section: Section) -> Option<Trunk> {
+fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let name = section.required("name", "\"carrier\"", plain_name);
     let addresses = section.list("addresses", network);
     if addresses.as_ref().is_none_or(Vec::is_empty) {
@@ -257,6 +257,9 @@ fn trunk(mut section: Section) -> Option<Trunk> {
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     let signalling = Signalling { admits: admits(&mut section), ..signalling(&mut section) };
+    // Which way it comes is known only then; there must be a way that hides the keys.
+    let transport = sip.listen.iter().map(|one| one.transport).find(|transport| transport.is_secure());
+    keys_need_tls(&section, &signalling, transport.unwrap_or(Transport::Udp));
     section.finish();
     Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs, signalling })
 }
@@ -280,6 +283,7 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
     let said = section.peek("sip").or(section.peek("stream")).is_some();
     let sip = section.text("sip", target);
     let stream = section.text("stream", stream_url);
+    let transport = sip.as_ref().map(|(_, hop)| hop.transport);
     let reach = match (sip, stream) {
         (Some(_), Some(_)) => {
             section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
@@ -312,6 +316,9 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     let signalling = signalling(&mut section);
+    if let Some(transport) = transport {
+        keys_need_tls(&section, &signalling, transport);
+    }
     section.finish();
     Some(Bot {
         name: name?,
@@ -362,6 +369,9 @@ fn desk(
     let abilities = abilities(&mut section);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let signalling = signalling(&mut section);
+    if let Some((_, Some(hop))) = &target {
+        keys_need_tls(&section, &signalling, hop.transport);
+    }
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
     lookups.extend(hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk)));

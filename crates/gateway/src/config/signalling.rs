@@ -2,11 +2,28 @@
 
 use super::reader::Section;
 use call_core::Signalling;
-use sip_proto::Credentials;
+use call_model::SrtpUse;
+use sip_proto::{Credentials, Transport};
 
 /// What every peer may have.
 pub(super) fn signalling(section: &mut Section) -> Signalling {
-    Signalling { account: credentials(section), admits: None }
+    let srtp = section.text("srtp", |text| match text {
+        "off" => Ok(SrtpUse::Off),
+        "optional" => Ok(SrtpUse::Optional),
+        "required" => Ok(SrtpUse::Required),
+        _ => Err(format!("`{text}` is not known: off, optional or required")),
+    });
+    Signalling { account: credentials(section), admits: None, srtp: srtp.unwrap_or_default() }
+}
+
+/// The keys of SRTP travel in the session description, so whoever reads that hears everything.
+pub(super) fn keys_need_tls(section: &Section, signalling: &Signalling, transport: Transport) {
+    if signalling.srtp != SrtpUse::Off && !transport.is_secure() {
+        let what = format!(
+            "sends its keys over {transport}, where everybody can read them: reach it by TLS, or take srtp out"
+        );
+        section.complain("srtp", what);
+    }
 }
 
 /// Who has to call on a trunk: its section `auth`.

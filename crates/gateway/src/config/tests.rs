@@ -170,6 +170,19 @@ fn credentials_come_whole_and_are_never_printed() {
 }
 
 #[test]
+fn keys_of_srtp_go_over_tls_only() {
+    let with = |srtp: &str| checked(&SMALL.replace("[[bots]]", &format!("[[bots]]\nsrtp = \"{srtp}\"")));
+    for (srtp, path) in [("required", "bots[0].srtp"), ("sometimes", "bots[0].srtp")] {
+        let complaints = with(srtp).expect_err("not so");
+        assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{complaints:?}");
+    }
+    with("off").expect("valid");
+    let trunk = SMALL.replace("[[trunks]]", "[[trunks]]\nsrtp = \"optional\"");
+    let complaints = checked(&trunk).expect_err("nobody can reach us by TLS");
+    assert!(complaints[0].starts_with("trunks[0].srtp"), "{complaints:?}");
+}
+
+#[test]
 fn a_route_to_nobody_names_the_choices() {
     let complaints = checked(&SMALL.replace("bot = \"b\"", "bot = \"c\"")).expect_err("no such bot");
     assert_eq!(complaints.len(), 1, "{complaints:?}");

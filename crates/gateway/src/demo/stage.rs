@@ -255,6 +255,7 @@ fn telephone(seat: &Seat, user: &str, arrival: Arrival, on_refer: OnRefer) -> Ph
         rtp: seat.rtp_address,
         user: user.to_owned(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
+        srtp: Default::default(),
         source: Source::Silence,
         tones: Vec::new(),
         arrival,

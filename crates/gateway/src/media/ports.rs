@@ -14,22 +14,23 @@ const EXPEDITED: u32 = 46 << 2;
 const DATAGRAM: usize = 2048;
 
 /// What was read last; used again for every datagram of a thread.
-pub(crate) struct Inbound(Box<[u8; DATAGRAM + 1]>);
+pub(crate) struct Inbound(Box<[u8; DATAGRAM + 1 + SRTP_ROOM]>);
 
 impl Inbound {
     pub(crate) fn new() -> Self {
-        Self(Box::new([0; DATAGRAM + 1]))
+        Self(Box::new([0; DATAGRAM + 1 + SRTP_ROOM]))
     }
 
-    /// Reads one datagram, if there is one, and its sender. Those that are empty or too long are empty.
+    /// Reads one datagram, if there is one: a buffer with room to protect it, its length, and its sender. One that is
+    /// too long has none.
     ///
     /// One, although more may wait: a leg has one packet per 20 ms, so asking for a second costs a system call's work for
     /// nothing (8 % of a relayed packet), and epoll reports again what was left.
-    pub(crate) fn read(&mut self, socket: &UdpSocket) -> Option<(&mut [u8], SocketAddr)> {
-        let (len, from) = socket.recv_from(&mut self.0[..]).ok()?;
+    pub(crate) fn read(&mut self, socket: &UdpSocket) -> Option<(&mut [u8], usize, SocketAddr)> {
+        let (len, from) = socket.recv_from(&mut self.0[..=DATAGRAM]).ok()?;
         let len = if len > DATAGRAM { 0 } else { len };
         // A socket of both families sees IPv4 peers as mapped addresses.
-        Some((&mut self.0[..len], SocketAddr::new(from.ip().to_canonical(), from.port())))
+        Some((&mut self.0[..], len, SocketAddr::new(from.ip().to_canonical(), from.port())))
     }
 }
 

@@ -96,16 +96,16 @@ impl MediaThread {
         let (index, is_rtcp) = ((name >> 1) as usize, name & 1 == 1);
         let Some(Some(open)) = self.open.get(index) else { return };
         let socket = if is_rtcp { &open.ports.rtcp } else { &open.ports.rtp };
-        let Some((packet, from)) = self.inbound.read(socket) else { return };
+        let Some((buffer, length, from)) = self.inbound.read(socket) else { return };
         let (leg, slot) = (open.leg, open.slot);
         add(&self.counters.received, 1);
-        if packet.is_empty() {
+        if length == 0 {
             return;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
             if is_rtcp {
-                self.engine.handle_rtcp(slot, from, packet, now);
-            } else if let Some(relay) = self.engine.handle_rtp(slot, from, packet, now)
+                self.engine.handle_rtcp(slot, from, &mut buffer[..length], now);
+            } else if let Some(relay) = self.engine.handle_rtp(slot, from, buffer, length, now)
                 && let Some(Some(open)) = self.open.get(relay.slot.index())
             {
                 send(&self.counters, &open.ports, false, relay.bytes, relay.to);

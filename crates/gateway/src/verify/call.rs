@@ -155,6 +155,7 @@ impl Call<'_> {
         let local = LocalMedia {
             rtp: SocketAddr::new(board.media_ip, self.line.rtp_port),
             codecs: desk.codecs.clone(),
+            srtp: desk.signalling.srtp,
             telephone_event: 101,
             direction: Direction::SendRecv,
         };

@@ -158,7 +158,8 @@ impl World {
     pub(crate) fn deliver(&mut self, leg: LegId, from: SocketAddr, packet: &[u8]) {
         let Some(slot) = self.engine.slot_of(leg) else { return };
         let mut buffer = packet.to_vec();
-        if let Some(relay) = self.engine.handle_rtp(slot, from, &mut buffer, self.now) {
+        buffer.resize(packet.len() + rtp_proto::SRTP_ROOM, 0);
+        if let Some(relay) = self.engine.handle_rtp(slot, from, &mut buffer, packet.len(), self.now) {
             let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
             self.receive(leg, to, &bytes);
         }

@@ -232,6 +232,11 @@ impl Endpoint {
         self.dialogs.get(&dialog).map(|dialog| dialog.flow.remote)
     }
 
+    /// Whether nobody on the way can read what the dialog says.
+    pub fn is_secure(&self, dialog: DialogId) -> bool {
+        self.dialogs.get(&dialog).is_some_and(|dialog| dialog.flow.transport.is_secure())
+    }
+
     /// `Call-ID` of the dialog; empty for an unknown one.
     pub fn sip_call_id(&self, dialog: DialogId) -> &str {
         self.dialogs.get(&dialog).map_or("", |dialog| dialog.call_id.as_str())

@@ -45,13 +45,12 @@ impl Endpoint {
         local: LocalMedia,
         now: Instant,
     ) -> Result<Option<RemoteMedia>, AcceptError> {
-        let session_id = self.ids.next_u64();
         let entry = self.dialogs.get_mut(&dialog).ok_or(AcceptError::NotWaiting)?;
         let State::Arriving { offer, .. } = &entry.state else { return Err(AcceptError::NotWaiting) };
         let said = entry.session.is_some() || offer.is_none() && !entry.progress.reliable;
         let (sdp, media) = match said {
             true => (None, entry.agreed()),
-            false => entry.describe(session_id, local).map(|(sdp, media)| (Some(sdp), media))?,
+            false => entry.describe(&mut self.ids, local).map(|(sdp, media)| (Some(sdp), media))?,
         };
         self.provisional(dialog, code, sdp, now);
         Ok(media)

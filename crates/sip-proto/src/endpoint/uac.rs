@@ -114,7 +114,7 @@ impl Endpoint {
             route_set: Vec::new(),
             remote_target: request.request_uri.clone(),
             peer: Peer::default(),
-            session: Some(Session::new(self.ids.next_u64(), request.local.clone())),
+            session: Some(Session::new(&mut self.ids, request.local.clone())),
             // Replaced as soon as the transaction has its id.
             state: State::Over,
             calling: true,

@@ -103,7 +103,6 @@ impl Endpoint {
         headers: &[(String, String)],
         now: Instant,
     ) -> Result<Option<RemoteMedia>, AcceptError> {
-        let session_id = self.ids.next_u64();
         let entry = self.dialogs.get_mut(&dialog).ok_or(AcceptError::NotWaiting)?;
         let State::Arriving { tx, .. } = entry.state else { return Err(AcceptError::NotWaiting) };
         if entry.progress.answer.is_some() {
@@ -115,7 +114,7 @@ impl Endpoint {
             self.answer_if_due(dialog, now);
             return Ok(media);
         }
-        let (sdp, media) = entry.describe(session_id, local)?;
+        let (sdp, media) = entry.describe(&mut self.ids, local)?;
         entry.state = State::Answering { bye: None };
         let answer = Ok200 { sdp: Some(sdp), offering: media.is_none(), media: None };
         self.answer_ok(dialog, tx, answer, headers, now);

@@ -12,11 +12,12 @@ fn local(direction: Direction) -> LocalMedia {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         telephone_event: 101,
         direction,
+        srtp: SrtpUse::Off,
     }
 }
 
 fn session() -> Session {
-    Session::new(IdSource::from_u64(1).next_u64(), local(Direction::SendRecv))
+    Session::new(&mut IdSource::from_u64(1), local(Direction::SendRecv))
 }
 
 fn text(sdp: &[u8]) -> String {
@@ -246,7 +247,13 @@ fn any_local() -> impl Strategy<Value = LocalMedia> {
     ]);
     let ip = prop::sample::select(vec!["192.0.2.1", "203.0.113.10", "2001:db8::1"]);
     (codecs, any_direction(), ip, 1024u16..65000, 96u8..127).prop_map(|(codecs, direction, ip, port, event)| {
-        LocalMedia { rtp: SocketAddr::new(ip.parse().unwrap(), port), codecs, telephone_event: event, direction }
+        LocalMedia {
+            rtp: SocketAddr::new(ip.parse().unwrap(), port),
+            codecs,
+            telephone_event: event,
+            direction,
+            srtp: SrtpUse::Off,
+        }
     })
 }
 
@@ -291,4 +298,113 @@ proptest! {
         session.offer(local(Direction::SendRecv));
         let _ = session.answered(&bytes);
     }
+}
+
+fn secured(srtp: SrtpUse, seed: u64) -> Session {
+    Session::new(&mut IdSource::from_u64(seed), LocalMedia { srtp, ..local(Direction::SendRecv) })
+}
+
+fn our_side(srtp: SrtpUse) -> LocalMedia {
+    LocalMedia { srtp, ..local(Direction::SendRecv) }
+}
+
+/// Offer and answer between two of us: the profile in the offer, and the keys of both, if there are any.
+type Outcome = Option<(&'static str, Option<(Crypto, Crypto)>)>;
+
+fn negotiate(ours: SrtpUse, theirs: SrtpUse) -> Outcome {
+    let (mut one, mut other) = (secured(ours, 1), secured(theirs, 2));
+    let offer = one.offer(our_side(ours));
+    let profile = if text(&offer).contains("RTP/SAVP ") { "RTP/SAVP" } else { "RTP/AVP" };
+    let (answer, there) = other.answer(&offer, Some(our_side(theirs))).ok()?;
+    assert!(text(&answer).contains(&format!(" {profile} ")), "mirrored");
+    let here = one.answered(&answer).ok()?;
+    Some((profile, here.crypto.zip(there.crypto)))
+}
+
+#[test]
+fn whether_a_call_is_encrypted_is_for_both_to_say() {
+    use SrtpUse::{Off, Optional, Required};
+    for (ours, theirs, expected) in [
+        (Off, Off, Some(("RTP/AVP", false))),
+        (Off, Optional, Some(("RTP/AVP", false))),
+        (Off, Required, None),
+        (Optional, Off, Some(("RTP/AVP", false))),
+        (Optional, Optional, Some(("RTP/AVP", true))),
+        (Optional, Required, Some(("RTP/AVP", true))),
+        (Required, Off, None),
+        (Required, Optional, Some(("RTP/SAVP", true))),
+        (Required, Required, Some(("RTP/SAVP", true))),
+    ] {
+        let outcome = negotiate(ours, theirs);
+        assert_eq!(outcome.map(|(profile, keys)| (profile, keys.is_some())), expected, "{ours:?}, {theirs:?}");
+        if let Some((_, Some((here, there)))) = outcome {
+            assert_eq!((here.ours, here.theirs), (there.theirs, there.ours));
+            assert_ne!(here.ours.key, here.theirs.key);
+            assert_eq!(here.ours.suite, SrtpSuite::AesGcm256, "the best that both have");
+        }
+    }
+}
+
+const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+fn with_crypto(lines: &[&str]) -> String {
+    let lines: String = lines.iter().map(|line| format!("a=crypto:{line}\r\n")).collect();
+    OFFER.replace("RTP/AVP", "RTP/SAVP") + &lines
+}
+
+#[test]
+fn the_first_line_that_can_be_used_is_answered_under_its_tag() {
+    let usable = format!("3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20 WSH=128");
+    let lines = [
+        format!("1 AES_192_CM_HMAC_SHA1_80 inline:{KEY}"),
+        format!("2 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20|1:4"),
+        format!("4 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNENCRYPTED_SRTP"),
+        format!("5 AES_CM_128_HMAC_SHA1_80 inline:{KEY};inline:{KEY}"),
+        "6 AES_CM_128_HMAC_SHA1_80 inline:c2hvcnQ=".to_owned(),
+        format!("1234567890 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"),
+    ];
+    let unusable: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let all = [&unusable[..], &[usable.as_str()]].concat();
+    let (answer, media) = secured(SrtpUse::Optional, 1).answer(with_crypto(&all).as_bytes(), None).unwrap();
+    let answer = text(&answer).to_owned();
+    let ours: Vec<&str> = answer.lines().filter(|line| line.starts_with("a=crypto:")).collect();
+    assert!(ours.len() == 1 && ours[0].starts_with("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:"), "{ours:?}");
+    assert_eq!(media.crypto.unwrap().theirs.key[..4], *b"YS__");
+    let refused = secured(SrtpUse::Required, 1).answer(with_crypto(&unusable).as_bytes(), None);
+    assert_eq!(refused.unwrap_err(), Unusable::NoCommonCodec);
+    let parsed = Offer::parse(with_crypto(&unusable).as_bytes()).unwrap();
+    assert!(!parsed.suits(SrtpUse::Optional) && !parsed.suits(SrtpUse::Required) && !parsed.suits(SrtpUse::Off));
+    let parsed = Offer::parse(with_crypto(&all).as_bytes()).unwrap();
+    assert!(parsed.suits(SrtpUse::Required) && !parsed.suits(SrtpUse::Off));
+}
+
+#[test]
+fn an_answer_under_a_tag_that_was_not_offered_is_no_answer() {
+    let mut session = secured(SrtpUse::Optional, 1);
+    session.offer(our_side(SrtpUse::Optional));
+    let answer = format!("{OFFER}a=crypto:9 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    assert_eq!(session.answered(answer.as_bytes()).unwrap_err(), Unusable::NoCommonCodec);
+}
+
+#[test]
+fn our_key_stays_until_the_suite_changes_and_the_peers_may_change_at_any_time() {
+    let mut session = secured(SrtpUse::Required, 1);
+    let first = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
+    let (_, before) = session.answer(with_crypto(&[&first]).as_bytes(), None).unwrap();
+    let other = format!("7 AES_CM_128_HMAC_SHA1_80 inline:{}", KEY.replace('W', "X"));
+    let (answer, after) = session.answer(with_crypto(&[&other]).as_bytes(), None).unwrap();
+    let [before, after] = [before, after].map(|media| media.crypto.unwrap());
+    assert!(before.ours == after.ours && before.theirs != after.theirs);
+    assert!(text(&answer).contains("a=crypto:7 "));
+    let ours = text(&session.offer(our_side(SrtpUse::Required))).to_owned();
+    let answer = text(&answer).to_owned();
+    let line = answer.lines().find(|line| line.starts_with("a=crypto:")).unwrap();
+    assert!(ours.contains(line) && ours.matches("a=crypto:").count() == 1, "what holds is offered: {ours}");
+    let short = format!("1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}");
+    let (_, changed) = session.answer(with_crypto(&[&short]).as_bytes(), None).unwrap();
+    let changed = changed.crypto.unwrap();
+    assert_ne!(changed.ours.key, after.ours.key, "a key is for one suite");
+    let (_, back) = session.answer(with_crypto(&[&first]).as_bytes(), None).unwrap();
+    assert_ne!(back.crypto.unwrap().ours.key, after.ours.key, "and is never taken up again");
+    assert!(!format!("{session:?} {back:?}").contains("WVNf"));
 }

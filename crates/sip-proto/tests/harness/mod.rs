@@ -247,6 +247,7 @@ pub fn local(port: u16) -> LocalMedia {
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         telephone_event: 101,
         direction: Direction::SendRecv,
+        srtp: Default::default(),
     }
 }
 

@@ -1,0 +1,155 @@
+//! baresip, a telephone that speaks TLS and SRTP.
+
+use call_model::Instant;
+use phone::Ear;
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Samples in a second of what it says and hears.
+const RATE: u32 = 8000;
+/// How long it says something.
+const SPEECH: u32 = 120 * RATE;
+
+/// baresip in a process of its own, killed when dropped. It answers when it is called.
+pub struct Baresip {
+    child: Child,
+    folder: PathBuf,
+    control: u16,
+}
+
+impl Baresip {
+    /// Says `tone`, takes SIP over TLS on `tls`, and encrypts as its module `media` does (`srtp`, `srtp-mand`).
+    /// `certificate` is a PEM file with certificate and key.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(tone: f32, tls: u16, media: &str, certificate: &Path) -> Self {
+        let control = crate::free_port();
+        let folder = std::env::temp_dir().join(format!("warmline-baresip-{}-{tls}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+        let place = folder.display();
+        // It takes TLS on the port after the one it is told.
+        let config = format!(
+            "poll_method epoll\nsip_listen 127.0.0.1:{}\nsip_certificate {}\n\
+             audio_source aufile,{place}/says.wav\naudio_player aufile,{place}/hears.wav\naudio_alert aufile,{place}/rings.wav\n\
+             ausrc_srate {RATE}\nauplay_srate {RATE}\nausrc_channels 1\nauplay_channels 1\n\
+             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule srtp.so\n\
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n",
+            tls - 1,
+            certificate.display(),
+            modules().display(),
+        );
+        let account = format!(
+            "<sip:phone@127.0.0.1:{tls};transport=tls>;regint=0;answermode=auto;mediaenc={media};audio_codecs=PCMU\n"
+        );
+        for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
+            std::fs::write(folder.join(name), text).expect("a temporary file can be written");
+        }
+        std::fs::write(folder.join("says.wav"), tone_file(tone)).expect("a temporary file can be written");
+        let log = std::fs::File::create(folder.join("log")).expect("a temporary file can be written");
+        let errors = log.try_clone().expect("a file handle can be cloned");
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(&folder)
+            .args(["-v", "-s"])
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .expect("baresip runs (Debian package baresip-core)");
+        let phone = Self { child, folder, control };
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", control)).is_err() {
+            assert!(std::time::Instant::now() < deadline, "baresip did not start:\n{}", phone.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        phone
+    }
+
+    /// Calls.
+    pub fn dial(&self, uri: &str) {
+        self.order("dial", uri);
+    }
+
+    /// Presses a key.
+    pub fn press(&self, key: char) {
+        self.order("sndcode", &key.to_string());
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&self) {
+        self.order("hangup", "");
+    }
+
+    /// Its command language: netstrings of JSON.
+    fn order(&self, command: &str, params: &str) {
+        let order = json!({ "command": command, "params": params }).to_string();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip takes orders");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+        write!(stream, "{}:{order},", order.len()).expect("baresip takes orders");
+        let mut answer = Vec::new();
+        let mut octet = [0];
+        while !answer.ends_with(b"},") {
+            stream.read_exact(&mut octet).expect("baresip answers");
+            answer.push(octet[0]);
+        }
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let json = text.split_once(':').map_or("", |(_, json)| json).trim_end_matches(',');
+        let answer: Value = serde_json::from_str(json).unwrap_or_default();
+        assert!(answer["event"].is_string() || answer["ok"] == true, "baresip refused {command} {params}: {text}");
+    }
+
+    /// What it printed, SIP included.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Whether at some time, for so long without a break, it heard exactly these tones. To be asked after the call.
+    pub fn heard(&self, tones: &[f32], blocks: usize) -> bool {
+        let file = std::fs::read(self.folder.join("hears.wav")).unwrap_or_default();
+        let samples: Vec<i16> = file.chunks_exact(2).skip(22).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+        let mut ear = Ear::new(&[crate::CALLER, crate::BOT, crate::DESK, crate::COLLEAGUE]);
+        for (nth, frame) in samples.chunks_exact(160).enumerate() {
+            ear.hear(frame, Instant::from_nanos(nth as u64 * 20_000_000));
+        }
+        ear.heard().windows(blocks).any(|some| some.iter().all(|block| block.tones == tones))
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        // Already ended, or ended now: either is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("baresip said:\n{}", self.log());
+        }
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Where Debian keeps its modules.
+fn modules() -> PathBuf {
+    let places = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
+    places.iter().map(PathBuf::from).find(|place| place.exists()).expect("baresip has its modules")
+}
+
+/// A WAV file of 16-bit mono.
+fn tone_file(tone: f32) -> Vec<u8> {
+    let octets = SPEECH * 2;
+    let mut file = Vec::with_capacity(octets as usize + 44);
+    file.extend(b"RIFF");
+    file.extend((octets + 36).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(RATE.to_le_bytes());
+    file.extend((RATE * 2).to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(octets.to_le_bytes());
+    let sample = |at: u32| (8000.0 * (std::f32::consts::TAU * tone * (at % RATE) as f32 / RATE as f32).sin()) as i16;
+    file.extend((0..SPEECH).flat_map(|at| sample(at).to_le_bytes()));
+    file
+}
