@@ -34,10 +34,10 @@ impl Baresip {
         let place = folder.display();
         // It takes TLS on the port after the one it is told.
         let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{}\nsip_certificate {}\n\
-             audio_source aufile,{place}/says.wav\naudio_player aufile,{place}/hears.wav\naudio_alert aufile,{place}/rings.wav\n\
+            "poll_method epoll\nnet_interface 127.0.0.1\nsip_listen 127.0.0.1:{}\nsip_certificate {}\n\
+             audio_source aufile,{place}/says.wav\naudio_player aubridge,nobody\naudio_alert aubridge,nobody\nsnd_path {place}\n\
              ausrc_srate {RATE}\nauplay_srate {RATE}\nausrc_channels 1\nauplay_channels 1\n\
-             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule srtp.so\n\
+             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n",
             tls - 1,
             certificate.display(),
@@ -91,16 +91,19 @@ impl Baresip {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip takes orders");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
         write!(stream, "{}:{order},", order.len()).expect("baresip takes orders");
-        let mut answer = Vec::new();
-        let mut octet = [0];
-        while !answer.ends_with(b"},") {
-            stream.read_exact(&mut octet).expect("baresip answers");
-            answer.push(octet[0]);
+        // It reports what happens on the way as well.
+        loop {
+            let message = netstring(&mut stream);
+            let message: Value = serde_json::from_str(&message).unwrap_or_default();
+            if message["response"] == true {
+                return assert_eq!(
+                    message["ok"],
+                    true,
+                    "baresip refused {command} {params}: {message}\n{}",
+                    self.log()
+                );
+            }
         }
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let json = text.split_once(':').map_or("", |(_, json)| json).trim_end_matches(',');
-        let answer: Value = serde_json::from_str(json).unwrap_or_default();
-        assert!(answer["event"].is_string() || answer["ok"] == true, "baresip refused {command} {params}: {text}");
     }
 
     /// What it printed, SIP included.
@@ -108,15 +111,30 @@ impl Baresip {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// Whether at some time, for so long without a break, it heard exactly these tones. To be asked after the call.
-    pub fn heard(&self, tones: &[f32], blocks: usize) -> bool {
-        let file = std::fs::read(self.folder.join("hears.wav")).unwrap_or_default();
+    /// Waits until its record of the call, which it writes at the end, has a stretch of so many blocks with exactly these
+    /// tones.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub fn heard(&self, tones: &[f32], blocks: usize) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !self.ear().heard().windows(blocks).any(|some| some.iter().all(|block| block.tones == tones)) {
+            assert!(std::time::Instant::now() < deadline, "{tones:?} were not heard: {:?}", self.ear().heard());
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// What it recorded so far.
+    fn ear(&self) -> Ear {
+        let entries = std::fs::read_dir(&self.folder).expect("the folder is ours").flatten();
+        let recorded = entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with("-dec.wav"));
+        let file = recorded.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let samples: Vec<i16> = file.chunks_exact(2).skip(22).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
         let mut ear = Ear::new(&[crate::CALLER, crate::BOT, crate::DESK, crate::COLLEAGUE]);
         for (nth, frame) in samples.chunks_exact(160).enumerate() {
             ear.hear(frame, Instant::from_nanos(nth as u64 * 20_000_000));
         }
-        ear.heard().windows(blocks).any(|some| some.iter().all(|block| block.tones == tones))
+        ear
     }
 }
 
@@ -130,6 +148,22 @@ impl Drop for Baresip {
         }
         drop(std::fs::remove_dir_all(&self.folder));
     }
+}
+
+fn netstring(stream: &mut TcpStream) -> String {
+    let mut octet = [0];
+    let mut length = 0;
+    loop {
+        stream.read_exact(&mut octet).expect("baresip answers");
+        match octet[0] {
+            digit @ b'0'..=b'9' => length = 10 * length + usize::from(digit - b'0'),
+            _ => break,
+        }
+    }
+    let mut text = vec![0; length + 1];
+    stream.read_exact(&mut text).expect("baresip answers");
+    text.pop();
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Where Debian keeps its modules.

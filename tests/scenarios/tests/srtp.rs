@@ -5,7 +5,7 @@ mod support;
 use call_model::{Direction, SrtpUse};
 use core::time::Duration;
 use phone::PhoneEvent;
-use sim::{BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, Setup, TRUNK};
+use sim::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, Setup, TRUNK};
 use sip_proto::Transport;
 use support::{asks_for_a_human, heard, judge, scenario};
 
@@ -52,6 +52,31 @@ fn a_trunk_that_names_no_keys_is_refused() {
         "{}",
         world.ladder()
     );
+}
+
+/// Over UDP everybody on the way would read the keys.
+#[test]
+fn keys_are_neither_sent_nor_taken_where_others_can_read_them() {
+    use SrtpUse::{Off, Optional, Required};
+    let over_udp = |srtp| Setup { srtp, their_srtp: [Optional; 3], ..Setup::default() };
+    let mut world = asks_for_a_human(&over_udp([Optional; 3]));
+    world.at(8_000, Do::Press(DESK, '1')).at(14_000, Do::HangUp(TRUNK));
+    world.run_until(60_000);
+    judge("optional", &world);
+    heard(&world, TRUNK, 8_300, 13_950, &[DESK_TONE]);
+    for party in [BOT, DESK] {
+        let mut invites = world.invites(party).map(String::from_utf8_lossy).peekable();
+        assert!(invites.peek().is_some() && invites.all(|invite| !invite.contains("a=crypto")), "{party}");
+    }
+
+    let mut world = asks_for_a_human(&over_udp([Required, Off, Off]));
+    world.run_until(60_000);
+    let refused = |(_, party, event): &(_, _, PhoneEvent)| *party == TRUNK && *event == PhoneEvent::Failed(488);
+    assert!(world.events().iter().any(refused), "{}", world.ladder());
+
+    let mut world = asks_for_a_human(&over_udp([Off, Required, Off]));
+    world.run_until(60_000);
+    assert_eq!(world.invites(BOT).count(), 0, "{}", world.ladder());
 }
 
 #[test]
