@@ -32,7 +32,7 @@ const SOURCES: usize = 4;
 
 /// What encrypts, and what proves.
 enum Cipher {
-    Counter(Aes128, Box<Hmac<Sha1>>),
+    Counter(Box<(Aes128, Hmac<Sha1>)>),
     Gcm128(Box<Aes128Gcm>),
     Gcm256(Box<Aes256Gcm>),
 }
@@ -60,7 +60,7 @@ impl Session {
                 let mut proof = [0; 20];
                 derive(key, authentication, &mut proof)?;
                 let mac = <Hmac<Sha1> as Mac>::new_from_slice(&proof).ok()?;
-                Cipher::Counter(Aes128::new_from_slice(&secret[..16]).ok()?, Box::new(mac))
+                Cipher::Counter(Box::new((Aes128::new_from_slice(&secret[..16]).ok()?, mac)))
             }
             SrtpSuite::AesGcm128 => Cipher::Gcm128(Box::new(Aes128Gcm::new_from_slice(&secret[..16]).ok()?)),
             SrtpSuite::AesGcm256 => Cipher::Gcm256(Box::new(Aes256Gcm::new_from_slice(&secret).ok()?)),
@@ -73,7 +73,8 @@ impl Session {
     fn seal(&self, clear: &[u8], text: &mut [u8], place: Place, trailer: [u8; 4]) -> Option<[u8; LONGEST_TAG]> {
         let mut tag = [0; LONGEST_TAG];
         match &self.cipher {
-            Cipher::Counter(aes, mac) => {
+            Cipher::Counter(counter) => {
+                let (aes, mac) = &**counter;
                 keystream(aes.clone(), self.counter(place), text);
                 let proof = prove(mac, clear, text, trailer).finalize().into_bytes();
                 tag.copy_from_slice(&proof[..LONGEST_TAG]);
@@ -95,7 +96,8 @@ impl Session {
     /// Decrypts `text`, if the tag proves it.
     fn open(&self, clear: &[u8], text: &mut [u8], place: Place, trailer: [u8; 4], tag: &[u8]) -> Option<()> {
         match &self.cipher {
-            Cipher::Counter(aes, mac) => {
+            Cipher::Counter(counter) => {
+                let (aes, mac) = &**counter;
                 prove(mac, clear, text, trailer).verify_truncated_left(tag).ok()?;
                 keystream(aes.clone(), self.counter(place), text);
                 Some(())
