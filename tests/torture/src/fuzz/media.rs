@@ -48,8 +48,8 @@ fn step(engine: &mut MediaEngine, dice: &mut Dice<'_>, now: &mut Instant) {
         1 => engine.handle_command(&MediaCommand::Feed { leg: leg(dice.below(4) as u8), from: selector(dice) }, *now),
         2 => engine.handle_command(&MediaCommand::Tap { leg: leg(index), on: dice.below(2) == 1 }, *now),
         3 => {
-            let packet = dice.octets().to_vec();
-            engine.handle_rtcp(slot, address(index), &packet, *now);
+            let mut packet = dice.octets().to_vec();
+            engine.handle_rtcp(slot, address(index), &mut packet, *now);
         }
         4 => engine.handle_stream_audio(leg(STREAM), dice.octets(), *now),
         5 | 6 => {
@@ -58,11 +58,13 @@ fn step(engine: &mut MediaEngine, dice: &mut Dice<'_>, now: &mut Instant) {
         }
         7 => {
             let mut packet = dice.octets().to_vec();
-            engine.handle_rtp(slot, address(index), &mut packet, *now);
+            let length = packet.len();
+            engine.handle_rtp(slot, address(index), &mut packet, length, *now);
         }
         _ => {
             let mut packet = packet(dice);
-            let relayed = engine.handle_rtp(slot, address(index), &mut packet, *now);
+            let length = packet.len();
+            let relayed = engine.handle_rtp(slot, address(index), &mut packet, length, *now);
             assert!(relayed.is_none_or(|relayed| relayed.bytes.len() >= rtp_proto::HEADER));
         }
     }

@@ -1,7 +1,7 @@
 //! Two endpoints, a network between them that the octets make good or bad, and an application that does as they say.
 
 use super::Dice;
-use call_model::{Codec, Direction, IdSource, Instant, LocalMedia};
+use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, SrtpUse};
 use core::net::SocketAddr;
 use core::time::Duration;
 use sip_proto::{
@@ -61,7 +61,7 @@ fn address(side: usize) -> SocketAddr {
 pub(super) fn local(dice: &mut Dice<'_>) -> LocalMedia {
     let rtp = SocketAddr::from(([203, 0, 113, 10], 20_000 + 2 * u16::from(dice.octet())));
     let (codecs, direction) = (dice.pick(&SETS).to_vec(), dice.pick(&DIRECTIONS));
-    LocalMedia { rtp, codecs, telephone_event: 101, direction }
+    LocalMedia { rtp, codecs, telephone_event: 101, direction, srtp: SrtpUse::Off }
 }
 
 impl Pair {
