@@ -13,7 +13,7 @@ use call_model::{
 /// A desk that is being fetched while another one leads.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    phase: Phase,
+    pub(crate) phase: Phase,
     desk: DeskId,
     sip_call_id: String,
     pop: Option<Pop>,

@@ -3,7 +3,7 @@
 
 use crate::profile::Profile;
 use crate::signalling::Signalling;
-use call_model::Codec;
+use call_model::{Codec, DialStep};
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -291,6 +291,8 @@ pub struct Desk {
     pub replaces_from: Vec<Network>,
     /// Whether the consult INVITE also carries the facts as a JSON part (RFC 5621). Off unless known to be accepted.
     pub multipart: bool,
+    /// Keys that are pressed once it has answered, before anything else.
+    pub post_digits: Vec<DialStep>,
     /// What its product accepts.
     pub profile: Arc<Profile>,
     /// What it can do, where the operator knows better than it says.

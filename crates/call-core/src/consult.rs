@@ -89,7 +89,7 @@ impl Call {
             let same_dialog = matches!(event, LegEvent::Refused { status: 415 | 420 });
             return self.retry_plainly(id, same_dialog, world);
         }
-        if self.on_desk_beside(id, &event, world) {
+        if self.types_first(id, &event, world) || self.on_desk_beside(id, &event, world) {
             return;
         }
         match (self.phase.clone(), event.clone()) {

@@ -2,7 +2,7 @@
 
 use crate::call::{Call, World, party, reason};
 use crate::config::SwitchboardConfig;
-use crate::leg::{LegCommand, LegEvent, LegState};
+use crate::leg::{Leg, LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
 use call_model::{
     BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, LegStats, MediaEvent, Party, Prompt, Role,
@@ -94,6 +94,12 @@ impl Call {
             MediaEvent::Played { leg, prompt } => self.on_played(leg, prompt, world),
             MediaEvent::Quality { leg, stats, last: false } => self.on_quality(leg, stats, world),
             MediaEvent::Quality { last: true, .. } => {}
+            MediaEvent::Key { leg, digit, held } => {
+                if self.leg(leg).is_some_and(Leg::is_up) {
+                    self.command(leg, LegCommand::Key { digit, held });
+                }
+            }
+            MediaEvent::Dialled { leg } => self.on_typed(leg, world),
             MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
         }
         self.settle();
@@ -162,6 +168,9 @@ impl Call {
         if due(self.held_deadline()) {
             self.ask_held(world);
         }
+        if due(self.typing_deadline()) {
+            self.on_typing_timeout(world);
+        }
         self.end_farewells(now);
         if due(self.forget_at) {
             self.forget_legs();
@@ -186,6 +195,7 @@ impl Call {
             self.pop_deadline(config),
             self.beside_deadline(),
             self.held_deadline(),
+            self.typing_deadline(),
             self.farewell.iter().map(|(_, until)| *until).min(),
             self.forget_at,
         ]

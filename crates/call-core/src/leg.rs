@@ -2,10 +2,12 @@
 //! messages that takes.
 
 use crate::held::Held;
+use crate::typing::Typing;
 use crate::whisper::Whisper;
 use call_model::{
     Codec, Direction, EndCause, FactKind, HandoffId, Instant, LegId, RemoteMedia, Resumed, Role, Selector,
 };
+use core::time::Duration;
 
 /// From a leg to its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -187,6 +189,13 @@ pub(crate) enum LegCommand {
     Probe,
     /// The same, by refreshing the session, which needs an answer from everybody.
     Refresh,
+    /// Tell the peer of a key by INFO.
+    Key {
+        /// Which.
+        digit: char,
+        /// How long it is held.
+        held: Duration,
+    },
 }
 
 /// Whom to call, and what to say.
@@ -275,6 +284,8 @@ pub(crate) struct Leg {
     pub(crate) held: Option<Held>,
     /// Hung up because the caller went: should it answer all the same, it is told.
     pub(crate) take_late: bool,
+    /// Keys that its phone system gets first.
+    pub(crate) typing: Typing,
     /// Its audio was closed.
     pub(crate) closed: bool,
     /// Why we hung up.
@@ -300,6 +311,7 @@ impl Leg {
             answers: false,
             held: None,
             take_late: false,
+            typing: Typing::No,
             closed: false,
             cause: None,
         }

@@ -32,6 +32,7 @@ mod ending;
 mod handback;
 mod hearing;
 mod held;
+mod info;
 mod inputs;
 mod invariants;
 mod invite;
@@ -56,6 +57,7 @@ mod seats;
 mod signalling;
 mod switchboard;
 mod transfer;
+mod typing;
 mod watchdog;
 mod whisper;
 
@@ -68,6 +70,7 @@ pub use config::{
     OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
     Target, Timers, Trunk, WhileConsulting,
 };
+pub use info::KeysOut;
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;
 pub use peers::{Peers, contains};

@@ -1,7 +1,8 @@
 //! How SIP is spoken with one peer, beyond what every peer gets.
 
 use crate::config::{BotReach, SwitchboardConfig, Target};
-use call_model::SrtpUse;
+use crate::info::KeysOut;
+use call_model::{KeysBy, SrtpUse};
 use sip_proto::{Account, Credentials, Guard, Network};
 
 /// How SIP is spoken with one peer.
@@ -13,6 +14,18 @@ pub struct Signalling {
     pub admits: Option<Credentials>,
     /// Whether its audio is encrypted (SRTP, with keys in the session description).
     pub srtp: SrtpUse,
+    /// How it is told of keys.
+    pub keys: KeysOut,
+}
+
+impl Signalling {
+    /// Whether the media engine tells it of keys.
+    pub(crate) const fn keys_by(&self) -> KeysBy {
+        match self.keys {
+            KeysOut::Rtp => KeysBy::Rtp,
+            KeysOut::InfoRelay | KeysOut::InfoPlain => KeysBy::Info,
+        }
+    }
 }
 
 /// Whom we tell who we are.

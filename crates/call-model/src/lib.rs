@@ -24,7 +24,9 @@ pub use cause::{EndCause, EndReason, Party};
 pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
 pub use ids::{CallId, HandoffId, IdSource, LegId, Role};
 pub use leg::{HandoffOutcome, HandoffStage, Method, TransferState};
-pub use media::{Codec, Direction, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector};
+pub use media::{
+    Codec, DialStep, Direction, KeysBy, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector,
+};
 pub use package::{EarlierHandoff, HandoffEnd, HandoffPackage};
 pub use pop::{DeskAction, DeskId, PopUpdate};
 pub use request::{HandoffRefused, HandoffRequest};

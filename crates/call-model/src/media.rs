@@ -176,6 +176,25 @@ pub enum Selector {
     Silence,
 }
 
+/// How a peer is told of keys that somebody pressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum KeysBy {
+    /// In its RTP: as telephone-events (RFC 4733) where they were agreed, else as tones.
+    #[default]
+    Rtp,
+    /// By SIP INFO, which the switchboard sends.
+    Info,
+}
+
+/// A part of a sequence of keys that we press.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialStep {
+    /// `0-9`, `*`, `#`, `A-D`.
+    Key(char),
+    /// Nothing for so long.
+    Pause(Duration),
+}
+
 /// From the switchboard to the media thread that owns the call.
 #[derive(Clone, PartialEq, Debug)]
 pub enum MediaCommand {
@@ -189,6 +208,8 @@ pub enum MediaCommand {
         port: u16,
         /// Networks the leg's RTP may come from besides the address in the SDP, as (address, prefix length).
         allowed: Vec<(IpAddr, u8)>,
+        /// How its peer is told of keys.
+        keys_by: KeysBy,
     },
     /// Start a leg whose audio comes and goes as mu-law frames over a bot's WebSocket.
     OpenStream {
@@ -227,6 +248,22 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// The leg's peer pressed a key by SIP INFO. [`MediaEvent::Digit`] follows, unless the same press was heard already.
+    Pressed {
+        /// The leg.
+        leg: LegId,
+        /// `0-9`, `*`, `#`, `A-D`.
+        digit: char,
+        /// How long the key was held; zero when that was not said.
+        held: Duration,
+    },
+    /// Press keys toward the leg's peer. [`MediaEvent::Dialled`] follows.
+    Dial {
+        /// The leg.
+        leg: LegId,
+        /// One after the other, at most 64.
+        steps: Vec<DialStep>,
+    },
     /// The leg is over. Its final [`MediaEvent::Quality`] follows.
     Close {
         /// The leg.
@@ -245,6 +282,8 @@ impl MediaCommand {
             | Self::Tap { leg, .. }
             | Self::Measure { leg }
             | Self::Attend { leg }
+            | Self::Pressed { leg, .. }
+            | Self::Dial { leg, .. }
             | Self::Close { leg } => *leg,
         }
     }
@@ -277,7 +316,7 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegId,
     },
-    /// A key press ended (telephone-event, RFC 4733), reported once.
+    /// A key press ended, reported once, by whatever means it came.
     Digit {
         /// The leg.
         leg: LegId,
@@ -285,6 +324,20 @@ pub enum MediaEvent {
         digit: char,
         /// How long the key was held.
         held: Duration,
+    },
+    /// The leg's peer is to be told of a key by SIP INFO ([`KeysBy::Info`]).
+    Key {
+        /// The leg.
+        leg: LegId,
+        /// `0-9`, `*`, `#`, `A-D`.
+        digit: char,
+        /// How long the key is held.
+        held: Duration,
+    },
+    /// All keys of a [`MediaCommand::Dial`] were pressed.
+    Dialled {
+        /// The leg.
+        leg: LegId,
     },
     /// What a bot on a stream sent before this mark was played, or the bot dropped it.
     MarkPlayed {

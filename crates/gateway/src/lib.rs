@@ -28,6 +28,7 @@ pub mod serve;
 mod sip_streams;
 mod sip_udp;
 mod sockets;
+pub mod sounds;
 mod switchboard_loop;
 pub mod tail;
 mod token;

@@ -1,20 +1,20 @@
 //! What the gateway itself says and plays, built in: `assets/`, made by `assets/make.sh`.
 
+use crate::sounds::Sounds;
 use call_model::{Prompt, Trigger};
 use rtp_proto::EngineConfig;
 use std::sync::Arc;
 
-/// The engine's settings with the built-in audio.
-pub(crate) fn engine_config() -> EngineConfig {
-    EngineConfig {
-        prompts: everything().map(|prompt| (prompt, audio(wav(prompt)))).collect(),
-        music: audio(include_bytes!("../assets/music.wav")),
-        ..EngineConfig::new("warmline")
-    }
+/// The engine's settings with the operator's recordings, and the built-in ones where there are none.
+pub(crate) fn engine_config(sounds: &Sounds) -> EngineConfig {
+    let mut config = EngineConfig::new("warmline");
+    config.music = audio(include_bytes!("../assets/music.wav"));
+    sounds.put_into(&mut config, everything().map(|prompt| (prompt, audio(wav(prompt)))));
+    config
 }
 
 /// Every prompt there is.
-fn everything() -> impl Iterator<Item = Prompt> {
+pub(crate) fn everything() -> impl Iterator<Item = Prompt> {
     use Prompt::{BotLost, CallerGone, NobodyAvailable, PressOne, StillTrying};
     let others = [BotLost, NobodyAvailable, StillTrying, PressOne, CallerGone];
     others.into_iter().chain(Trigger::ALL.map(Prompt::Why))
@@ -68,12 +68,21 @@ mod tests {
 
     #[test]
     fn every_prompt_and_the_music_have_audio() {
-        let config = engine_config();
+        let config = engine_config(&Sounds::default());
         for prompt in everything() {
             let seconds = config.prompts.get(prompt).len() / 8000;
             assert!((1..8).contains(&seconds), "{prompt:?} takes {seconds} s");
         }
         assert_eq!(config.music.len(), 64_000);
+    }
+
+    #[test]
+    fn an_operators_recording_takes_the_place_of_ours() {
+        let own: Arc<[u8]> = Arc::from([7].as_slice());
+        let sounds = Sounds { music: Some(own.clone()), prompts: [(Prompt::PressOne, own.clone())].into() };
+        let config = engine_config(&sounds);
+        assert_eq!((config.prompts.get(Prompt::PressOne), &config.music), (&own[..], &own));
+        assert!(config.prompts.get(Prompt::BotLost).len() > 8_000);
     }
 
     #[test]

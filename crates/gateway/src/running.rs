@@ -361,7 +361,7 @@ fn media(
     let setup = MediaSetup {
         bind: settings.rtp.bind,
         threads: settings.rtp.threads.unwrap_or_else(default_threads),
-        engine: crate::prompts::engine_config(),
+        engine: crate::prompts::engine_config(&settings.sounds),
         clock,
     };
     MediaThreads::start(

@@ -6,6 +6,7 @@
 //! party, with REFER and Replaces for those who play a trunk or a desk that can.
 
 pub mod ear;
+mod keypad;
 pub mod media;
 pub mod phone;
 pub mod source;

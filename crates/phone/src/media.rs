@@ -1,6 +1,7 @@
 //! One RTP stream each way (RFC 3550), key presses (RFC 4733), and the figures a listener would complain about.
 
 use crate::ear::Ear;
+use crate::keypad;
 use crate::source::{FRAME, Source};
 use audio_codec::g722::{Bitrate, G722Decoder, G722Encoder};
 use audio_codec::pcma::PcmaDecoder;
@@ -224,7 +225,14 @@ impl Media {
             return None;
         }
         let bytes = match self.key_packet(timestamp, remote.event_clock) {
-            Some((started, marker, payload)) => self.packet(remote.telephone_event?, marker, started, &payload),
+            Some((started, marker, payload)) => match remote.telephone_event {
+                Some(number) => self.packet(number, marker, started, &payload),
+                None => {
+                    let down = (payload[1] & 0x80 == 0).then_some(payload[0]);
+                    let tone = keypad::tone(down, position, remote.codec)?;
+                    self.packet(remote.payload_type, false, timestamp, &tone)
+                }
+            },
             None => {
                 let (payload_type, marker) = (remote.payload_type, self.measured.sent == 0);
                 let payload = self.frame(position, remote.codec)?;

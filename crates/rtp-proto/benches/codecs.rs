@@ -26,7 +26,16 @@ impl Bench {
         for call in 0..CALLS {
             let legs = [0, 1].map(|index| LegId { call: CallId(call), index });
             for (leg, codec) in legs.into_iter().zip(codecs) {
-                engine.handle_command(&MediaCommand::Open { leg, role: Role::Bot, port: 0, allowed: vec![] }, now);
+                engine.handle_command(
+                    &MediaCommand::Open {
+                        leg,
+                        role: Role::Bot,
+                        port: 0,
+                        allowed: vec![],
+                        keys_by: call_model::KeysBy::Rtp,
+                    },
+                    now,
+                );
                 let rtp = SocketAddr::from(([10, leg.index, (call >> 8) as u8, call as u8], 4000));
                 let media = RemoteMedia::new(rtp, codec);
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);

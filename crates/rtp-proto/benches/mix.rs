@@ -27,7 +27,10 @@ impl Bench {
             let legs = [0, 1, 2].map(|index| LegId { call: CallId(call), index });
             for (i, leg) in legs.into_iter().enumerate() {
                 let role = [Role::Caller, Role::Bot, Role::Desk][i];
-                engine.handle_command(&MediaCommand::Open { leg, role, port: 0, allowed: vec![] }, now);
+                engine.handle_command(
+                    &MediaCommand::Open { leg, role, port: 0, allowed: vec![], keys_by: call_model::KeysBy::Rtp },
+                    now,
+                );
                 let rtp = SocketAddr::from(([10, leg.index, (call >> 8) as u8, call as u8], 4000));
                 let media = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, Codec::Pcmu) };
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);

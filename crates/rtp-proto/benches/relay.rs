@@ -59,7 +59,10 @@ impl Bench {
             let legs = [0, 1].map(|index| LegId { call: CallId(call), index });
             for (i, leg) in legs.into_iter().enumerate() {
                 let role = if i == 0 { Role::Caller } else { Role::Bot };
-                engine.handle_command(&MediaCommand::Open { leg, role, port: 0, allowed: vec![] }, now);
+                engine.handle_command(
+                    &MediaCommand::Open { leg, role, port: 0, allowed: vec![], keys_by: call_model::KeysBy::Rtp },
+                    now,
+                );
                 let rtp = address(call, leg.index);
                 let crypto = suite.map(|suite| keys(suite, false));
                 let media = RemoteMedia { telephone_event: Some(101), crypto, ..RemoteMedia::new(rtp, codecs[i]) };

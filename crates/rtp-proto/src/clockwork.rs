@@ -4,11 +4,12 @@ use crate::api::{Output, Packet, TimerName};
 use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
 use crate::header::{HEADER, Header};
+use crate::keying::{Means, is_key_sound};
 use crate::leg::{Kind, Leg, RtpLeg};
 use crate::outgoing::Stamp;
 use crate::resample::Said;
 use crate::rtcp;
-use call_model::{Codec, Instant, LegId, MediaEvent, Selector};
+use call_model::{Codec, Instant, KeysBy, LegId, MediaEvent, Selector};
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BinaryHeap, VecDeque};
@@ -97,7 +98,7 @@ impl MediaEngine {
         while let Some(index) = self.paced.get(i).copied() {
             match self.at_mut(index) {
                 Some(leg) if leg.wants_pace() => {
-                    if leg.listens_by_tick() {
+                    if !self.dial(index, now) && self.at(index).is_some_and(Leg::listens_by_tick) {
                         self.pace(index, now);
                     }
                     i += 1;
@@ -117,6 +118,7 @@ impl MediaEngine {
         let Self { slots, outputs, tap, tap_dropped, .. } = self;
         let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
         let id = leg.id;
+        let mut pressed = None;
         let (mut said, begins) = match &mut leg.kind {
             Kind::Stream(stream) => {
                 report_marks(id, stream, outputs);
@@ -135,9 +137,16 @@ impl MediaEngine {
                     let tapped = hearing.tap(id, said.at(Rate::Narrow, &mut leg.converter), real);
                     *tap_dropped += u64::from(tapped.is_some_and(|tapped| !tap.push(&tapped)));
                 }
+                if let Some(tones) = rtp.tones.as_mut().filter(|_| decoded) {
+                    let narrow = said.at(Rate::Narrow, &mut leg.converter);
+                    pressed = tones.hear(narrow.samples().iter().copied());
+                }
                 (said, decoded && real && leg.speech.hear_frame(&frame, now))
             }
         };
+        if let Some(pressed) = pressed {
+            self.report_digit(index, pressed, Means::Tones, now);
+        }
         if begins {
             self.report_speech(index, id, now);
         }
@@ -153,10 +162,13 @@ impl MediaEngine {
         if speaker.rtp().is_some_and(|speaker| !leg.hears_by_tick(speaker)) {
             return;
         }
-        let rate = leg.rate();
+        let (rate, mute) = (leg.rate(), speaker.rtp().is_some_and(|speaker| is_key_sound(speaker, leg)));
         let Some(speaker) = self.at_mut(source) else { return };
-        let frame = *said.at(rate, &mut speaker.converter);
+        let frame = if mute { Frame::silence(rate) } else { *said.at(rate, &mut speaker.converter) };
         let Some(leg) = self.at_mut(listener) else { return };
+        if leg.rtp().is_some_and(|rtp| rtp.keys_by == KeysBy::Rtp && rtp.dialler.is_pressing()) {
+            return;
+        }
         let input = leg.feed.input(source);
         if let (Some(mix), Some(input)) = (&mut leg.feed.mix, input) {
             mix[input] = Some(frame);
@@ -290,7 +302,7 @@ impl MediaEngine {
             self.arm(index, TimerName::DigitEnd, at, now);
         }
         if let Some(pressed) = pressed {
-            self.report_digit(index, pressed);
+            self.report_digit(index, pressed, Means::Events, now);
         }
     }
 
@@ -340,7 +352,7 @@ fn compound(rtp: &mut RtpLeg, cname: &str, bye: bool, now: Instant) -> Packet {
     rtcp::compound(rtp.outgoing.ssrc(), sent, block, cname, bye, now)
 }
 
-fn paced_packet(rtp: &mut RtpLeg, frame: &Frame, now: Instant) -> Option<(core::net::SocketAddr, Packet)> {
+pub(crate) fn paced_packet(rtp: &mut RtpLeg, frame: &Frame, now: Instant) -> Option<(core::net::SocketAddr, Packet)> {
     let peer = rtp.peer.as_ref()?;
     let (to, payload_type) = (peer.latch.current(), peer.media.payload_type);
     let mut packet = Packet::new();

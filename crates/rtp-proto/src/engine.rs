@@ -58,8 +58,8 @@ impl MediaEngine {
     /// to another call, is silence too.
     pub fn handle_command(&mut self, command: &MediaCommand, now: Instant) {
         match command {
-            MediaCommand::Open { leg, role, port: _, allowed } => {
-                let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), &mut self.ids);
+            MediaCommand::Open { leg, role, port: _, allowed, keys_by } => {
+                let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), *keys_by, &mut self.ids);
                 self.open(*leg, Kind::Rtp(rtp), now);
             }
             MediaCommand::OpenStream { leg } => {
@@ -84,6 +84,8 @@ impl MediaEngine {
                     rtp.tapped = *on && rtp.caller;
                 }
             }
+            MediaCommand::Pressed { leg, digit, held } => self.pressed(*leg, *digit, *held, now),
+            MediaCommand::Dial { leg, steps } => self.dial_keys(*leg, steps, now),
             MediaCommand::Close { leg } => self.close(*leg, now),
         }
     }

@@ -104,7 +104,13 @@ impl TelephoneEvent {
 
     /// The key, if it is one.
     pub fn digit(self) -> Option<char> {
-        b"0123456789*#ABCD".get(usize::from(self.event)).map(|key| char::from(*key))
+        crate::tones::digit(self.event)
+    }
+
+    /// As a payload, at the usual volume of -10 dBm0.
+    pub(crate) const fn to_bytes(self) -> [u8; 4] {
+        let [high, low] = self.duration.to_be_bytes();
+        [self.event, if self.end { 0x8a } else { 0x0a }, high, low]
     }
 }
 

@@ -2,11 +2,14 @@
 
 use crate::api::{EngineConfig, FRAME, Packet};
 use crate::codec::{self, Encoder};
+use crate::dialler::Dialler;
 use crate::dtmf::DigitDetector;
 use crate::frame::{Frame, Rate};
 use crate::g711::MULAW_SILENCE;
 use crate::header::{Header, TelephoneEvent};
 use crate::hearing::Hearing;
+use crate::inband::ToneDetector;
+use crate::keying::Means;
 use crate::keys::Keys;
 use crate::latch::{Admission, Latch};
 use crate::outgoing::Outgoing;
@@ -17,7 +20,7 @@ use crate::resample::Converter;
 use crate::rtcp::Heard;
 use crate::speech::Speech;
 use crate::srtp::Protection;
-use call_model::{Codec, Crypto, IdSource, Instant, LegId, LegStats, Prompt, RemoteMedia, Selector};
+use call_model::{Codec, Crypto, IdSource, Instant, KeysBy, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -92,7 +95,7 @@ impl Leg {
     pub(crate) fn wants_pace(&self) -> bool {
         let speaks = match &self.kind {
             Kind::Stream(_) => true,
-            Kind::Rtp(rtp) => rtp.hearing.is_some(),
+            Kind::Rtp(rtp) => rtp.hearing.is_some() || !rtp.dialler.is_idle(),
         };
         speaks || self.listens_by_tick()
     }
@@ -237,6 +240,13 @@ pub(crate) struct RtpLeg {
     pub(crate) reception: Option<Reception>,
     pub(crate) outgoing: Outgoing,
     pub(crate) digits: DigitDetector,
+    /// How the peer is told of keys.
+    pub(crate) keys_by: KeysBy,
+    /// There where the peer sends no telephone-events.
+    pub(crate) tones: Option<Box<ToneDetector>>,
+    /// How and when it pressed its last key.
+    pub(crate) last_key: Option<(Means, Instant)>,
+    pub(crate) dialler: Dialler,
     /// Its audio made known, where packets alone do not do.
     pub(crate) hearing: Option<Box<Hearing>>,
     /// For what we send it on the tick.
@@ -361,7 +371,7 @@ pub(crate) enum Content {
 }
 
 impl RtpLeg {
-    pub(crate) fn new(caller: bool, allowed: Vec<(IpAddr, u8)>, ids: &mut IdSource) -> Self {
+    pub(crate) fn new(caller: bool, allowed: Vec<(IpAddr, u8)>, keys_by: KeysBy, ids: &mut IdSource) -> Self {
         Self {
             caller,
             tapped: false,
@@ -371,6 +381,10 @@ impl RtpLeg {
             reception: None,
             outgoing: Outgoing::new(ids),
             digits: DigitDetector::default(),
+            keys_by,
+            tones: None,
+            last_key: None,
+            dialler: Dialler::default(),
             hearing: None,
             encoder: Encoder::Mulaw,
             flowing: false,
@@ -397,6 +411,8 @@ impl RtpLeg {
         self.outgoing.set_clock(clock);
         self.reception.iter_mut().for_each(|reception| reception.set_clock(clock));
         self.digits.set_clock(media.event_clock);
+        let listens = self.keys_by == KeysBy::Rtp && media.telephone_event.is_none();
+        self.tones = if listens { Some(self.tones.take().unwrap_or_default()) } else { None };
         match &mut self.peer {
             Some(peer) => {
                 if peer.media.codec != media.codec {

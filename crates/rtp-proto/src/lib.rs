@@ -9,13 +9,16 @@ mod api;
 mod clockwork;
 mod codec;
 mod conceal;
+mod dialler;
 mod dtmf;
 mod engine;
 mod frame;
 pub mod g711;
 mod header;
 mod hearing;
+mod inband;
 mod jitter;
+mod keying;
 mod keys;
 mod latch;
 mod leg;
@@ -28,6 +31,7 @@ mod resample;
 mod rtcp;
 mod speech;
 mod srtp;
+mod tones;
 
 pub use api::{
     EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TapSink, TimerName,

@@ -1,18 +1,18 @@
 //! The packet path: a datagram of one leg becomes packets of those who hear it. No allocation, no look-up.
 
 use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TimerName};
-use crate::dtmf::Pressed;
 use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
 use crate::g711;
 use crate::header::{self, HEADER, Header, TelephoneEvent};
+use crate::keying::{Means, is_key_sound};
 use crate::keys::Press;
 use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg, turns_into};
 use crate::outgoing::Stamp;
 use crate::reception::ticks;
 use crate::rtcp;
 use crate::speech::Speech;
-use call_model::{Codec, Instant, LegId, MediaEvent, TapFrame};
+use call_model::{Codec, Instant, KeysBy, LegId, MediaEvent, TapFrame};
 use core::net::SocketAddr;
 
 /// How one listener gets a packet.
@@ -23,6 +23,8 @@ struct Delivery {
     payload_type: u8,
     /// The duration to write into a telephone-event whose clock is another at the listener.
     held: Option<u16>,
+    /// What is heard is a key that the listener gets by other means.
+    mute: bool,
     stamp: Stamp,
 }
 
@@ -59,6 +61,7 @@ impl MediaEngine {
                     self.deliver_key(slot.index, listener, &arrival, event, packet, now);
                 }
                 _ if leg.hears_by_tick(source) => {}
+                (_, Content::Audio(codec)) if !codec.is_g711() && is_key_sound(source, leg) => {}
                 (Kind::Stream(_), content) => {
                     self.deliver_to_stream(slot.index, listener, &arrival, content, packet, now)
                 }
@@ -93,6 +96,12 @@ impl MediaEngine {
         }
         // What is decoded on the tick is judged and tapped there.
         let plain = rtp.codec().is_some_and(Codec::is_g711);
+        let doubled = !rtp.believes(Means::Events, now);
+        let pressed = match (&mut rtp.tones, arrival.content) {
+            (Some(tones), Content::Audio(Codec::Pcmu)) => tones.hear(payload.iter().map(|o| g711::decode_mulaw(*o))),
+            (Some(tones), Content::Audio(Codec::Pcma)) => tones.hear(payload.iter().map(|o| g711::decode_alaw(*o))),
+            _ => None,
+        };
         let tapped = rtp.tapped && plain;
         let begins = match arrival.content {
             Content::Audio(codec) if plain => leg.speech.hear(codec, payload, now),
@@ -108,7 +117,13 @@ impl MediaEngine {
             self.tap_packet(id, &arrival.header, packet);
         }
         if let Content::Event(event) = arrival.content {
+            if doubled {
+                return None;
+            }
             self.follow_digits(slot.index, arrival.header.timestamp, event, arrival.place.fresh, now);
+        }
+        if let Some(pressed) = pressed {
+            self.report_digit(slot.index, pressed, Means::Tones, now);
         }
         Some(arrival)
     }
@@ -141,36 +156,25 @@ impl MediaEngine {
             self.arm(index, TimerName::DigitEnd, due, now);
         }
         for pressed in [before, earlier, this].into_iter().flatten() {
-            self.report_digit(index, pressed);
-        }
-    }
-
-    /// Tells the switchboard, and every WebSocket bot that hears the leg.
-    pub(crate) fn report_digit(&mut self, index: u32, pressed: Pressed) {
-        let Some(leg) = self.slots.get(index as usize).and_then(|slot| slot.leg.as_deref()) else { return };
-        let Pressed { digit, held } = pressed;
-        self.outputs.push_back(Output::Event(MediaEvent::Digit { leg: leg.id, digit, held }));
-        for listener in &leg.listeners {
-            let Some(listener) = self.slots.get(*listener as usize).and_then(|slot| slot.leg.as_deref()) else {
-                continue;
-            };
-            if let Kind::Stream(_) = listener.kind {
-                self.outputs.push_back(Output::StreamDigit { leg: listener.id, digit });
-            }
+            self.report_digit(index, pressed, Means::Events, now);
         }
     }
 
     /// Gives the packet its numbers in the listener's stream; `None` when this listener must not get it.
     fn place(&mut self, source: u32, listener: u32, arrival: &Arrival, now: Instant) -> Option<Delivery> {
         let fill_after = self.config.fill_after;
+        let mute = is_key_sound(self.at(source)?.rtp()?, self.at(listener)?);
         let leg = self.at_mut(listener)?;
         let id = leg.id;
         let (rtp, feed) = leg.rtp_mut()?;
+        if rtp.keys_by == KeysBy::Rtp && rtp.dialler.is_pressing() {
+            return None;
+        }
         let missed = feed.keys.missed(0, arrival.header.timestamp);
         if matches!(arrival.content, Content::Event(_)) && missed {
             return None;
         }
-        let delivery = deliver(id, source, rtp, arrival, now)?;
+        let delivery = Delivery { mute, ..deliver(id, source, rtp, arrival, now)? };
         let arm = resume(rtp, feed);
         if arm {
             self.arm(listener, TimerName::Fill, now + fill_after, now);
@@ -255,7 +259,7 @@ impl MediaEngine {
         let Some((rtp, feed)) = leg.rtp_mut().filter(|(rtp, _)| rtp.may_send()) else { return };
         let Some(input) = feed.input(source) else { return };
         let Some(peer) = &rtp.peer else { return };
-        let Some(payload_type) = peer.media.telephone_event else { return };
+        let Some(payload_type) = rtp.events_to() else { return };
         let (to, codec) = (peer.latch.current(), peer.media.codec);
         let held = held(arrival, event, peer.media.event_clock);
         let timestamp = arrival.header.timestamp;
@@ -268,7 +272,7 @@ impl MediaEngine {
         if at.is_none() {
             feed.keys.begin(input, timestamp, stamp.timestamp, event.end, now);
         }
-        let delivery = Delivery { leg: id, to, codec, payload_type, held, stamp };
+        let delivery = Delivery { leg: id, to, codec, payload_type, held, mute: false, stamp };
         let mut packet = Packet::new();
         if packet.push(&delivery.header().to_bytes()) && packet.push(payload) {
             convert(&mut packet.as_mut_slice()[HEADER..], arrival.content, &delivery);
@@ -320,11 +324,11 @@ fn deliver(leg: LegId, source: u32, rtp: &mut RtpLeg, arrival: &Arrival, now: In
         // A codec that the source had a moment ago.
         Content::Audio(from) if !turns_into(from, codec) => return None,
         Content::Audio(_) | Content::ComfortNoise => (peer.media.payload_type, None),
-        Content::Event(event) => (peer.media.telephone_event?, held(arrival, event, peer.media.event_clock)),
+        Content::Event(event) => (rtp.events_to()?, held(arrival, event, peer.media.event_clock)),
     };
     let to = peer.latch.current();
     let stamp = rtp.outgoing.relay(source, arrival.place, &arrival.header, arrival.duration, now)?;
-    Some(Delivery { leg, to, codec, payload_type, held, stamp })
+    Some(Delivery { leg, to, codec, payload_type, held, mute: false, stamp })
 }
 
 /// The source is heard again: no more silence from us. True when the fill timer has to be armed.
@@ -347,6 +351,8 @@ fn rewrite(packet: &mut [u8], arrival: &Arrival, delivery: &Delivery) -> usize {
 
 fn convert(payload: &mut [u8], content: Content, delivery: &Delivery) {
     match (content, delivery.codec) {
+        (Content::Audio(_), Codec::Pcmu) if delivery.mute => payload.fill(g711::MULAW_SILENCE),
+        (Content::Audio(_), Codec::Pcma) if delivery.mute => payload.fill(g711::ALAW_SILENCE),
         (Content::Audio(Codec::Pcmu), Codec::Pcma) => g711::mulaw_to_alaw_in_place(payload),
         (Content::Audio(Codec::Pcma), Codec::Pcmu) => g711::alaw_to_mulaw_in_place(payload),
         (Content::Event(_), _) => {

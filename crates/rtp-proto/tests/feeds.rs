@@ -176,7 +176,13 @@ fn a_source_that_opens_later_is_heard() {
 fn a_leg_of_another_call_is_never_heard() {
     let mut world = World::call([Codec::Pcmu; 3]);
     let foreign = call_model::LegId { call: call_model::CallId(8), index: 0 };
-    world.command(MediaCommand::Open { leg: foreign, role: call_model::Role::Caller, port: 1, allowed: vec![] });
+    world.command(MediaCommand::Open {
+        leg: foreign,
+        role: call_model::Role::Caller,
+        port: 1,
+        allowed: vec![],
+        keys_by: call_model::KeysBy::Rtp,
+    });
     world.command(MediaCommand::Remote { leg: foreign, media: remote(9, Codec::Pcmu) });
     world.feed(CALLER, Selector::Leg(foreign));
     let mut sender = Sender { leg: foreign, ..Sender::new(9, 0xc0) };

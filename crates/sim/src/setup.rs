@@ -3,11 +3,11 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
-    Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal, OnHumanGone,
+    Pattern, Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
     WhileConsulting,
 };
-use call_model::{Codec, IdSource, Prompt, Secret, SrtpUse, Trigger};
+use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
@@ -176,6 +176,12 @@ pub struct Setup {
     pub trunk_is_asked: bool,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
+    /// How trunk, bot and desks are told of keys.
+    pub keys_out: [KeysOut; 3],
+    /// Keys that the desks' phone systems get first.
+    pub post_digits: Vec<DialStep>,
+    /// Parties whose telephones know no telephone-events.
+    pub no_events: Vec<Party>,
     /// A deliberate bug.
     #[cfg(feature = "mutations")]
     pub mutation: Option<call_core::mutation::Mutation>,
@@ -229,6 +235,9 @@ impl Default for Setup {
             desk_min_se: 90,
             trunk_is_asked: false,
             drain_to_human: false,
+            keys_out: [KeysOut::Rtp; 3],
+            post_digits: vec![],
+            no_events: vec![],
             #[cfg(feature = "mutations")]
             mutation: None,
         }
@@ -297,6 +306,7 @@ impl Setup {
         Signalling {
             account: self.asking.contains(&party).then(|| self.credentials(!self.wrong_password)),
             srtp: self.srtp[kind_of(party)],
+            keys: self.keys_out[party.min(DESK)],
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
         }
     }
@@ -312,7 +322,12 @@ impl Setup {
 
     /// What everybody listens for.
     pub(crate) fn tones(&self) -> Vec<f32> {
-        if self.ears { TONES.to_vec() } else { Vec::new() }
+        if !self.ears {
+            return Vec::new();
+        }
+        // Who knows no events hears keys.
+        let five = if self.no_events.is_empty() { [].as_slice() } else { &[770.0, 1_336.0] };
+        [&TONES, five].concat()
     }
 
     fn targets_of(&self, desk: usize) -> Vec<Target> {
@@ -348,6 +363,7 @@ impl Setup {
             priority: index as u16,
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
+            post_digits: self.post_digits.clone(),
             profile: Arc::clone(&self.profile),
             abilities: self.desk_abilities,
             allowed_media: host(DESK + index),

@@ -2,6 +2,7 @@
 
 mod act;
 mod arrange;
+mod plain;
 mod stand_in;
 
 use crate::capture::Capture;
@@ -97,6 +98,8 @@ pub struct World {
     /// Messages that take their time: whose, whether toward the gateway, how long.
     delays: Vec<(Party, bool, Duration)>,
     arrangement: Option<arrange::Arrangement>,
+    /// Whose telephones know no telephone-events.
+    no_events: Vec<Party>,
     /// Who has stopped; whether loudly.
     stopped: [Option<bool>; CALLER2 + 1],
     witness: Witness,
@@ -157,6 +160,7 @@ impl World {
             stand_ins: stand_in::StandIns::default(),
             delays: Vec::new(),
             arrangement: None,
+            no_events: setup.no_events.clone(),
             stopped: [None; CALLER2 + 1],
             witness: Witness::default(),
             capture: Capture::default(),
@@ -481,10 +485,19 @@ impl World {
             }
             Output::Media(command) if !self.audio => {
                 // Whoever is there is taken to be heard, and to have something to say.
-                if let MediaCommand::Remote { leg, media } = command {
-                    let flowing = MediaEvent::Flowing { leg, from: media.rtp };
-                    self.switchboard.handle_media(flowing, now);
-                    self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
+                match command {
+                    MediaCommand::Remote { leg, media } => {
+                        let flowing = MediaEvent::Flowing { leg, from: media.rtp };
+                        self.switchboard.handle_media(flowing, now);
+                        self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
+                    }
+                    MediaCommand::Pressed { leg, digit, held } => {
+                        self.switchboard.handle_media(MediaEvent::Digit { leg, digit, held }, now);
+                    }
+                    MediaCommand::Dial { leg, .. } => {
+                        self.switchboard.handle_media(MediaEvent::Dialled { leg }, now);
+                    }
+                    _ => {}
                 }
             }
             Output::Media(command) => {
@@ -665,6 +678,7 @@ impl World {
         bytes: Vec<u8>,
         item: impl Fn(Vec<u8>) -> Item,
     ) {
+        let bytes = if self.no_events.contains(&whose.0) { plain::without_events(bytes) } else { bytes };
         if let Some(place) = self.delays.iter().position(|(party, inward, _)| (*party, *inward) == whose) {
             let (_, _, delay) = self.delays.remove(place);
             return self.push(self.now + delay, item(bytes));

@@ -27,6 +27,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         priority: 0,
         replaces_from: vec![],
         multipart: true,
+        post_digits: vec![],
         abilities: call_core::Abilities::default(),
         profile: Arc::new(profile),
         allowed_media: vec![],

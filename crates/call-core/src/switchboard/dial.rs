@@ -8,7 +8,7 @@ use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
 use crate::profile::ReferToScheme;
-use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
+use call_model::{Codec, Direction, Instant, KeysBy, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest};
 use sip_wire::{Host, Method, Telephone, Uri};
@@ -73,6 +73,7 @@ impl Switchboard {
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
             LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
+            LegCommand::Key { digit, held } => self.tell_key(call, leg, dialog, (digit, held), now),
             LegCommand::Probe => self.endpoint.request(dialog, Method::Options, &[], None, now),
             LegCommand::Refresh => self.endpoint.refresh(dialog, now),
         }
@@ -179,7 +180,8 @@ impl Switchboard {
         let flow = Flow { transport: at.transport, local, remote: at.address };
         let srtp = self.srtp_with(dial.role, &dial.name, at.transport.is_secure());
         let srtp = srtp.ok_or_else(|| format!("srtp is required, and {} hides no keys", at.transport))?;
-        let port = self.open(leg, link, place.allowed, now)?;
+        let keys_by = self.signalling_of(dial.role, &dial.name).map(crate::Signalling::keys_by).unwrap_or_default();
+        let port = self.open(leg, link, place.allowed, keys_by, now)?;
         let media = self.local_media(port, dial.codecs.clone(), srtp);
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
@@ -209,14 +211,21 @@ impl Switchboard {
     }
 
     /// A port for the leg: the one it has, when it is dialled again, or a new one.
-    fn open(&mut self, leg: LegId, link: Link, allowed: Vec<Network>, now: Instant) -> Result<u16, String> {
+    fn open(
+        &mut self,
+        leg: LegId,
+        link: Link,
+        allowed: Vec<Network>,
+        keys_by: KeysBy,
+        now: Instant,
+    ) -> Result<u16, String> {
         if let Some(port) = self.links.get(&leg).and_then(|link| link.port) {
             return Ok(port);
         }
         let port = self.ports.take(now).ok_or("no RTP port is free")?;
         let role = link.role;
         self.links.insert(leg, Link { port: Some(port), ..link });
-        self.send_media(MediaCommand::Open { leg, role, port, allowed });
+        self.send_media(MediaCommand::Open { leg, role, port, allowed, keys_by });
         Ok(port)
     }
 

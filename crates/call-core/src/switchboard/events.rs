@@ -3,8 +3,9 @@
 use super::{Output, Switchboard};
 use crate::call::Call;
 use crate::capability::PeerKind;
+use crate::info;
 use crate::leg::{LegEvent, ReferProgress};
-use call_model::{DeskId, Instant, LegId, MediaEvent, Party, Role, TraceEvent, TraceKind};
+use call_model::{DeskId, Instant, LegId, MediaCommand, Party, Role, TraceEvent, TraceKind};
 use core::time::Duration;
 use sip_proto::{DialogEvent, DialogId, EndedBecause, ReferStage, SeenNote, SentNote};
 use sip_wire::Method;
@@ -55,6 +56,10 @@ impl Switchboard {
             DialogEvent::RequestDone { dialog, method: Method::Options, answered, code } => {
                 self.on_leg(dialog, LegEvent::Asked { answered, unreachable: !answered && code == 503 }, now);
             }
+            DialogEvent::RequestDone { dialog, method: Method::Info, code: code @ 300.., .. } => {
+                let about = self.leg_of(dialog).map_or(Party::Gateway, |(_, role)| crate::call::party(role));
+                self.note_dialog(dialog, about, format!("refused a key by INFO ({code})"), now);
+            }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, retry_after, .. } if self.fail_over(dialog, code, retry_after, now) => {
             }
@@ -100,7 +105,7 @@ impl Switchboard {
                 let notified = stage == ReferStage::NoResult;
                 self.on_refer(dialog, ReferProgress::Silence { notified }, now);
             }
-            DialogEvent::Info { dialog, content_type, body } => self.on_info(dialog, &content_type, &body, now),
+            DialogEvent::Info { dialog, content_type, body } => self.on_info(dialog, &content_type, &body),
             DialogEvent::Pong { ping, code, allow, supported } => {
                 let has = |list: &[String], word: &str| list.iter().any(|one| one.eq_ignore_ascii_case(word));
                 let said = code.map(|_| (has(&allow, "REFER"), has(&supported, "replaces")));
@@ -127,23 +132,27 @@ impl Switchboard {
         }
     }
 
-    /// Keys by INFO (`application/dtmf-relay`: `Signal=5`; `application/dtmf`: the key alone).
-    fn on_info(&mut self, dialog: DialogId, content_type: &str, body: &[u8], now: Instant) {
-        let Some((leg, _)) = self.leg_of(dialog) else { return };
-        let text = String::from_utf8_lossy(body);
-        let signal = match content_type.split(';').next().map(str::trim) {
-            Some("application/dtmf-relay") => text
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .find(|(name, _)| name.trim().eq_ignore_ascii_case("signal"))
-                .map(|(_, value)| value.trim().to_owned()),
-            Some("application/dtmf") => Some(text.trim().to_owned()),
-            _ => None,
-        };
-        let mut keys = signal.iter().flat_map(|signal| signal.chars());
-        if let (Some(digit @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) = (keys.next(), keys.next()) {
-            let event = MediaEvent::Digit { leg, digit, held: Duration::ZERO };
-            self.with_call(leg.call, now, |call, world| call.handle_media(event, world));
+    /// A key by INFO. The media engine knows whether it was heard already, and who hears it.
+    fn on_info(&mut self, dialog: DialogId, content_type: &str, body: &[u8]) {
+        let Some((leg, _)) = self.leg_of(dialog).filter(|(leg, _)| self.open.contains(leg)) else { return };
+        if let Some((digit, held)) = info::read(content_type, body) {
+            self.send_media(MediaCommand::Pressed { leg, digit, held });
+        }
+    }
+
+    /// A peer that is told of keys by INFO is told of one.
+    pub(super) fn tell_key(&mut self, call: &Call, leg: LegId, dialog: DialogId, key: (char, Duration), now: Instant) {
+        let keys = call.leg(leg).and_then(|leg| self.signalling_of(leg.role, &leg.name)).map(|peer| peer.keys);
+        if let Some((content_type, body)) = keys.and_then(|keys| info::write(keys, key.0, key.1)) {
+            self.endpoint.request(dialog, Method::Info, &[], Some((content_type, body.as_bytes())), now);
+        }
+    }
+
+    pub(super) fn signalling_of(&self, role: Role, name: &str) -> Option<&crate::Signalling> {
+        match role {
+            Role::Caller => self.config.trunks.iter().find(|trunk| trunk.name == name).map(|trunk| &trunk.signalling),
+            Role::Bot => self.config.bot(name).map(|bot| &bot.signalling),
+            Role::Desk => self.config.desk(name).map(|desk| &desk.signalling),
         }
     }
 

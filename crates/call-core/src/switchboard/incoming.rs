@@ -76,7 +76,8 @@ impl Switchboard {
         };
         self.links.insert(leg, link);
         let allowed = trunk.allowed_media.clone();
-        self.send_media(MediaCommand::Open { leg, role: Role::Caller, port, allowed });
+        let keys_by = trunk.signalling.keys_by();
+        self.send_media(MediaCommand::Open { leg, role: Role::Caller, port, allowed, keys_by });
         let id = about.id;
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });

@@ -274,6 +274,8 @@ impl Switchboard {
             | MediaEvent::Paused { leg }
             | MediaEvent::MarkPlayed { leg, .. }
             | MediaEvent::Digit { leg, .. }
+            | MediaEvent::Key { leg, .. }
+            | MediaEvent::Dialled { leg }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Quality { leg, .. }
             | MediaEvent::Failed { leg, .. } => leg.call,

@@ -51,6 +51,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         priority: 10,
         replaces_from: Vec::new(),
         multipart: false,
+        post_digits: vec![],
         profile: std::sync::Arc::default(),
         abilities: Abilities::default(),
         allowed_media: Vec::new(),
@@ -338,6 +339,7 @@ impl Bench {
                     }
                     LegCommand::Refuse { status } => format!("refuse {name} {status}"),
                     LegCommand::TakeLateAnswer => return,
+                    LegCommand::Key { digit, .. } => format!("tell {name} of {digit}"),
                     LegCommand::HangUp { reason } => {
                         if self.confirm {
                             self.feedback.push_back((leg, LegEvent::Ended { by_remote: false, status: None }));

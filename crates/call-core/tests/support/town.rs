@@ -483,6 +483,9 @@ impl Town {
                 self.switchboard.handle_media(MediaEvent::Flowing { leg, from: media.rtp }, now);
                 self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
             }
+            MediaCommand::Pressed { leg, digit, held } => {
+                self.switchboard.handle_media(MediaEvent::Digit { leg, digit, held }, now);
+            }
             MediaCommand::Attend { leg } => self.switchboard.handle_media(MediaEvent::Speaks { leg }, now),
             MediaCommand::Feed { leg, from: call_model::Selector::Prompt(call_model::Prompt::PressOne) }
                 if self.accept =>
@@ -557,6 +560,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         priority: 10,
         replaces_from: Vec::new(),
         multipart: plan.multipart,
+        post_digits: vec![],
         profile: Arc::default(),
         abilities: Abilities::default(),
         allowed_media: Vec::new(),

@@ -2,7 +2,9 @@
 //!
 //! `config/warmline.toml` in the repository is the documentation of every setting and the default of the binary.
 
+mod digits;
 mod peers;
+mod prompts;
 mod reader;
 mod routes;
 mod sections;

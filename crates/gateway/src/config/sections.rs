@@ -1,6 +1,8 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
+use super::digits;
 use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
+use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
@@ -39,6 +41,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let routes = routes.into_iter().map(|(_, route)| route).collect();
     let rules = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
+    let sounds = prompts::sounds(root.section("prompts"), base);
     let ledger = ledger_place(root.section("ledger"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
@@ -65,7 +68,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         user_agent: user_agent(),
     };
     let mut settings =
-        Settings { switchboard, lookups, sip, rtp, http, listen, ledger, drain_max, warnings: Vec::new() };
+        Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
     reachability(&settings, complaints);
     exposure(&settings, complaints);
     settings.warnings = warnings(&settings, &desk_has_page);
@@ -346,8 +349,17 @@ fn desk(
     let handover = handover(&mut section, accept);
     let address = section.text("address", via);
     let by_trunk = handover == Handover::Refer && address.is_none();
-    let target = section
-        .required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| reach(text, address, handover == Handover::Refer));
+    let mut post_digits = section.text("post_digits", digits::post_digits);
+    let target = section.required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| {
+        let (text, keys) = digits::split_target(text);
+        if let Some(keys) = keys {
+            post_digits = Some(digits::post_digits(keys)?);
+        }
+        reach(text, address, handover == Handover::Refer)
+    });
+    if post_digits.is_some() && handover == Handover::Refer {
+        section.complain("post_digits", "cannot be pressed where the trunk calls the desk: take them out");
+    }
     let profile = profile(&mut section, complaints, base);
     let whisper = section.flag("whisper", profile.whisper);
     let display = section.string("display");
@@ -391,6 +403,7 @@ fn desk(
         require_page,
         replaces_from,
         multipart,
+        post_digits: post_digits.unwrap_or_default(),
         profile: Arc::new(profile),
         abilities,
         allowed_media,

@@ -1,6 +1,7 @@
 //! The checked configuration: what cannot be nonsense any more.
 
 use crate::resolve::Lookup;
+use crate::sounds::Sounds;
 use call_core::SwitchboardConfig;
 use http_api::ApiConfig;
 use sip_proto::Transport;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// The voice model.
     pub listen: ListenSettings,
+    /// Recordings instead of the built-in ones.
+    pub sounds: Sounds,
     /// Where calls are recorded.
     pub ledger: ledger::Place,
     /// After SIGTERM, calls that are up have so long to end by themselves.

@@ -1,5 +1,6 @@
 //! How SIP is spoken with one peer: the keys that trunks, bots and desks share.
 
+use super::digits::keys_out;
 use super::reader::Section;
 use call_core::Signalling;
 use call_model::SrtpUse;
@@ -13,7 +14,7 @@ pub(super) fn signalling(section: &mut Section) -> Signalling {
         "required" => Ok(SrtpUse::Required),
         _ => Err(format!("`{text}` is not known: off, optional or required")),
     });
-    Signalling { account: credentials(section), admits: None, srtp: srtp.unwrap_or_default() }
+    Signalling { account: credentials(section), admits: None, srtp: srtp.unwrap_or_default(), keys: keys_out(section) }
 }
 
 /// The keys of SRTP travel in the session description, so whoever reads that hears everything.

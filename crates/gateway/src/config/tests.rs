@@ -290,3 +290,18 @@ fn desks_that_only_the_trunk_can_call_and_numbers_with_an_address() {
     }
     assert!(desk("sip = \"http://x\"\nhandover = \"refer\"").is_err(), "scheme");
 }
+
+#[test]
+fn keys_and_recordings_are_read_or_named() {
+    let desk = "[[desks]]\nname = \"d\"\nsip = \"sip:conf@192.0.2.9,wW1#\"\ndtmf = \"info_plain\"";
+    let settings = checked(&format!("{SMALL}{desk}")).expect("valid");
+    let desk = &settings.switchboard.desks[0];
+    assert_eq!((desk.uri.as_str(), desk.post_digits.len()), ("sip:conf@192.0.2.9", 4));
+    assert_eq!(desk.signalling.keys, call_core::KeysOut::InfoPlain);
+    let wrong = "[[desks]]\nname = \"d\"\nsip = \"sip:conf@192.0.2.9\"\ndtmf = \"morse\"\npost_digits = \"12p\"\n\
+                 [prompts]\nmusic = \"no-such.wav\"\nhello = \"x.wav\"";
+    let complaints = checked(&format!("{SMALL}{wrong}")).expect_err("wrong").join("\n");
+    for part in ["desks[0].dtmf", "desks[0].post_digits", "prompts.music", "no-such.wav", "prompts.hello"] {
+        assert!(complaints.contains(part), "{part} in {complaints}");
+    }
+}

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use call_model::{
-    CallId, Codec, IdSource, Instant, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
+    CallId, Codec, IdSource, Instant, KeysBy, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -143,7 +143,13 @@ impl World {
     pub(crate) fn open(&mut self, index: u8) {
         let role = [Role::Caller, Role::Bot, Role::Desk][usize::from(index.min(2))];
         let allowed = vec![("198.51.100.0".parse().expect("address"), 24)];
-        self.command(MediaCommand::Open { leg: leg(index), role, port: 20_000 + 2 * u16::from(index), allowed });
+        self.command(MediaCommand::Open {
+            leg: leg(index),
+            role,
+            port: 20_000 + 2 * u16::from(index),
+            allowed,
+            keys_by: KeysBy::Rtp,
+        });
     }
 
     pub(crate) fn feed(&mut self, index: u8, from: Selector) {

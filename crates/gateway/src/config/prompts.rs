@@ -1,0 +1,39 @@
+//! Recordings instead of the built-in ones.
+
+use super::reader::Section;
+use crate::sounds::{Sounds, load};
+use call_model::{Prompt, Trigger};
+use std::path::Path;
+
+/// Files are read here once, so that a wrong one is a complaint and no surprise.
+pub(super) fn sounds(mut section: Section, base: &Path) -> Sounds {
+    let mut file = |key| section.text(key, |text| load(&base.join(text)));
+    let music = file("music");
+    let prompts = crate::prompts::everything().filter_map(|prompt| Some((prompt, file(key(prompt))?))).collect();
+    section.finish();
+    Sounds { music, prompts }
+}
+
+const fn key(prompt: Prompt) -> &'static str {
+    match prompt {
+        Prompt::BotLost => "bot_lost",
+        Prompt::NobodyAvailable => "nobody",
+        Prompt::StillTrying => "still_trying",
+        Prompt::PressOne => "press_one",
+        Prompt::CallerGone => "caller_gone",
+        Prompt::Why(trigger) => match trigger {
+            Trigger::Asked => "why_asked",
+            Trigger::Dtmf => "why_dtmf",
+            Trigger::Emergency => "why_emergency",
+            Trigger::Compliance => "why_compliance",
+            Trigger::Distress => "why_distress",
+            Trigger::LowConfidence => "why_low_confidence",
+            Trigger::FailedAttempts => "why_failed_attempts",
+            Trigger::Bot => "why_bot",
+            Trigger::BotDown => "why_bot_down",
+            Trigger::Operator => "why_operator",
+            Trigger::Direct => "why_direct",
+            Trigger::PassedOn => "why_passed_on",
+        },
+    }
+}
