@@ -138,6 +138,8 @@ pub(crate) struct Call {
     pub(crate) hand_back: Option<HandingBack>,
     /// What a bot that is dialled from now on has to know of the human before it.
     pub(crate) resumed: Option<Box<Resumed>>,
+    /// Whom the caller hears before it is answered.
+    pub(crate) early: Option<LegId>,
     /// What the human types who has the caller.
     pub(crate) desk_keys: KeySequence,
     over: bool,
@@ -184,6 +186,7 @@ impl Call {
             last_reason: None,
             hand_back: None,
             resumed: None,
+            early: None,
             desk_keys: KeySequence::default(),
             over: false,
             outputs: VecDeque::new(),
@@ -287,9 +290,7 @@ impl Call {
 
     /// Answers the caller, preferring what the other party runs.
     pub(crate) fn answer_caller(&mut self, other: Option<Codec>) {
-        let preferred = other.filter(|codec| self.about.codecs.contains(codec));
-        let rest = self.about.codecs.iter().copied().filter(|codec| Some(*codec) != preferred);
-        let codecs = preferred.into_iter().chain(rest).collect();
+        let codecs = self.codecs_preferring(other);
         self.command(self.caller_id(), LegCommand::Answer { codecs });
     }
 

@@ -13,7 +13,7 @@ impl Call {
         for index in 0..self.legs.len() {
             let leg = &self.legs[index];
             let (id, role) = (leg.id, leg.role);
-            let wanted = if leg.is_up() { self.source_for(leg) } else { None };
+            let wanted = if leg.is_up() { self.source_for(leg) } else { self.early_source(id) };
             if let Some(from) = wanted
                 && self.legs[index].feed != Some(from)
             {

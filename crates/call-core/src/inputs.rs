@@ -31,6 +31,17 @@ impl Call {
             self.on_asked(id, answered, unreachable, world);
             return self.settle();
         }
+        match event {
+            LegEvent::EarlyMedia { media } => {
+                self.on_early_media(id, media, world);
+                return self.settle();
+            }
+            LegEvent::Progressed { media } => {
+                self.on_caller_progressed(media);
+                return self.settle();
+            }
+            _ => {}
+        }
         if let LegEvent::Reason(reason) = event {
             self.last_reason = Some(reason);
             return;
@@ -264,6 +275,8 @@ impl Call {
             LegEvent::Ended { by_remote, status } => self.on_caller_gone(by_remote, status, world),
             LegEvent::Ringing
             | LegEvent::Queued
+            | LegEvent::EarlyMedia { .. }
+            | LegEvent::Progressed { .. }
             | LegEvent::MediaChanged { .. }
             | LegEvent::Late
             | LegEvent::Asked { .. }

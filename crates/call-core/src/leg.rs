@@ -14,6 +14,16 @@ use core::time::Duration;
 pub(crate) enum LegEvent {
     /// A party we dialled rings.
     Ringing,
+    /// A party we dialled can be heard before it answers.
+    EarlyMedia {
+        /// How.
+        media: RemoteMedia,
+    },
+    /// The caller was told how it can hear before it is answered.
+    Progressed {
+        /// How.
+        media: RemoteMedia,
+    },
     /// A party we dialled has put the caller into a queue.
     Queued,
     /// The party we dialled answered, or our own answer to the caller went out (media: unless it made us offer).
@@ -154,6 +164,11 @@ pub(crate) enum LegCommand {
     Dial(Box<Dial>),
     /// Tell the caller that it rings.
     Ring,
+    /// Let the caller hear before it is answered (183), codecs in order of preference. `Progressed` follows.
+    Progress {
+        /// At least one.
+        codecs: Vec<Codec>,
+    },
     /// Answer the caller, codecs in order of preference. `Answered` or `Refused` follows.
     Answer {
         /// At least one.

@@ -28,6 +28,7 @@ mod choreography;
 pub mod config;
 mod consult;
 mod digits;
+mod early;
 mod ending;
 mod handback;
 mod hearing;

@@ -16,6 +16,8 @@ pub struct Signalling {
     pub srtp: SrtpUse,
     /// How it is told of keys.
     pub keys: KeysOut,
+    /// Its callers hear early audio (trunks).
+    pub early_media: bool,
 }
 
 impl Signalling {

@@ -50,6 +50,8 @@ pub enum Arrival {
     },
     /// Say at once that the call is in progress (182, 183), then do something.
     Progress(u16, Answer),
+    /// Speak at once, with SDP in a 183, then do something.
+    Early(Answer),
     /// Refuse at once with this status.
     Refuse(u16),
     /// Refuse at once with 503 and ask to be left alone for so many seconds.
@@ -377,6 +379,10 @@ impl Phone {
     fn on_event(&mut self, event: DialogEvent, now: Instant) {
         match event {
             DialogEvent::Incoming { dialog, request, replaces, .. } => self.on_incoming(dialog, request, replaces, now),
+            // Heard, but not spoken to before the answer.
+            DialogEvent::EarlyMedia { dialog, media } if Some(dialog) == self.current => {
+                self.media.connect(RemoteMedia { direction: Direction::RecvOnly, ..media }, now);
+            }
             DialogEvent::Ringing { dialog, code } if Some(dialog) == self.current => {
                 self.tell(PhoneEvent::Ringing(code));
             }
@@ -446,6 +452,7 @@ impl Phone {
         match self.config.arrival {
             Arrival::Ring { after, .. } => self.plan(now + after, dialog, Plan::Ring(180)),
             Arrival::Progress(code, _) => self.plan(now, dialog, Plan::Ring(code)),
+            Arrival::Early(_) => self.plan(now, dialog, Plan::Ring(183)),
             Arrival::Overloaded(seconds) => self.plan(now, dialog, Plan::Overloaded(seconds)),
             Arrival::Refuse(code) => self.plan(now, dialog, Plan::Refuse(code)),
             Arrival::Ignore => {}
@@ -459,13 +466,19 @@ impl Phone {
         }
         match plan {
             Plan::Ring(code) => {
-                self.endpoint.ring(dialog, code, now);
+                if let Arrival::Early(_) = self.config.arrival {
+                    let early = self.endpoint.progress(dialog, code, self.local(), now);
+                    early.ok().flatten().into_iter().for_each(|media| self.media.connect(media, now));
+                } else {
+                    self.endpoint.ring(dialog, code, now);
+                }
                 self.tell(PhoneEvent::Rings);
                 match self.config.arrival {
-                    Arrival::Ring { then: Answer::After(after), .. } | Arrival::Progress(_, Answer::After(after)) => {
-                        self.plan(now + after, dialog, Plan::Answer)
-                    }
-                    Arrival::Ring { then: Answer::Refuse(after, code), .. } => {
+                    Arrival::Ring { then: Answer::After(after), .. }
+                    | Arrival::Progress(_, Answer::After(after))
+                    | Arrival::Early(Answer::After(after)) => self.plan(now + after, dialog, Plan::Answer),
+                    Arrival::Ring { then: Answer::Refuse(after, code), .. }
+                    | Arrival::Early(Answer::Refuse(after, code)) => {
                         self.plan(now + after, dialog, Plan::Refuse(code));
                     }
                     _ => {}

@@ -24,7 +24,7 @@ const TWIST: core::ops::RangeInclusive<f32> = 0.1..=3.55;
 /// The strongest of a group over the next: 6 dB.
 const PROMINENCE: f32 = 4.0;
 /// Of the sound's power, both tones together.
-const SHARE: f32 = 0.76;
+const SHARE: f32 = 0.7;
 /// A frequency may be off by this part: all of 1.5 % and 2 Hz, none of 3.5 %.
 const DEVIATION: f32 = 0.026;
 

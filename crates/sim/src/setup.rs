@@ -176,6 +176,8 @@ pub struct Setup {
     pub trunk_is_asked: bool,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
+    /// The trunk's callers hear early audio.
+    pub early_media: bool,
     /// How trunk, bot and desks are told of keys.
     pub keys_out: [KeysOut; 3],
     /// Keys that the desks' phone systems get first.
@@ -235,6 +237,7 @@ impl Default for Setup {
             desk_min_se: 90,
             trunk_is_asked: false,
             drain_to_human: false,
+            early_media: false,
             keys_out: [KeysOut::Rtp; 3],
             post_digits: vec![],
             no_events: vec![],
@@ -307,6 +310,7 @@ impl Setup {
             account: self.asking.contains(&party).then(|| self.credentials(!self.wrong_password)),
             srtp: self.srtp[kind_of(party)],
             keys: self.keys_out[party.min(DESK)],
+            early_media: self.early_media && party == TRUNK,
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
         }
     }

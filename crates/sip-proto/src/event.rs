@@ -166,6 +166,14 @@ pub enum DialogEvent {
         /// The provisional status.
         code: u16,
     },
+    /// Whoever our INVITE rings can be heard before it answers, if we send and listen so. Another branch of a fork may
+    /// say otherwise afterwards, and so may the answer.
+    EarlyMedia {
+        /// The dialog.
+        dialog: DialogId,
+        /// What this branch says.
+        media: RemoteMedia,
+    },
     /// Our INVITE was answered; the ACK is sent.
     Answered {
         /// The dialog.

@@ -73,6 +73,7 @@ impl Switchboard {
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
             LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
+            LegCommand::Progress { codecs } => self.progress(call, leg, dialog, codecs, now),
             LegCommand::Key { digit, held } => self.tell_key(call, leg, dialog, (digit, held), now),
             LegCommand::Probe => self.endpoint.request(dialog, Method::Options, &[], None, now),
             LegCommand::Refresh => self.endpoint.refresh(dialog, now),
@@ -99,6 +100,17 @@ impl Switchboard {
             let _ = self.endpoint.progress(dialog, 180, local, now);
         } else {
             self.endpoint.ring(dialog, 180, now);
+        }
+    }
+
+    /// Where the caller is to be heard and to hear, before it is answered.
+    fn progress(&mut self, call: &Call, leg: LegId, dialog: DialogId, codecs: Vec<Codec>, now: Instant) {
+        let Some(port) = self.links.get(&leg).and_then(|link| link.port) else { return };
+        let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
+        let Some(local) = srtp.map(|srtp| self.local_media(port, codecs, srtp)) else { return };
+        // Without an offer there is nothing to answer yet, and what fails here fails again when it is answered.
+        if let Ok(Some(media)) = self.endpoint.progress(dialog, 183, local, now) {
+            self.feedback.push_back((leg, LegEvent::Progressed { media }));
         }
     }
 

@@ -46,6 +46,7 @@ impl Switchboard {
                 let queued = code == 182 || code == 183 && self.is_queue(dialog);
                 self.on_leg(dialog, if queued { LegEvent::Queued } else { LegEvent::Ringing }, now);
             }
+            DialogEvent::EarlyMedia { dialog, media } => self.on_leg(dialog, LegEvent::EarlyMedia { media }, now),
             DialogEvent::Answered { dialog, media } => {
                 self.learn_from_answer(dialog, now);
                 self.on_leg(dialog, LegEvent::Answered { media: Some(media) }, now);

@@ -339,6 +339,7 @@ impl Bench {
                     }
                     LegCommand::Refuse { status } => format!("refuse {name} {status}"),
                     LegCommand::TakeLateAnswer => return,
+                    LegCommand::Progress { .. } => format!("let {name} hear"),
                     LegCommand::Key { digit, .. } => format!("tell {name} of {digit}"),
                     LegCommand::HangUp { reason } => {
                         if self.confirm {

@@ -259,7 +259,8 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let refer_to = section.text("refer_to", refer_to).unwrap_or_default();
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
-    let signalling = Signalling { admits: admits(&mut section), ..signalling(&mut section) };
+    let early_media = section.flag("early_media", false);
+    let signalling = Signalling { admits: admits(&mut section), early_media, ..signalling(&mut section) };
     // Which way it comes is known only then; there must be a way that hides the keys.
     let transport = sip.listen.iter().map(|one| one.transport).find(|transport| transport.is_secure());
     keys_need_tls(&section, &signalling, transport.unwrap_or(Transport::Udp));

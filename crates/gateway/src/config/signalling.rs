@@ -14,7 +14,13 @@ pub(super) fn signalling(section: &mut Section) -> Signalling {
         "required" => Ok(SrtpUse::Required),
         _ => Err(format!("`{text}` is not known: off, optional or required")),
     });
-    Signalling { account: credentials(section), admits: None, srtp: srtp.unwrap_or_default(), keys: keys_out(section) }
+    Signalling {
+        account: credentials(section),
+        admits: None,
+        srtp: srtp.unwrap_or_default(),
+        keys: keys_out(section),
+        early_media: false,
+    }
 }
 
 /// The keys of SRTP travel in the session description, so whoever reads that hears everything.

@@ -188,13 +188,24 @@ impl Endpoint {
             Cancel::No if code > 100 && *ringing != code => {
                 *ringing = code;
                 self.emit(DialogEvent::Ringing { dialog: id, code });
+                self.hear_early(id, response);
             }
-            Cancel::No => {}
+            Cancel::No => self.hear_early(id, response),
             Cancel::Wanted(reason) => {
                 let tx = *tx;
                 self.send_cancel(id, tx, reason.as_deref(), now);
             }
             Cancel::Sent => *cancel = Cancel::Sent,
+        }
+    }
+
+    /// What a provisional response says in SDP. Unless it was acknowledged, it binds nobody: the answer may be another.
+    fn hear_early(&mut self, id: DialogId, response: &Message) {
+        let (Some(sdp), Some(dialog)) = (body::sdp(response), self.dialogs.get_mut(&id)) else { return };
+        let acknowledged = response.to_tag().and_then(|tag| dialog.session_with(&tag)?.agreed());
+        let said = || dialog.session.clone().filter(Session::is_offering)?.answered(&sdp).ok();
+        if let Some(media) = acknowledged.or_else(said) {
+            self.emit(DialogEvent::EarlyMedia { dialog: id, media });
         }
     }
 

@@ -275,6 +275,7 @@ pub fn dialog_of(event: &DialogEvent) -> Option<DialogId> {
     match event {
         Incoming { dialog, .. }
         | Ringing { dialog, .. }
+        | EarlyMedia { dialog, .. }
         | Answered { dialog, .. }
         | Confirmed { dialog, .. }
         | MediaChanged { dialog, .. }
