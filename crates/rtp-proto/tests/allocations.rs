@@ -117,12 +117,12 @@ fn taken_by_keys(codec: Codec) -> u64 {
     let mut run = |steps: usize| {
         let mut keys = 0;
         for step in 0..steps {
-            let mut buffer = [0x75; 172];
+            let mut buffer = [0x75; 172 + SRTP_ROOM];
             buffer[..12].copy_from_slice(&sender_header(&mut sender));
             if let Some(tone) = key.chunks_exact(160).nth(step % 25) {
-                buffer[12..].copy_from_slice(tone);
+                buffer[12..172].copy_from_slice(tone);
             }
-            let relayed = engine.handle_rtp(slot, address(CALLER), &mut buffer, now).is_some();
+            let relayed = engine.handle_rtp(slot, address(CALLER), &mut buffer, 172, now).is_some();
             now += Duration::from_millis(20);
             engine.handle_timeout(now);
             while let Some(output) = engine.poll_output() {

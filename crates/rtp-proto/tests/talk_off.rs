@@ -4,6 +4,8 @@
 //! WARMLINE_SPEECH=/path/to/speech cargo test --release -p rtp-proto --test talk_off -- --ignored --nocapture
 //! ```
 
+#![allow(clippy::print_stdout, reason = "its figures are what it is run for")]
+
 mod world;
 
 use call_model::{Codec, MediaCommand, RemoteMedia};

@@ -1,5 +1,6 @@
 //! What lies between the parties.
 
+use crate::setup::Party;
 use call_model::{IdSource, Instant};
 use core::time::Duration;
 
@@ -51,4 +52,13 @@ impl Network {
         let (first, second) = (arrival(), arrival());
         [(!lost).then_some(first), (!lost && twice).then_some(second)]
     }
+}
+
+/// Messages that are lost on purpose.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    pub(crate) party: Party,
+    pub(crate) to_gateway: bool,
+    pub(crate) what: &'static str,
+    pub(crate) times: u32,
 }

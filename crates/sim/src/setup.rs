@@ -176,6 +176,8 @@ pub struct Setup {
     pub trunk_is_asked: bool,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
+    /// The gateway's ports for RTP.
+    pub rtp_ports: (u16, u16),
     /// The trunk's callers hear early audio.
     pub early_media: bool,
     /// How trunk, bot and desks are told of keys.
@@ -237,6 +239,7 @@ impl Default for Setup {
             desk_min_se: 90,
             trunk_is_asked: false,
             drain_to_human: false,
+            rtp_ports: (20_000, 20_199),
             early_media: false,
             keys_out: [KeysOut::Rtp; 3],
             post_digits: vec![],
@@ -433,7 +436,7 @@ impl Setup {
                 ..SipAddresses::default()
             },
             media_ip: GATEWAY,
-            rtp_ports: (20_000, 20_199),
+            rtp_ports: self.rtp_ports,
             timers: self.timers.clone(),
             rules: Arc::clone(&RULES),
             package_url_base: Some("https://gateway.invalid/h/".into()),

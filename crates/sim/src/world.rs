@@ -3,19 +3,20 @@
 mod act;
 mod arrange;
 mod plain;
+mod soundless;
 mod stand_in;
 
 use crate::capture::Capture;
 use crate::judge::Verdict;
-use crate::network::Network;
+use crate::network::{Loss, Network};
 use crate::queue::Queue;
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
 use crate::witness::Witness;
 use call_core::{DeskRefused, Output, Switchboard};
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, MediaEvent,
-    PopUpdate, Selector, TraceEvent, WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, PopUpdate,
+    Selector, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
@@ -106,15 +107,6 @@ pub struct World {
     capture: Capture,
     inconsistent: Vec<String>,
     verdicts: [Verdict; 2],
-}
-
-/// Messages that the network loses on purpose.
-#[derive(Debug)]
-struct Loss {
-    party: Party,
-    to_gateway: bool,
-    what: &'static str,
-    times: u32,
 }
 
 impl World {
@@ -483,23 +475,7 @@ impl World {
                 let flow = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
                 self.carry_sip((party, false), flow.transport, bytes, |b| Item::SipToPhone(party, flow, b));
             }
-            Output::Media(command) if !self.audio => {
-                // Whoever is there is taken to be heard, and to have something to say.
-                match command {
-                    MediaCommand::Remote { leg, media } => {
-                        let flowing = MediaEvent::Flowing { leg, from: media.rtp };
-                        self.switchboard.handle_media(flowing, now);
-                        self.switchboard.handle_media(MediaEvent::Speaks { leg }, now);
-                    }
-                    MediaCommand::Pressed { leg, digit, held } => {
-                        self.switchboard.handle_media(MediaEvent::Digit { leg, digit, held }, now);
-                    }
-                    MediaCommand::Dial { leg, .. } => {
-                        self.switchboard.handle_media(MediaEvent::Dialled { leg }, now);
-                    }
-                    _ => {}
-                }
-            }
+            Output::Media(command) if !self.audio => self.take_for_done(command),
             Output::Media(command) => {
                 self.liven();
                 match &command {

@@ -2,7 +2,7 @@
 
 use super::Dice;
 use call_model::{
-    CallId, Codec, Direction, IdSource, Instant, LegId, MediaCommand, Prompt, RemoteMedia, Role, Selector,
+    CallId, Codec, Direction, IdSource, Instant, KeysBy, LegId, MediaCommand, Prompt, RemoteMedia, Role, Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -25,7 +25,8 @@ pub fn media(octets: &[u8]) {
     for index in 0..LEGS {
         let role = [Role::Caller, Role::Bot, Role::Desk][usize::from(index)];
         let allowed = vec![("192.0.2.0".parse().expect("an address"), 24)];
-        engine.handle_command(&MediaCommand::Open { leg: leg(index), role, port: 20_000, allowed }, now);
+        let keys_by = if index == 1 { KeysBy::Info } else { KeysBy::Rtp };
+        engine.handle_command(&MediaCommand::Open { leg: leg(index), role, port: 20_000, allowed, keys_by }, now);
         engine.handle_command(&remote(index, dice), now);
     }
     engine.handle_command(&MediaCommand::OpenStream { leg: leg(STREAM) }, now);
