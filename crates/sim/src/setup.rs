@@ -4,8 +4,8 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal, OnHumanGone,
-    Pattern, Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
-    WhileConsulting,
+    Pattern, Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers,
+    Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
