@@ -1,8 +1,8 @@
 //! What the gateway sent, as capture files that programs of other people can read.
 //!
 //! Off unless the environment variable [`FOLDER`] names a folder: each process that simulates writes a file there, with
-//! all SIP its gateways sent and the first [`RTP_EACH`] packets to each RTP or RTCP address in each world. SIP over TCP
-//! is written as a datagram a message.
+//! all SIP its gateways sent and, in worlds where nothing is encrypted, the first [`RTP_EACH`] packets to each RTP or RTCP
+//! address. SIP over TCP is written as a datagram a message.
 
 use call_model::Instant;
 use etherparse::PacketBuilder;
@@ -29,13 +29,19 @@ static SHARED: LazyLock<Option<Mutex<PcapWriter<File>>>> = LazyLock::new(|| {
 });
 
 /// The packets of one world, written when it ends so that they stand together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Capture {
+    /// Audio is encrypted somewhere: nobody could read it.
+    encrypted: bool,
     packets: Vec<(Instant, Vec<u8>)>,
     streams: BTreeMap<SocketAddr, u32>,
 }
 
 impl Capture {
+    pub(crate) fn new(encrypted: bool) -> Self {
+        Self { encrypted, packets: Vec::new(), streams: BTreeMap::new() }
+    }
+
     /// Notes a SIP message.
     pub(crate) fn sip(&mut self, from: SocketAddr, to: SocketAddr, message: &[u8], now: Instant) {
         if SHARED.is_some() {
@@ -45,7 +51,7 @@ impl Capture {
 
     /// Notes an RTP or RTCP packet, if the stream is young.
     pub(crate) fn rtp(&mut self, from: SocketAddr, to: SocketAddr, packet: &[u8], now: Instant) {
-        if SHARED.is_none() {
+        if SHARED.is_none() || self.encrypted {
             return;
         }
         let sent = self.streams.entry(to).or_default();

@@ -16,7 +16,7 @@ use crate::witness::Witness;
 use call_core::{DeskRefused, Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, PopUpdate,
-    Selector, TraceEvent, WallAnchor,
+    Selector, SrtpUse, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
@@ -155,7 +155,7 @@ impl World {
             no_events: setup.no_events.clone(),
             stopped: [None; CALLER2 + 1],
             witness: Witness::default(),
-            capture: Capture::default(),
+            capture: Capture::new(setup.srtp.iter().any(|srtp| *srtp != SrtpUse::Off)),
             inconsistent: Vec::new(),
             verdicts: Default::default(),
         }
