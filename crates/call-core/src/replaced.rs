@@ -4,7 +4,7 @@ use crate::call::{Call, World, party};
 use crate::leg::{LegEvent, LegState};
 use crate::pop::Pop;
 use crate::transfer::Phase;
-use call_model::{DeskId, LegId, Method, PopUpdate, RemoteMedia, TraceKind};
+use call_model::{DeskId, LegId, MediaCommand, Method, PopUpdate, RemoteMedia, TraceKind};
 use routing::Wanted;
 
 impl Call {
@@ -26,6 +26,7 @@ impl Call {
         let leg = self.leg_mut(id)?;
         let (role, rang) = (leg.role, leg.state == LegState::Dialling);
         self.note(party(role), "another telephone has taken over".to_owned());
+        self.send_media(MediaCommand::Replaced { leg: id });
         let current = matches!(
             self.phase,
             Phase::Alerting { leg, .. } | Phase::Accepting { leg, .. } | Phase::Joined { leg, .. }

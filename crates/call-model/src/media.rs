@@ -216,6 +216,12 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// Another telephone is the leg's peer from now on: nothing goes to the former one, and nothing of it is taken.
+    /// [`Self::Remote`] says where the new one is.
+    Replaced {
+        /// The leg.
+        leg: LegId,
+    },
     /// The parameters agreed with the peer; each call reopens the latching window.
     Remote {
         /// The leg.
@@ -277,6 +283,7 @@ impl MediaCommand {
         match self {
             Self::Open { leg, .. }
             | Self::OpenStream { leg }
+            | Self::Replaced { leg }
             | Self::Remote { leg, .. }
             | Self::Feed { leg, .. }
             | Self::Tap { leg, .. }

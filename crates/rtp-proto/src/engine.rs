@@ -66,6 +66,11 @@ impl MediaEngine {
                 let stream = StreamLeg::new(&self.config, now);
                 self.open(*leg, Kind::Stream(stream), now);
             }
+            MediaCommand::Replaced { leg } => {
+                if let Some((rtp, _)) = self.leg_mut(*leg).and_then(|(_, leg)| leg.rtp_mut()) {
+                    rtp.forsake_peer();
+                }
+            }
             MediaCommand::Remote { leg, media } => self.set_remote(*leg, *media, now),
             MediaCommand::Feed { leg, from } => self.set_feed(*leg, *from, now),
             MediaCommand::Measure { leg } => {

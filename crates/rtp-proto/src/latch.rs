@@ -4,7 +4,7 @@
 //! taken only from the SDP's own host or the leg's allowed networks, and only within a window that each SDP reopens.
 
 use call_model::Instant;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Latch {
     /// Valid RTP came from `current` since the last SDP.
     confirmed: bool,
     open_until: Instant,
+    /// Of a telephone that was here before: what its SDP said, and where it was.
+    former: Option<[SocketAddr; 2]>,
 }
 
 /// What the latch makes of a source address.
@@ -31,11 +33,21 @@ pub(crate) enum Admission {
 
 impl Latch {
     pub(crate) fn new(announced: SocketAddr, now: Instant, window: Duration) -> Self {
-        Self { announced, current: announced, confirmed: false, open_until: now + window }
+        Self { announced, current: announced, confirmed: false, open_until: now + window, former: None }
+    }
+
+    /// Another telephone takes this one's place, and will say where it is. What the former one still sends, until it
+    /// hears that it was replaced, must not bring our packets back to it.
+    pub(crate) fn forsake(&mut self) {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        self.former = Some([self.announced, self.current]);
+        (self.announced, self.current, self.confirmed) = (nowhere, nowhere, false);
     }
 
     /// A new SDP: the window opens again. The same address twice keeps what was learned about it.
     pub(crate) fn announce(&mut self, announced: SocketAddr, now: Instant, window: Duration) -> bool {
+        // Somebody who takes over a call of their own is no former one.
+        self.former.take_if(|former| former.contains(&announced));
         let changed = announced != self.announced;
         if changed {
             self.announced = announced;
@@ -52,6 +64,9 @@ impl Latch {
 
     /// Whether a packet from `from` may be used, provided that it is otherwise valid.
     pub(crate) fn judge(&self, from: SocketAddr, allowed: &[(IpAddr, u8)], now: Instant) -> Admission {
+        if self.former.is_some_and(|former| former.contains(&from)) {
+            return Admission::Refused;
+        }
         if from == self.current {
             return Admission::Known;
         }
@@ -142,6 +157,29 @@ mod tests {
         let late = Instant::from_millis(60_000);
         assert_eq!(latch.judge(at("198.51.100.7:5000"), &allowed(), late), Admission::Moves);
         assert_eq!(latch.judge(at("203.0.113.7:5000"), &allowed(), late), Admission::Refused);
+    }
+
+    #[test]
+    fn who_was_replaced_is_neither_taken_nor_sent_to() {
+        let mut latch = latch();
+        latch.confirm(at("198.51.100.7:5000"));
+        latch.forsake();
+        assert!(latch.current().ip().is_unspecified());
+        latch.announce(at("192.0.2.2:4000"), Instant::from_millis(1), WINDOW);
+        for former in ["198.51.100.7:5000", "192.0.2.1:4000"] {
+            assert_eq!(latch.judge(at(former), &allowed(), Instant::from_millis(2)), Admission::Refused);
+        }
+        let behind_nat = at("198.51.100.7:5001");
+        assert_eq!(latch.judge(behind_nat, &allowed(), Instant::from_millis(2)), Admission::Moves);
+    }
+
+    #[test]
+    fn who_takes_over_a_call_of_their_own_is_heard_where_they_were() {
+        let mut latch = latch();
+        latch.confirm(at("198.51.100.7:5000"));
+        latch.forsake();
+        latch.announce(at("192.0.2.1:4000"), Instant::from_millis(1), WINDOW);
+        assert_eq!(latch.judge(at("198.51.100.7:5000"), &allowed(), Instant::from_millis(2)), Admission::Moves);
     }
 
     #[test]

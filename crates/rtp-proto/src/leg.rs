@@ -401,6 +401,14 @@ impl RtpLeg {
         }
     }
 
+    /// Another telephone takes the peer's place.
+    pub(crate) fn forsake_peer(&mut self) {
+        if let Some(peer) = &mut self.peer {
+            peer.latch.forsake();
+            peer.rtcp_from = None;
+        }
+    }
+
     /// Takes the agreed parameters.
     pub(crate) fn set_remote(&mut self, media: RemoteMedia, config: &EngineConfig, now: Instant) {
         let agreed = self.peer.as_ref().map(|peer| (peer.media.codec, peer.media.fec, peer.media.max_bitrate));

@@ -4,10 +4,11 @@
 mod support;
 
 use call_model::{HandoffOutcome, Instant, Method, PopUpdate, TraceKind};
+use core::time::Duration;
 use phone::PhoneEvent;
 use sim::{
-    BOT, BOT_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, Party, Setup, TRUNK,
-    World,
+    BOT, BOT_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, Link, Party, Setup,
+    TRUNK, World,
 };
 use support::{asks_for_a_human, heard, judge, scenario};
 
@@ -60,6 +61,21 @@ fn a_human_moves_to_another_telephone_and_the_caller_does_not_notice() {
     assert_eq!(world.verdict().longest_between(from, to), None, "the caller notices nothing");
     assert!(ended_as_replaced(&world, DESK));
     assert_eq!(pops(&world), ["ada offered", "ada joined", "ada retracted"]);
+}
+
+/// Audio of the old telephone is still under way then, and the new one has said nothing yet.
+#[test]
+fn who_takes_over_and_says_nothing_hears_the_caller() {
+    let rtp_link = Link { delay: Duration::from_millis(60), ..Link::GOOD };
+    let mut world = asks_for_a_human(&Setup { rtp_link, ..setup(1) });
+    world
+        .at(8_000, Do::Press(DESK, '1'))
+        .at(11_900, Do::Mute(DESK2, true))
+        .at(12_000, Do::TakeOver(DESK2, DESK, false))
+        .at(16_000, Do::HangUp(TRUNK))
+        .run_until(60_000);
+    judge("silent take-over", &world);
+    heard(&world, DESK2, 12_250, 15_950, &[CALLER_TONE]);
 }
 
 #[test]
