@@ -95,6 +95,12 @@ impl Call {
 
     /// Something happened to a leg's audio.
     pub(crate) fn handle_media(&mut self, event: MediaEvent, world: &mut World<'_>) {
+        // A human who is being told that the caller has gone may press what they like.
+        let counts =
+            matches!(event, MediaEvent::Played { .. } | MediaEvent::Quality { .. } | MediaEvent::Failed { .. });
+        if self.ending.is_some() && !counts {
+            return;
+        }
         match event {
             MediaEvent::Flowing { leg, .. } => self.on_flowing(leg, world),
             MediaEvent::Speaks { leg } => self.on_speech(leg, true, world),

@@ -7,7 +7,7 @@ use call_model::{PopUpdate, TraceKind};
 use core::time::Duration;
 use phone::{Answer, Arrival, PhoneEvent};
 use sim::{
-    BOT_TONE, CALLER_GONE_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE,
+    BOT, BOT_TONE, CALLER_GONE_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE,
     PRESS_ONE_TONE, STILL_TRYING_TONE, Setup, TRUNK, WHY_TONE, World,
 };
 use support::{asks_for_a_human, heard, judge, ring, scenario};
@@ -373,6 +373,18 @@ fn the_human_who_answers_too_late_hears_that_the_caller_has_gone() {
     let over =
         world.events().iter().find(|(_, party, event)| *party == DESK && matches!(event, PhoneEvent::Ended { .. }));
     assert!(over.is_some_and(|(at, ..)| at.as_millis() < 11_000), "{}", world.ladder());
+}
+
+/// The human presses a key while being told that there is no caller any more.
+#[test]
+fn nobody_accepts_a_caller_who_has_gone() {
+    let mut world = asks_for_a_human(&Setup::default());
+    world.at(8_000, Do::HangUp(TRUNK)).at(8_300, Do::Press(DESK, '1')).at(8_700, Do::Press(DESK, '*'));
+    world.at(9_100, Do::Press(DESK, '9'));
+    scenario("pressed_when_the_caller_has_gone", &mut world, 60_000);
+    heard(&world, DESK, 8_100, 8_700, &[CALLER_GONE_TONE]);
+    assert!(!world.pops().iter().any(|(_, pop)| matches!(pop, PopUpdate::Joined { .. })), "{}", world.ladder());
+    assert_eq!(world.invites(BOT).count(), 1, "nor is it handed back");
 }
 
 #[test]
