@@ -289,6 +289,7 @@ impl Call {
             self.pop(PopUpdate::Joined { desk, handoff });
             self.trace_pop("joined");
         }
+        self.correct_outcome();
         self.enter(Phase::Released, world.now);
         let cause = EndCause::new(Party::Gateway, EndReason::Released);
         self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);

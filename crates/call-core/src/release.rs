@@ -580,13 +580,7 @@ impl Call {
             proven(world, &referee, Ability::Replaces);
         }
         self.trace_release("released", None);
-        // The outcome was told when nobody waited for this any more; the page learns it all the same.
-        if let Some(handoff) = self.handoff.as_ref().filter(|handoff| handoff.finished)
-            && let Some((desk, _)) = handoff.desk.clone()
-        {
-            let handoff = handoff.id;
-            self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
-        }
+        self.correct_outcome();
         self.enter(Phase::Released, world.now);
         let cause = EndCause::new(Party::Gateway, EndReason::Released);
         if by == Method::ReferDesk {
@@ -594,6 +588,16 @@ impl Call {
         }
         self.hang_up(self.caller_id(), &reason(200, "Transferred"), cause);
         self.end(cause, world);
+    }
+
+    /// The outcome was told when nobody waited for a release any more; the page learns of it all the same.
+    pub(crate) fn correct_outcome(&mut self) {
+        if let Some(handoff) = self.handoff.as_ref().filter(|handoff| handoff.finished)
+            && let Some((desk, _)) = handoff.desk.clone()
+        {
+            let handoff = handoff.id;
+            self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
+        }
     }
 
     /// We are in the path after all.

@@ -2,7 +2,10 @@
 
 mod support;
 
-use call_core::{Abilities, CapabilityView, Evidence, Handover, Manual, PeerKind, ReferTo, Release, WhileConsulting};
+use call_core::{
+    Abilities, CapabilityView, Evidence, Handover, Manual, PeerKind, ReferTo, Release, Timers, WhileConsulting,
+};
+use call_model::{HandoffOutcome, PopUpdate};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer, PhoneEvent};
 use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
@@ -336,9 +339,13 @@ fn a_trunk_that_hangs_up_and_never_reports_leaves_it_unproven() {
 
 /// The desk has the caller from 6.7 s on, through the trunk, which says so 40 s later: we have given it up meanwhile.
 fn late_200(desk2: Arrival) -> World {
+    asks_for_a_human(&reports_late(desk2))
+}
+
+fn reports_late(desk2: Arrival) -> Setup {
     let on_refer = OnRefer::Slowly { notify: Some(Duration::from_secs(40)), bye: None };
     let seconds = Duration::from_secs(2);
-    asks_for_a_human(&Setup { desks: 2, desk: [ring(Answer::After(seconds)), desk2], ..blind(on_refer) })
+    Setup { desks: 2, desk: [ring(Answer::After(seconds)), desk2], ..blind(on_refer) }
 }
 
 /// The telephone that plays the trunk mixes its two lines until we hang up ours.
@@ -374,4 +381,24 @@ fn a_late_200_relieves_the_other_human_who_hears_nobody() {
     only_they_talk(&world);
     says(&world, "handoff: released by blind");
     assert!(!world.phones[DESK2].is_busy());
+}
+
+/// The handoff has had an outcome by then, which is not what happened in the end.
+#[test]
+fn a_late_200_corrects_the_outcome_on_the_page() {
+    let timers = Timers { refer_result_timeout: Duration::from_secs(10), ..Timers::default() };
+    let mut world = asks_for_a_human(&Setup { timers, ..reports_late(ring(Answer::After(Duration::from_secs(2)))) });
+    world.at(19_000, Do::Press(DESK2, '1')).at(60_000, Do::HangUp(DESK)).at(62_000, Do::HangUp(TRUNK));
+    scenario("blind_late_200_corrects_the_outcome", &mut world, 110_000);
+    only_they_talk(&world);
+    says(&world, "handoff: unproven");
+    let told: Vec<_> = world
+        .pops()
+        .iter()
+        .filter_map(|(_, pop)| match pop {
+            PopUpdate::Ended { desk, outcome, .. } => Some((desk.0.as_str(), *outcome)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("bob", HandoffOutcome::Unproven), ("ada", HandoffOutcome::Released)]);
 }
