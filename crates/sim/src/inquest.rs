@@ -218,7 +218,7 @@ impl<'a> Inquest<'a> {
         }
         let over = desk.over();
         let by = |limit: Instant| over.is_some_and(|over| over <= limit);
-        match desk.answered {
+        match desk.connected() {
             Some(ok) if !by(ok.max(gone) + FAREWELL + patience) => {
                 self.wrong(gone, "a human was left alone on the line");
             }
@@ -275,6 +275,11 @@ impl<'a> Inquest<'a> {
         }
         let witness = self.witness;
         for caller in [TRUNK, CALLER2] {
+            for desk in [DESK, DESK2] {
+                if let Some(at) = self.overhears(desk, caller) {
+                    self.wrong(at, "a human whose call was over heard the caller");
+                }
+            }
             let hears = |desk: Party| {
                 let stretches = witness.heard[desk].iter();
                 stretches.filter(move |heard| heard.voice == Voice::Of(caller) && heard.packets > 3)
@@ -287,6 +292,17 @@ impl<'a> Inquest<'a> {
                 self.wrong(at, "two humans heard one caller");
             }
         }
+    }
+
+    /// Since when a desk that has no call with us any more has had a caller's voice from us.
+    fn overhears(&self, desk: Party, caller: Party) -> Option<Instant> {
+        let ours = |heard: &&Heard| heard.ours && heard.voice == Voice::Of(caller);
+        let calls = || self.witness.dialogs.iter().filter(move |dialog| dialog.party == desk);
+        self.witness.heard[desk].iter().filter(ours).find_map(|heard| {
+            let before = calls().filter(|dialog| dialog.invited <= heard.to);
+            let over = before.map(|dialog| dialog.over().unwrap_or(self.world.now())).max()?;
+            (heard.to > over + NOT_HEARD).then_some(over)
+        })
     }
 
     /// After a release we are out of the path, and somebody said that it worked.
@@ -380,7 +396,7 @@ impl<'a> Inquest<'a> {
     fn has_a_stray_copy(&self, party: Party) -> bool {
         let events = self.world.events().iter().filter(|(_, who, _)| *who == party);
         let mut arrivals = events.filter_map(|(_, _, event)| match event {
-            PhoneEvent::Arrived(invite) => invite.headers.get("Via"),
+            PhoneEvent::Arrived(invite) => invite.headers.get("Via").and_then(|via| via.split("branch=").nth(1)),
             _ => None,
         });
         let last = arrivals.next_back();

@@ -128,6 +128,13 @@ pub struct Dialog {
 }
 
 impl Dialog {
+    /// When the party was, or should have been, on the line. Who called us has our answer with their ACK, and may not be
+    /// hung up before (RFC 3261 §15).
+    pub fn connected(&self) -> Option<Instant> {
+        let ok = self.answered?;
+        Some(if self.ours { ok } else { self.acknowledged.unwrap_or(ok + UNACKNOWLEDGED) })
+    }
+
     /// When the dialog ended, in the eyes of the gateway.
     pub fn over(&self) -> Option<Instant> {
         let refused = self.refused.filter(|_| self.answered.is_none()).map(|(at, _)| at);
@@ -176,6 +183,8 @@ pub struct Witness {
 
 /// The payload type of keys that everybody offers.
 const TELEPHONE_EVENT: u8 = 101;
+/// An answer is repeated for 64*T1; who has not acknowledged it by then is hung up (RFC 3261 §13.3.1.4).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(32);
 /// A pause of this length ends a stretch.
 const PAUSE: Duration = Duration::from_millis(400);
 

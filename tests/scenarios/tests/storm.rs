@@ -31,6 +31,16 @@ const KNOWN: &[u64] = &[
     10_040_146, // A blind REFER succeeded when another human was proven to have the caller, and had the caller no more.
     10_191_184, // A desk was replaced, and that was forgotten when no NOTIFY came in time.
     20_010_485, // A click and the next pop in the same instant: the click was taken for one on the next.
+    30_252_932, // Who took a call over was held to be on the line before our answer had reached them.
+    30_261_501, // A desk that had refused an INVITE took the call over: the judge looked for it under that INVITE.
+    30_319_882, // As 30252932, and the telephone had stopped.
+    30_442_914, // As 30261501.
+    30_465_021, // A blind REFER that succeeded late did not correct the outcome on the page.
+    30_484_116, // As 30261501.
+    30_657_718, // A copy of an INVITE that was sent over TCP came when the datagram had been answered long ago.
+    30_689_363, // A human who was told that the caller had gone pressed 1, and was joined to nobody.
+    30_726_063, // Late audio of a telephone that was replaced brought the caller's audio back to it.
+    40_100_765, // A telephone with two calls: the judge took a pop for that of the one that was over.
 ];
 
 #[test]

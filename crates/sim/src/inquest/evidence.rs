@@ -140,23 +140,26 @@ impl<'a> Inquest<'a> {
     }
 
     pub(super) fn popped(&self) -> Vec<Popped<'a>> {
-        let offered = self.world.pops().iter().filter_map(|(at, pop)| match pop {
-            PopUpdate::Offered { desk, sip_call_id, package } => Some((*at, desk, sip_call_id, package)),
+        let offered = self.world.pops().iter().enumerate().filter_map(|(place, (at, pop))| match pop {
+            PopUpdate::Offered { desk, sip_call_id, package } => Some((place, *at, desk, sip_call_id, package)),
             _ => None,
         });
-        let popped = offered.map(|(at, whose, first, package)| {
-            // The INVITE that counts is the last one for this pop.
-            let call_id = self.world.pops().iter().rev().find_map(|(_, pop)| match pop {
+        let popped = offered.map(|(place, at, whose, first, package)| {
+            // The INVITE that counts is the last one for this pop: a desk may have another one in the same handoff.
+            let later = self.world.pops()[place + 1..].iter().map_while(|(_, pop)| match pop {
+                PopUpdate::Offered { desk, package: again, .. } if again.id == package.id && desk == whose => None,
                 PopUpdate::Redialled { desk, handoff, sip_call_id } if *handoff == package.id && desk == whose => {
-                    Some(sip_call_id)
+                    Some(Some(sip_call_id))
                 }
-                _ => None,
+                _ => Some(None),
             });
+            let call_id = later.flatten().last();
             let party = if package.caller.reveal().contains("caller") { TRUNK } else { CALLER2 };
             let desk = self.dialog(call_id.unwrap_or(first));
-            let before = self.callers_dialogs().filter(|caller| caller.party == party && caller.invited <= at).last();
-            // A desk that was called says for whom; one that was not belongs to the latest call.
-            let caller = desk.and_then(|desk| self.dialog(desk.of.as_ref()?)).or(before);
+            // A desk that was called says for whom; one that was not belongs to the latest call, of those that are up.
+            let before = || self.callers_dialogs().filter(|caller| caller.party == party && caller.invited <= at);
+            let latest = before().filter(|caller| caller.over().is_none_or(|over| over > at)).last();
+            let caller = desk.and_then(|desk| self.dialog(desk.of.as_ref()?)).or(latest).or_else(|| before().last());
             Popped { at, id: package.id, whose, caller, desk }
         });
         popped.collect()

@@ -181,7 +181,7 @@ impl<'a> Inquest<'a> {
         for (at, update) in self.world.pops() {
             let PopUpdate::Retracted { desk, handoff, .. } = update else { continue };
             for call in self.calls_for(*handoff, Some(desk)).into_iter().filter(|call| call.invited <= *at) {
-                let since = call.answered.or(call.rang.filter(|rang| rang.since(call.invited) < TIMER_B));
+                let since = call.connected().or(call.rang.filter(|rang| rang.since(call.invited) < TIMER_B));
                 let Some(since) = since else { continue };
                 let patience = if call.answered.is_none() { AT_ONCE } else { FAREWELL };
                 let patience = patience + if call.referred.is_some() { PROOF } else { Duration::ZERO };
