@@ -1,5 +1,6 @@
 //! What an endpoint is told once.
 
+use crate::registration::Registrar;
 use call_model::Secret;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -96,6 +97,8 @@ pub struct EndpointConfig {
     pub accounts: Vec<Account>,
     /// Whom we ask.
     pub guards: Vec<Guard>,
+    /// Who may register here; nobody, by default.
+    pub registrar: Registrar,
     /// How long a nonce of ours may be used. 60 s.
     pub nonce_lifetime: Duration,
     /// A deliberate bug: answers that come too late are not hung up.
@@ -124,6 +127,7 @@ impl Default for EndpointConfig {
             reliable: false,
             accounts: Vec::new(),
             guards: Vec::new(),
+            registrar: Registrar::default(),
             nonce_lifetime: Duration::from_secs(60),
             #[cfg(feature = "mutations")]
             honours_late_ok: false,

@@ -164,14 +164,21 @@ impl Doorkeeper {
         }
     }
 
-    /// The challenges for a refusal: one for each hash, the stronger first (RFC 8760 §2.3).
-    pub(crate) fn challenges(&mut self, guard: &Credentials, source: IpAddr, stale: bool, now: Instant) -> [String; 2] {
+    /// The challenges for a refusal: one for each hash (RFC 8760 §2.3).
+    pub(crate) fn challenges(
+        &mut self,
+        (guard, hashes): (&Credentials, &[DigestAlgorithm]),
+        source: IpAddr,
+        stale: bool,
+        now: Instant,
+    ) -> Vec<String> {
         self.made += 1;
         let nonce = self.nonce(&format!("{:x}-{:x}", now.as_millis(), self.made), source);
-        [DigestAlgorithm::Sha256, DigestAlgorithm::Md5].map(|algorithm| {
-            let (realm, nonce) = (guard.realm.clone(), nonce.clone());
+        let challenge = |algorithm: &DigestAlgorithm| {
+            let (realm, nonce, algorithm) = (guard.realm.clone(), nonce.clone(), *algorithm);
             DigestChallenge { realm, nonce, opaque: None, algorithm, counts: true, stale }.to_string()
-        })
+        };
+        hashes.iter().map(challenge).collect()
     }
 
     /// Counts wrong credentials by where they came from.

@@ -2,6 +2,7 @@
 
 use crate::flow::Flow;
 use crate::offer_answer::Offer;
+use crate::registration::RegistrationEvent;
 use call_model::{LocalMedia, RemoteMedia};
 use core::fmt;
 use sip_wire::{Message, Uri};
@@ -101,6 +102,8 @@ pub enum Output {
     },
     /// Something happened to a dialog.
     Event(DialogEvent),
+    /// Something happened to a registration.
+    Registration(RegistrationEvent),
     /// A message came in, retransmissions included. Precedes what it caused.
     Seen(SeenNote),
     /// Something was thrown away on purpose: what and why.

@@ -16,6 +16,7 @@ mod flow;
 mod message;
 mod offer_answer;
 mod pace;
+mod registration;
 mod reliable;
 mod session_id;
 mod session_timer;
@@ -30,4 +31,7 @@ pub use event::{
 };
 pub use flow::{Flow, Transport};
 pub use offer_answer::Offer;
+pub use registration::{
+    Binding, RegisterRequest, Registrar, RegistrationEvent, RegistrationId, RegistrationView, Seat,
+};
 pub use timer::TimerName;

@@ -57,6 +57,10 @@ pub enum TimerName {
     EndSubscription,
     /// Our BYE has waited long enough for a NOTIFY to be answered.
     HangUpAfterNotify,
+    /// Register again, or wait no longer for our leave to be taken.
+    RegisterAgain,
+    /// A telephone's registration runs out.
+    BindingExpires,
     /// A finished dialog is forgotten.
     ForgetDialog,
 }

@@ -63,7 +63,7 @@ impl Bench {
                     sent.push((flow.transport, Message::parse_datagram(&bytes).expect("SIP")));
                 }
                 Output::Event(event) => self.events.push(event),
-                Output::Seen(_) | Output::Dropped(_) => {}
+                Output::Seen(_) | Output::Dropped(_) | Output::Registration(_) => {}
             }
         }
         sent

@@ -129,8 +129,10 @@ fn each_use_of_a_nonce_is_counted_and_good_once() {
     let (mut ids, peer) = (IdSource::from_u64(3), ip("192.0.2.7"));
     let mut door = Doorkeeper::new(&mut ids, Duration::from_secs(60));
     let mut challenges = Challenges::default();
-    let [sha, md5] = door.challenges(&credentials(), peer, false, AT(1_000));
-    assert!(challenges.learn(&account(), peer, &challenge(401, &[&sha, &md5]), &mut Vec::new()));
+    let hashes = [DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+    let asked = door.challenges((&credentials(), &hashes), peer, false, AT(1_000));
+    let [sha, md5] = &asked[..] else { panic!("{asked:?}") };
+    assert!(challenges.learn(&account(), peer, &challenge(401, &[sha, md5]), &mut Vec::new()));
     let (first, second) = (signed(&mut challenges), signed(&mut challenges));
     let mut judge = |request: &Message, from: &str, at| door.judge(&credentials(), ip(from), request, AT(at));
     assert_eq!(judge(&request(), "192.0.2.7", 2_000), Verdict::Missing);

@@ -2,7 +2,7 @@
 
 use super::screen::Refusal;
 use super::{Endpoint, Purpose};
-use crate::config::{Account, Guard, contains};
+use crate::config::{Account, Credentials, Guard, contains};
 use crate::dialog::{Cancel, Change, State};
 use crate::digest::{Asked, Challenges, Verdict};
 use crate::event::DialogId;
@@ -11,7 +11,10 @@ use crate::timer::TimerName;
 use crate::transaction::TxId;
 use call_model::{IdSource, Instant};
 use core::net::IpAddr;
-use sip_wire::{Message, Method};
+use sip_wire::{DigestAlgorithm, Message, Method};
+
+/// What trunks that have to say who they are may hash with, the stronger first (RFC 8760 §2.3).
+const HASHES: [DigestAlgorithm; 2] = [DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
 
 impl Endpoint {
     /// What a refusal asks for is done if it can be: credentials (RFC 3261 §22.2), a longer session (RFC 4028 §7.4). False:
@@ -51,9 +54,11 @@ impl Endpoint {
         if let Some((challenges, accounts, ids)) = self.challenges_of(purpose) {
             challenges.sign(accounts, &mut request, ids);
         }
-        let cseq = match purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)) {
-            Some(dialog) => dialog.next_cseq(),
-            None => request.cseq().map_or(1, |cseq| cseq.number.saturating_add(1)),
+        let registration = if let Purpose::Register(id) = purpose { self.registrations.get_mut(id) } else { None };
+        let cseq = match (purpose.dialog().and_then(|id| self.dialogs.get_mut(&id)), registration) {
+            (Some(dialog), _) => dialog.next_cseq(),
+            (None, Some(registration)) => registration.next_cseq(),
+            (None, None) => request.cseq().map_or(1, |cseq| cseq.number.saturating_add(1)),
         };
         let method = request.method().cloned().unwrap_or(Method::Options);
         request.headers.set("CSeq", format!("{cseq} {method}"));
@@ -68,6 +73,10 @@ impl Endpoint {
     fn challenges_of(&mut self, purpose: &Purpose) -> Option<(&mut Challenges, &[Account], &mut IdSource)> {
         let challenges = match purpose {
             Purpose::Ping(ping) => self.pings.entry(*ping).or_default(),
+            Purpose::Register(id) => {
+                let registration = self.registrations.get_mut(id)?;
+                return Some((&mut registration.challenges, &registration.account, &mut self.ids));
+            }
             other => &mut self.dialogs.get_mut(&other.dialog()?)?.challenges,
         };
         Some((challenges, &self.config.accounts, &mut self.ids))
@@ -138,17 +147,30 @@ impl Endpoint {
     fn admit_if(&mut self, asks: fn(bool) -> bool, flow: Flow, request: &Message, now: Instant) -> Result<(), Refusal> {
         let source = flow.remote.ip();
         let guard = guard_of(&self.config.guards, source).filter(|guard| asks(guard.within));
-        let (Some(guard), Some(door)) = (guard, self.door.as_mut()) else { return Ok(()) };
-        let verdict = door.judge(&guard.credentials, source, request, now);
+        let Some(credentials) = guard.map(|guard| guard.credentials.clone()) else { return Ok(()) };
+        self.prove((&credentials, &HASHES), flow, request, now)
+    }
+
+    /// Whether a request proves that its sender is this one; asked for, by one of these hashes, if not.
+    pub(super) fn prove(
+        &mut self,
+        (credentials, hashes): (&Credentials, &[DigestAlgorithm]),
+        flow: Flow,
+        request: &Message,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let source = flow.remote.ip();
+        let Some(door) = self.door.as_mut() else { return Ok(()) };
+        let verdict = door.judge(credentials, source, request, now);
         if verdict == Verdict::Right {
             return Ok(());
         }
-        let challenges = door.challenges(&guard.credentials, source, verdict == Verdict::Stale, now);
+        let challenges = door.challenges((credentials, hashes), source, verdict == Verdict::Stale, now);
         if verdict == Verdict::Wrong {
             let times = door.note_wrong(source);
             self.dropped(format!("wrong credentials from {source}, {times} in all"));
         }
-        Err(Refusal(401, "", challenges.map(|value| ("WWW-Authenticate", value)).to_vec()))
+        Err(Refusal(401, "", challenges.into_iter().map(|value| ("WWW-Authenticate", value)).collect()))
     }
 }
 

@@ -5,6 +5,8 @@ mod notifier;
 mod receive;
 mod refer;
 mod refreshing;
+mod registering;
+mod registrar;
 mod reliable;
 mod screen;
 mod uac;
@@ -18,6 +20,7 @@ use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote
 use crate::flow::{Flow, Transport};
 use crate::message;
 use crate::pace::Pace;
+use crate::registration::{Binding, Registration, RegistrationId};
 use crate::timer::{TimerName, Timers};
 use crate::transaction::{ClientResult, NewClient, Timing, Transactions, TxId};
 use call_model::{IdSource, Instant};
@@ -40,11 +43,18 @@ pub struct Endpoint {
     out: VecDeque<Output>,
     /// What was asked of us when we asked for signs of life.
     pings: BTreeMap<PingId, Challenges>,
+    registrations: BTreeMap<RegistrationId, Registration>,
+    registration_timers: Timers<RegistrationId>,
+    /// Where telephones can be reached that registered here, by user, the oldest first.
+    bindings: BTreeMap<String, Vec<Binding>>,
+    /// No registration of theirs runs out before.
+    unbinding: Option<Instant>,
     /// When there is anybody to be asked.
     door: Option<Doorkeeper>,
     next_dialog: u64,
     next_ping: u64,
     next_subscription: u64,
+    next_registration: u64,
     draining: bool,
 }
 
@@ -68,6 +78,7 @@ enum Purpose {
     /// Whatever the user asked for.
     Request(DialogId, Method),
     Ping(PingId),
+    Register(RegistrationId),
     /// The outcome changes nothing.
     Courtesy(DialogId),
 }
@@ -83,7 +94,7 @@ impl Purpose {
             | Self::Notify(id, _)
             | Self::Request(id, _)
             | Self::Courtesy(id) => Some(*id),
-            Self::Ping(_) => None,
+            Self::Ping(_) | Self::Register(_) => None,
         }
     }
 }
@@ -100,7 +111,8 @@ impl Endpoint {
     /// An endpoint without dialogs.
     pub fn new(config: EndpointConfig, mut ids: IdSource) -> Self {
         let timing = Timing::new(&config);
-        let door = (!config.guards.is_empty()).then(|| Doorkeeper::new(&mut ids, config.nonce_lifetime));
+        let asks = !config.guards.is_empty() || !config.registrar.seats.is_empty();
+        let door = asks.then(|| Doorkeeper::new(&mut ids, config.nonce_lifetime));
         let pace = Pace::new(config.new_requests_per_s);
         Self {
             config,
@@ -115,10 +127,15 @@ impl Endpoint {
             subscription_timers: Timers::new(),
             out: VecDeque::new(),
             pings: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            registration_timers: Timers::new(),
+            bindings: BTreeMap::new(),
+            unbinding: None,
             door,
             next_dialog: 1,
             next_ping: 1,
             next_subscription: 0,
+            next_registration: 1,
             draining: false,
         }
     }
@@ -131,6 +148,8 @@ impl Endpoint {
             let hop = dialog.route_set.first().map_or(&dialog.remote_target, |route| &route.uri);
             dialog.flow.remote.set_port(hop.port().unwrap_or(flow.transport.default_port()));
         }
+        self.on_registered_flow_failed(flow, now);
+        self.unbind_flow(flow);
         for purpose in self.transactions.fail_flow(flow, now, &mut self.out) {
             self.on_no_response(purpose, 503, now);
         }
@@ -151,12 +170,18 @@ impl Endpoint {
         while let Some((subscription, _)) = self.subscription_timers.pop_due(now) {
             self.on_subscription_due(subscription, now);
         }
+        while let Some((registration, _)) = self.registration_timers.pop_due(now) {
+            self.on_registration_due(registration, now);
+        }
+        self.unbind_expired(now);
     }
 
     /// The next deadline, and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
         let dialogs = self.timers.next().into_iter().chain(self.subscription_timers.next());
-        self.transactions.next_timeout().into_iter().chain(dialogs).min()
+        let unbinding = self.unbinding.map(|at| (at, TimerName::BindingExpires));
+        let registrations = self.registration_timers.next().into_iter().chain(unbinding);
+        self.transactions.next_timeout().into_iter().chain(dialogs).chain(registrations).min()
     }
 
     /// The next thing to do or to know.

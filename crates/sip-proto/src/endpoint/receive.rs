@@ -112,6 +112,7 @@ impl Endpoint {
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, true, now),
             Purpose::Ping(ping) => self.on_pong(ping, Some(code), response.tokens("Allow"), response.supported()),
+            Purpose::Register(registration) => self.on_register_done(registration, code, Some(response), now),
             Purpose::Courtesy(_) => {}
         }
     }
@@ -127,6 +128,7 @@ impl Endpoint {
             Purpose::Notify(dialog, subscription) => self.on_notify_done(dialog, subscription, code, now),
             Purpose::Request(dialog, method) => self.on_request_done(dialog, method, code, false, now),
             Purpose::Ping(ping) => self.on_pong(ping, None, Vec::new(), Vec::new()),
+            Purpose::Register(registration) => self.on_register_done(registration, code, None, now),
             Purpose::Courtesy(_) => {}
         }
     }

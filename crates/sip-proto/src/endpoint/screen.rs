@@ -1,6 +1,7 @@
 //! What a request outside dialogs gets before anybody above hears of it (RFC 3261 §8.2).
 
 use super::Endpoint;
+use super::registrar::Wishes;
 use crate::body::{self, Found};
 use crate::dialog::State;
 use crate::event::DialogId;
@@ -25,6 +26,7 @@ impl Endpoint {
         let verdict = self.examine(flow, request, merged, now);
         match verdict {
             Err(refusal) => self.refuse(tx, &refusal, now),
+            Ok(Screened::Register(wishes)) => self.on_register(flow, tx, request, wishes, now),
             Ok(Screened::Options) => {
                 self.reply(tx, 200, "", now, capabilities);
             }
@@ -51,12 +53,18 @@ impl Endpoint {
 
     fn examine(&mut self, flow: Flow, request: &Message, merged: bool, now: Instant) -> Result<Screened, Refusal> {
         let method = request.method().cloned().unwrap_or(Method::Options);
-        check_method(&method, request)?;
+        let register = method == Method::Register && !self.config.registrar.seats.is_empty();
+        if !register {
+            check_method(&method, request)?;
+        }
         if merged {
             return Err(Refusal(482, "Request Merged", Vec::new()));
         }
         if is_ours(flow, request) {
             return Err(Refusal::plain(482));
+        }
+        if register {
+            return self.examine_register(flow, request, now).map(Screened::Register);
         }
         if method == Method::Invite {
             self.admit(flow, request, now)?;
@@ -121,6 +129,7 @@ impl Endpoint {
 /// What passed.
 enum Screened {
     Options,
+    Register(Wishes),
     Invite { offer: Option<Offer>, sdp: Option<Vec<u8>>, replaces: Option<DialogId> },
 }
 

@@ -8,8 +8,8 @@ use call_model::{Codec, Direction, IdSource, Instant, LocalMedia};
 use core::net::SocketAddr;
 use core::time::Duration;
 use sip_proto::{
-    Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, Output, SeenNote, SentNote,
-    Transport,
+    Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, Output, RegistrationEvent, SeenNote,
+    SentNote, Transport,
 };
 use sip_wire::{Message, Uri};
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ pub struct Node {
     /// Everything sent, readable.
     pub messages: Vec<Message>,
     pub dropped: Vec<String>,
+    pub registrations: Vec<RegistrationEvent>,
     taken: usize,
 }
 
@@ -86,6 +87,7 @@ impl World {
             seen: Vec::new(),
             messages: Vec::new(),
             dropped: Vec::new(),
+            registrations: Vec::new(),
             taken: 0,
         };
         self.nodes.insert(address(at), node);
@@ -201,6 +203,7 @@ impl World {
                     Some(Output::Event(event)) => node.events.push(event),
                     Some(Output::Seen(note)) => node.seen.push(note),
                     Some(Output::Dropped(why)) => node.dropped.push(why),
+                    Some(Output::Registration(event)) => node.registrations.push(event),
                     Some(Output::Transmit { flow, bytes, note }) => {
                         let message = read(&bytes, read_along);
                         let count = node.sent.iter().filter(|sent| sent.what == note.what).count();
