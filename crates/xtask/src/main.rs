@@ -103,9 +103,8 @@ fn real_peers(found: peers::Peers) -> Result<()> {
     let python = found.python.map(|path| path.display().to_string()).unwrap_or_default();
     // `--workspace`, so that features are unified as in the hermetic tests and nothing is compiled twice.
     let mut arguments = vec!["test", "--release", "--workspace", "--no-fail-fast"];
-    for test in ["sipp", "baresip", "pipecat", "desk_page", "tshark"] {
-        arguments.extend(["--test", test]);
-    }
+    let tests = ["sipp", "registering", "ipv6", "baresip", "pipecat", "desk_page", "tshark"];
+    arguments.extend(tests.iter().flat_map(|test| ["--test", test]));
     arguments.extend(["--", "--test-threads=1"]);
     cargo(&arguments, &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)])
 }

@@ -173,7 +173,7 @@ fn modules() -> PathBuf {
 }
 
 /// A WAV file of 16-bit mono.
-fn tone_file(tone: f32) -> Vec<u8> {
+pub(crate) fn tone_file(tone: f32) -> Vec<u8> {
     let octets = SPEECH * 2;
     let mut file = Vec::with_capacity(octets as usize + 44);
     file.extend(b"RIFF");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,6 +28,14 @@ impl Gateway {
     /// # Panics
     /// When it does not become ready; shows what it printed.
     pub fn start(release: &str, more: &str) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), release, more)
+    }
+
+    /// The same with SIP and RTP at another address of loopback.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_at(ip: IpAddr, release: &str, more: &str) -> Self {
         let (sip, http, rtp) = (crate::free_port(), crate::free_port(), rtp_range());
         let folder = std::env::temp_dir().join(format!("warmline-gateway-{}-{sip}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
@@ -35,7 +43,7 @@ impl Gateway {
         make_certificate(&folder.join("certificate.pem"));
         let config = format!(
             r#"[sip]
-listen = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}", "tls:127.0.0.1:{tls}"]
+listen = ["udp:{at}", "tcp:{at}", "tls:127.0.0.1:{tls}"]
 [sip.tls]
 certificate = "certificate.pem"
 key = "certificate.pem"
@@ -44,17 +52,18 @@ ca = "certificate.pem"
 listen = "127.0.0.1:{http}"
 admin_token = "{ADMIN}"
 [rtp]
-address = "127.0.0.1"
+address = "{ip}"
 ports = [{rtp}, {}]
 [ledger]
 path = "ledger.sqlite"
 [[trunks]]
 name = "sipp"
-addresses = ["127.0.0.1"]
+addresses = ["{ip}"]
 release = "{release}"
 {more}
 "#,
-            rtp + 199
+            rtp + 199,
+            at = SocketAddr::new(ip, sip),
         );
         let file = folder.join("warmline.toml");
         std::fs::write(&file, config).expect("a temporary file can be written");

@@ -8,6 +8,7 @@
 
 mod baresip;
 mod browser;
+mod desk_phone;
 mod gateway;
 mod kamailio;
 mod lines;
@@ -17,6 +18,7 @@ mod talker;
 
 pub use baresip::Baresip;
 pub use browser::Browser;
+pub use desk_phone::{Account, DeskPhone};
 pub use gateway::{Gateway, verify};
 pub use kamailio::Proxy;
 pub use pipecat::Pipecat;

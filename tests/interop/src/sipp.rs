@@ -3,7 +3,7 @@
 use crate::talker::Talker;
 use call_model::Codec;
 use std::io::Write as _;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ pub struct Sipp {
     child: Child,
     folder: PathBuf,
     name: String,
+    ip: IpAddr,
     port: u16,
     tcp: bool,
     told: Option<TcpStream>,
@@ -63,8 +64,8 @@ impl Sipp {
     /// Calls the gateway.
     pub fn trunk(trunk: Trunk<'_>, gateway: u16, talker: &Talker) -> Self {
         let keys = media(trunk.codec, talker, [("refer", trunk.refer.to_string())]);
-        let target = format!("127.0.0.1:{gateway}");
-        Self::start("trunk", &keys, crate::free_port(), trunk.tcp, &[target.as_str(), "-s", trunk.dials])
+        let (target, ip) = (SocketAddr::new(talker.ip, gateway).to_string(), talker.ip);
+        Self::start_at(ip, "trunk", &keys, crate::free_port(), trunk.tcp, &[target.as_str(), "-s", trunk.dials])
     }
 
     /// Waits to be called.
@@ -77,7 +78,7 @@ impl Sipp {
             Does::TypeScore => ("typing", Duration::ZERO),
         };
         let keys = media(callee.codec, talker, [("ring", ring.as_millis().to_string())]);
-        let sipp = Self::start(scenario, &keys, callee.port, callee.tcp, &[]);
+        let sipp = Self::start_at(talker.ip, scenario, &keys, callee.port, callee.tcp, &[]);
         sipp.wait_for_socket();
         sipp
     }
@@ -107,6 +108,14 @@ impl Sipp {
         let head = invite.lines().take_while(|line| !line.trim().is_empty());
         let value = head.filter_map(|line| line.split_once(':')).find(|(name, _)| *name == header);
         value.map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// Waits to be registered at: see `sipp/registrar.xml`.
+    pub fn registrar(port: u16, user: &str, password: &str) -> Self {
+        let keys = [("user", user.to_owned()), ("password", password.to_owned())];
+        let sipp = Self::start("registrar", &keys, port, false, &[]);
+        sipp.wait_for_socket();
+        sipp
     }
 
     /// Asks the gateway whether it is there.
@@ -140,12 +149,12 @@ impl Sipp {
              CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
         );
         if self.tcp {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("SIPp listens");
+            let mut stream = TcpStream::connect((self.ip, port)).expect("SIPp listens");
             stream.write_all(message.as_bytes()).expect("SIPp reads");
             self.told = Some(stream);
         } else {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
-            socket.send_to(message.as_bytes(), ("127.0.0.1", port)).expect("loopback takes a datagram");
+            let socket = UdpSocket::bind((self.ip, 0)).expect("a loopback socket binds");
+            socket.send_to(message.as_bytes(), (self.ip, port)).expect("loopback takes a datagram");
         }
     }
 
@@ -166,6 +175,10 @@ impl Sipp {
     }
 
     fn start(scenario: &str, keys: &[(&str, String)], port: u16, tcp: bool, more: &[&str]) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), scenario, keys, port, tcp, more)
+    }
+
+    fn start_at(ip: IpAddr, scenario: &str, keys: &[(&str, String)], port: u16, tcp: bool, more: &[&str]) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(format!("{scenario}.xml"));
         let mut text = std::fs::read_to_string(&source).expect("the scenario is there");
         for (key, value) in keys {
@@ -179,7 +192,16 @@ impl Sipp {
             .args(more)
             .arg("-sf")
             .arg(&file)
-            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-t", if tcp { "t1" } else { "u1" }])
+            .args([
+                "-i",
+                &ip.to_string(),
+                "-mi",
+                &ip.to_string(),
+                "-p",
+                &port.to_string(),
+                "-t",
+                if tcp { "t1" } else { "u1" },
+            ])
             .args(["-m", "1", "-cid_str", &call_id(port), "-nostdin", "-trace_err", "-trace_msg"])
             .current_dir(&folder)
             .stdin(Stdio::null())
@@ -187,15 +209,16 @@ impl Sipp {
             .stderr(Stdio::null())
             .spawn()
             .expect("sipp runs (Debian package sip-tester)");
-        Self { child, folder, name: format!("{scenario} on port {port}"), port, tcp, told: None }
+        Self { child, folder, name: format!("{scenario} on port {port}"), ip, port, tcp, told: None }
     }
 
     /// Returns once its port is open: what is sent before is lost, or refused.
     fn wait_for_socket(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        let table = if self.tcp { "/proc/net/tcp" } else { "/proc/net/udp" };
+        let version = if self.ip.is_ipv6() { "6" } else { "" };
+        let table = format!("/proc/net/{}{version}", if self.tcp { "tcp" } else { "udp" });
         let local = format!(":{:04X} ", self.port);
-        while !std::fs::read_to_string(table).is_ok_and(|sockets| sockets.contains(&local)) {
+        while !std::fs::read_to_string(&table).is_ok_and(|sockets| sockets.contains(&local)) {
             assert!(Instant::now() < deadline, "SIPp {} did not start", self.name);
             std::thread::park_timeout(Duration::from_millis(10));
         }

@@ -2,7 +2,7 @@
 
 use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use phone::{Heard, Media, Source};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Talker {
     /// Its RTP port.
     pub port: u16,
+    /// Its address, which SIPp shares.
+    pub ip: IpAddr,
     report: UdpSocket,
     shared: Arc<Shared>,
     codec: Codec,
@@ -24,7 +26,12 @@ struct Shared {
 impl Talker {
     /// Says `tone`, and listens for everybody's.
     pub fn new(tone: f32, codec: Codec) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
+        Self::at(Ipv4Addr::LOCALHOST.into(), tone, codec)
+    }
+
+    /// The same at another address of loopback.
+    pub fn at(ip: IpAddr, tone: f32, codec: Codec) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).expect("a loopback socket binds");
         let report = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket binds");
         socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a timeout can be set");
         let mut ids = IdSource::from_u64(u64::from(tone as u32));
@@ -38,7 +45,7 @@ impl Talker {
         let port = socket.local_addr().expect("a bound socket has an address").port();
         let worker = Arc::clone(&shared);
         std::thread::spawn(move || worker.run(&socket));
-        Self { port, report, shared, codec }
+        Self { port, ip, report, shared, codec }
     }
 
     /// The UDP port on which SIPp reports where the gateway wants RTP.
@@ -55,7 +62,7 @@ impl Talker {
         let mut buffer = [0; 16];
         let length = self.report.recv(&mut buffer).expect("SIPp reports a media port in time");
         let port = core::str::from_utf8(&buffer[..length]).ok().and_then(|text| text.parse().ok());
-        let rtp = SocketAddr::from(([127, 0, 0, 1], port.expect("a port number")));
+        let rtp = SocketAddr::new(self.ip, port.expect("a port number"));
         let remote = RemoteMedia { telephone_event: Some(101), ..RemoteMedia::new(rtp, self.codec) };
         let now = self.shared.now();
         self.shared.lock().0.connect(remote, now);
