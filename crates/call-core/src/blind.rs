@@ -187,7 +187,7 @@ impl Call {
                 self.use_no_method();
                 let desk = self.leg(leg).and_then(|leg| world.config.desk(&leg.name));
                 let busy = by_notify && matches!(status, Some(486 | 600));
-                match desk.filter(|desk| !desk.targets.is_empty() && !busy) {
+                match desk.filter(|desk| desk.is_callable() && !busy) {
                     Some(desk) => self.call_desk(leg, desk, world),
                     None => self.lose_referred_desk(leg, status, world),
                 }

@@ -8,7 +8,7 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use escalation::Rules;
-use sip_proto::Transport;
+use sip_proto::{Registrar, Transport};
 use std::sync::Arc;
 
 /// Everything the switchboard needs to know about its world.
@@ -42,6 +42,8 @@ pub struct SwitchboardConfig {
     /// New requests that one address may send per second, two seconds' worth at once; more are refused with 503. 0: no
     /// limit.
     pub new_requests_per_s: u32,
+    /// What telephones that register here are asked for, and for how long they may; who may is said at each desk.
+    pub registrar: Registrar,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
     pub drain_to_human: bool,
     /// `User-Agent` and `Server`.
@@ -264,9 +266,10 @@ pub enum OnBotRefusal {
 pub struct Desk {
     /// Its name in the configuration.
     pub name: String,
-    /// Request URI, sent byte-exact; `{user}` stands for the user that was dialled.
+    /// Request URI, sent byte-exact; `{user}` stands for the user that was dialled. Of no meaning where a telephone
+    /// registers: it says its own.
     pub uri: String,
-    /// Where the request is sent. Empty: only the trunk can call it, or its host name has not been looked up yet.
+    /// Where the request is sent. Empty: only the trunk can call it, its telephone registers, or its host name has not been looked up yet.
     pub targets: Vec<Target>,
     /// The host name it is found under, which its TLS certificate must hold.
     pub host: Option<String>,
@@ -304,6 +307,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Whether we can call it, once its telephone is there.
+    pub const fn is_callable(&self) -> bool {
+        !self.targets.is_empty() || self.signalling.seat.is_some()
+    }
+
     /// Whether its telephone is the one at this address.
     pub fn is_at(&self, ip: IpAddr) -> bool {
         self.targets.iter().any(|target| target.address.ip().to_canonical() == ip.to_canonical())

@@ -20,7 +20,7 @@ impl Call {
         if self.may_refer_blindly(desk, world) {
             return self.refer_blindly(leg, desk, world);
         }
-        if desk.targets.is_empty() {
+        if !desk.is_callable() {
             let why = if desk.host.is_some() { "its host name is not known" } else { "only the trunk can call it" };
             return self.give_up_desk(leg, HandoffOutcome::Failed, None, why, world);
         }

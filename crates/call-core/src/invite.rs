@@ -23,6 +23,8 @@ pub struct Outgoing<'a> {
     pub target: Uri,
     /// The user part of the caller's address.
     pub caller_user: &'a str,
+    /// The user part of the address of a caller who withholds it, for somebody who is trusted with it.
+    pub withheld: Option<&'a str>,
     /// The caller's display name.
     pub caller_name: Option<String>,
     /// The call's `Session-ID` (RFC 7989): 32 hexadecimal digits.
@@ -54,13 +56,12 @@ impl Outgoing<'_> {
     /// Without metadata. `user_phone`: telephone numbers say that they are (RFC 3261 §19.1.1).
     pub(crate) fn request(self, user_phone: bool) -> Option<InviteRequest> {
         let host = Host::parse(&host_text(self.flow.local.ip())).ok()?;
-        let (from, assertion) = identity_headers(self.caller_user, &host, user_phone);
+        let (from, mut headers) = identity_headers(self.caller_user, self.withheld, &host, user_phone);
         let target = if user_phone { as_phone(self.target) } else { self.target };
-        let mut headers = vec![
-            assertion,
+        headers.extend([
             ("Session-ID".to_owned(), format!("{};remote={}", self.session_id, "0".repeat(32))),
             ("X-Call-ID".to_owned(), self.first_call_id.to_owned()),
-        ];
+        ]);
         if let Some(replaces) = self.replaces {
             headers.push(("Replaces".to_owned(), replaces));
             headers.push(("Require".to_owned(), "replaces".to_owned()));
@@ -137,16 +138,28 @@ pub(crate) fn host_text(ip: IpAddr) -> String {
     }
 }
 
-/// `From`, and the header that says how far it is to be believed: asserted (RFC 3325), or withheld (RFC 3323 §4.1).
-fn identity_headers(user: &str, host: &Host, user_phone: bool) -> (Uri, (String, String)) {
-    let nobody = Host::parse("anonymous.invalid").unwrap_or_else(|_| host.clone());
+/// `From`, and the headers that say how far it is to be believed: asserted (RFC 3325), or withheld (RFC 3323 §4.1), from
+/// all but those who are trusted.
+pub(crate) fn identity_headers(
+    user: &str,
+    withheld: Option<&str>,
+    host: &Host,
+    user_phone: bool,
+) -> (Uri, Vec<(String, String)>) {
+    let address = |user: &str| {
+        let uri = Uri::parse(&format!("sip:{user}@{host}")).unwrap_or_else(|_| Uri::sip("", host, None));
+        if user_phone { as_phone(uri) } else { uri }
+    };
+    let assertion = |uri: &Uri| ("P-Asserted-Identity".to_owned(), format!("<{uri}>"));
     if user == ANONYMOUS {
-        return (Uri::sip(user, &nobody, None), ("Privacy".to_owned(), "id".to_owned()));
+        let nobody = Host::parse("anonymous.invalid").unwrap_or_else(|_| host.clone());
+        let asserted = withheld.map(|user| assertion(&address(user)));
+        let privacy = ("Privacy".to_owned(), "id".to_owned());
+        return (Uri::sip(user, &nobody, None), asserted.into_iter().chain([privacy]).collect());
     }
-    let from = Uri::parse(&format!("sip:{user}@{host}")).unwrap_or_else(|_| Uri::sip("", host, None));
-    let from = if user_phone { as_phone(from) } else { from };
-    let assertion = ("P-Asserted-Identity".to_owned(), format!("<{}>", from.as_str()));
-    (from, assertion)
+    let from = address(user);
+    let asserted = assertion(&from);
+    (from, vec![asserted])
 }
 
 /// The URI with `user=phone` when its user part is a telephone number.

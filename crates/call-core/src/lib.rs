@@ -43,6 +43,7 @@ mod leg;
 mod metadata;
 #[cfg(feature = "mutations")]
 pub mod mutation;
+mod passing;
 mod peers;
 mod pop;
 mod popping;
@@ -74,8 +75,11 @@ pub use config::{
 pub use info::KeysOut;
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;
+pub use passing::passable;
 pub use peers::{Peers, contains};
 pub use profile::Profile;
 pub use routing::Presence;
-pub use signalling::Signalling;
-pub use switchboard::{CallView, ControlRefused, DeskRefused, Output, Switchboard, TargetView, TimerName};
+pub use signalling::{CallerId, Register, Signalling};
+pub use switchboard::{
+    CallView, ControlRefused, DeskRefused, Output, Registered, RegistrationStatus, Switchboard, TargetView, TimerName,
+};

@@ -9,8 +9,8 @@ pub use sip_proto::contains;
 pub struct Peers {
     trunks: Vec<(Network, usize)>,
     others: Vec<IpAddr>,
-    /// Where dialogs of desks' may be taken over from.
-    replacing: Vec<Network>,
+    /// Where dialogs of desks' may be taken over from, and their telephones register from.
+    networks: Vec<Network>,
 }
 
 impl Peers {
@@ -30,8 +30,10 @@ impl Peers {
         let mut others: Vec<IpAddr> = targets.map(|target| target.address.ip().to_canonical()).collect();
         others.sort_unstable();
         others.dedup();
-        let replacing = config.desks.iter().flat_map(|desk| desk.replaces_from.iter().copied()).collect();
-        Self { trunks, others, replacing }
+        let registering = |desk: &crate::Desk| desk.signalling.seat.as_ref().map(|seat| seat.from.clone());
+        let networks =
+            |desk: &crate::Desk| [desk.replaces_from.clone(), registering(desk).unwrap_or_default()].concat();
+        Self { trunks, others, networks: config.desks.iter().flat_map(networks).collect() }
     }
 
     /// Those who were known before, and are in a call that is still under way, stay known.
@@ -47,7 +49,7 @@ impl Peers {
     pub fn knows(&self, ip: IpAddr) -> bool {
         self.others.binary_search(&ip.to_canonical()).is_ok()
             || self.trunk(ip).is_some()
-            || self.replacing.iter().any(|network| contains(*network, ip))
+            || self.networks.iter().any(|network| contains(*network, ip))
     }
 
     /// The trunk (its place in the configuration) this address belongs to. The longest prefix wins.

@@ -62,6 +62,9 @@ impl Seats {
         for desk in config.desks.iter().filter(|desk| desk.require_page) {
             desks.set_presence(&DeskId(desk.name.clone()), Presence::Away, Instant::ZERO);
         }
+        for desk in config.desks.iter().filter(|desk| desk.signalling.seat.is_some()) {
+            desks.set_reachable(&DeskId(desk.name.clone()), false);
+        }
         Self { desks, rooms, health: BTreeMap::new() }
     }
 
@@ -163,6 +166,11 @@ impl Seats {
     /// A human came or went.
     pub(crate) fn set_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
         self.desks.set_presence(desk, presence, now)
+    }
+
+    /// Its telephone has registered, or no longer is.
+    pub(crate) fn set_reachable(&mut self, desk: &DeskId, reachable: bool) {
+        self.desks.set_reachable(desk, reachable);
     }
 
     /// Handoffs that have this desk.

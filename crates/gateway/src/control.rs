@@ -1,11 +1,12 @@
 //! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
 
 use crate::inbox::{Inbox, Input};
-use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, Switchboard};
+use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, RegistrationStatus, Switchboard};
 use call_model::{
     CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
 };
-use http_api::{AbilityView, Control, PeerView, Readiness, Refused, Reply};
+use http_api::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
+use sip_proto::Binding;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
@@ -106,16 +107,34 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
             up: board.is_up(about, &peer.name, now),
             targets: targets.map(|one| (format!("{}/{}", one.target.address, one.target.transport), one.up)).collect(),
             busy: board.callers_at(&peer.name),
-            name: peer.name,
             refer: ability(peer.refer),
             replaces: ability(peer.replaces),
             blind: trunk.then(|| ability(peer.blind)),
+            registration: board.registration(&peer.name).filter(|_| trunk).map(|status| registration(status, now)),
+            telephones: board.telephones(&peer.name).filter(|_| !trunk).map(|all| all.iter().map(telephone).collect()),
             resting_until: peer.resting_until,
             handoffs: peer.handoffs,
             early_drops: peer.early_drops,
+            name: peer.name,
         }
     };
     board.capabilities(now).into_iter().map(view).collect()
+}
+
+fn registration(status: RegistrationStatus, now: Instant) -> RegistrationShown {
+    let RegistrationStatus { registrar, aor, view } = status;
+    let until = view.until.filter(|until| *until > now);
+    let since = until.and(view.since);
+    RegistrationShown { registrar, aor, since, until, because: view.trouble, again: view.next }
+}
+
+fn telephone(binding: &Binding) -> TelephoneShown {
+    TelephoneShown {
+        at: format!("{} {}", binding.flow.transport, binding.flow.remote),
+        agent: binding.user_agent.clone(),
+        since: binding.since,
+        until: binding.until,
+    }
 }
 
 fn ability(view: call_core::AbilityView) -> AbilityView {

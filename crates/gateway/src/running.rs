@@ -398,7 +398,9 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
     });
     let desks = board.desks.iter().filter_map(|desk| Some((&desk.targets, desk.host.as_ref()?)));
     let named = bots.chain(desks);
-    named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone()))).collect()
+    let named = named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone())));
+    let registrars = board.trunks.iter().filter_map(|trunk| trunk.signalling.register.as_ref());
+    named.chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?)))).collect()
 }
 
 /// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.

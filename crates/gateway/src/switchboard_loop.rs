@@ -226,6 +226,10 @@ impl SwitchboardLoop {
             self.outputs.listening.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);
+            let registered = self.board.registered(now);
+            metrics.set(Metric::TrunksRegistered, registered.trunks);
+            metrics.set(Metric::TrunksUnregistered, registered.trunks_not);
+            metrics.set(Metric::Telephones, registered.telephones);
             metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);
             let health = self.outputs.ledger.health();

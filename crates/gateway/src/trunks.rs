@@ -120,7 +120,38 @@ fn reasons(peer: &Value, now: u64) -> String {
         let since = since.map(|since| format!(", {} ago", span(now.saturating_sub(since))));
         Some(format!("  {label}: {because}{}\n", since.unwrap_or_default()))
     };
-    [line("refer", "REFER"), line("replaces", "Replaces"), line("blind", "blind")].into_iter().flatten().collect()
+    let abilities = [line("refer", "REFER"), line("replaces", "Replaces"), line("blind", "blind")];
+    registration(&peer["registration"], now)
+        + &telephones(&peer["telephones"], now)
+        + &abilities.into_iter().flatten().collect::<String>()
+}
+
+fn registration(value: &Value, now: u64) -> String {
+    let text = |name: &str| value[name].as_str();
+    let left = |name: &str| value[name].as_u64().map(|at| span(at.saturating_sub(now)));
+    let (Some(registrar), Some(aor)) = (text("registrar"), text("aor")) else { return String::new() };
+    let mut out = match left("until_unix_ms") {
+        Some(left) => format!("  registered at {registrar} as {aor}, for another {left}"),
+        None => format!("  NOT REGISTERED at {registrar} as {aor}"),
+    };
+    if let Some(because) = text("because") {
+        let again = left("again_unix_ms").map_or("now".to_owned(), |left| format!("in {left}"));
+        out += &format!(": {because}; asked again {again}");
+    }
+    out + "\n"
+}
+
+fn telephones(value: &Value, now: u64) -> String {
+    let Some(all) = value.as_array() else { return String::new() };
+    if all.is_empty() {
+        return "  no telephone is registered: it gets no caller\n".to_owned();
+    }
+    let one = |telephone: &Value| {
+        let since = now.saturating_sub(telephone["since_unix_ms"].as_u64().unwrap_or(now));
+        let (at, agent) = (telephone["at"].as_str()?, telephone["agent"].as_str()?);
+        Some(format!("  telephone {at} ({agent}), registered {} ago\n", span(since)))
+    };
+    all.iter().filter_map(one).collect()
 }
 
 /// In the largest unit that is at least one.
@@ -154,19 +185,26 @@ mod tests {
                 "refer": able("refused", "learn", false, "603 to REFER", Some(33 * hour)),
                 "replaces": able("unknown", "learn", false, "", None), "released": 12, "refer_refused": 1,
                 "blind": able("refused", "learn", false, "603 to blind", Some(12 * hour)),
+                "registration": {
+                    "registrar": "sip:carrier.example", "aor": "sip:1@carrier.example", "until_unix_ms": null,
+                    "because": "403 Forbidden", "again_unix_ms": 10 * hour + 40_000,
+                },
             }],
             "desks": [{
                 "name": "anna", "calls": 1, "up": false, "resting_until_unix_ms": null, "early_drops": 2, "handoffs": 40,
                 "targets": [{"at": "192.0.2.7:5060/udp", "up": false}, {"at": "192.0.2.8:5060/tcp", "up": true}],
                 "refer": able("unknown", "yes", true, "", None),
                 "replaces": able("proven", "learn", true, "took one", None), "blind": null,
+                "telephones": [{"at": "udp 192.0.2.9:5060", "agent": "baresip", "since_unix_ms": 10 * hour - 9_000}],
             }],
         });
         let text = render(&value);
         let expected = [
             "TRUNKS calls REFER Replaces blind answers handoffs early drops",
             "carrier 3 no, refused (again in 23 h) no, unknown no, refused (again in 2 h) not asked 12 released, 1 refused -",
+            "  NOT REGISTERED at sip:carrier.example as sip:1@carrier.example: 403 Forbidden; asked again in 40 s",
             "  REFER: 603 to REFER, 5 s ago",
+            "  telephone udp 192.0.2.9:5060 (baresip), registered 9 s ago",
             "  blind: 603 to blind, 5 s ago",
             "DESKS calls REFER Replaces blind answers handoffs early drops",
             "anna 1 yes, set yes, proven - DOWN 40 2",

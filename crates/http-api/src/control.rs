@@ -60,12 +60,46 @@ pub struct PeerView {
     pub replaces: AbilityView,
     /// Trunks: whether it follows REFER without Replaces.
     pub blind: Option<AbilityView>,
+    /// Trunks that we register at: how it stands.
+    pub registration: Option<RegistrationShown>,
+    /// Desks whose telephones register here: those that have.
+    pub telephones: Option<Vec<TelephoneShown>>,
     /// It asked to be left alone until then.
     pub resting_until: Option<Instant>,
     /// Desks: handoffs joined.
     pub handoffs: u64,
     /// Desks: how many of these conversations ended soon.
     pub early_drops: u64,
+}
+
+/// How it stands with our registration at a trunk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistrationShown {
+    /// The registrar.
+    pub registrar: String,
+    /// What is registered.
+    pub aor: String,
+    /// Since when without a gap; nothing when it is not registered.
+    pub since: Option<Instant>,
+    /// How long the registrar's last yes holds.
+    pub until: Option<Instant>,
+    /// What went wrong last.
+    pub because: Option<String>,
+    /// When it is asked again.
+    pub again: Option<Instant>,
+}
+
+/// A desk's telephone that has registered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TelephoneShown {
+    /// Where it is called: `udp 192.0.2.9:5060`.
+    pub at: String,
+    /// What it says it is.
+    pub agent: String,
+    /// Since when.
+    pub since: Instant,
+    /// Until when, unless it registers again.
+    pub until: Instant,
 }
 
 /// One ability of a trunk or desk.

@@ -37,6 +37,12 @@ pub enum Metric {
     PortsInUse,
     /// Configured trunks and desks that answer OPTIONS (gauge).
     PeersUp,
+    /// Trunks at which we are registered (gauge).
+    TrunksRegistered,
+    /// Trunks at which we should be and are not (gauge).
+    TrunksUnregistered,
+    /// Telephones of desks that are registered here (gauge).
+    Telephones,
     /// 1 while draining (gauge).
     Draining,
     /// Requests with a wrong or missing token (counter).
@@ -51,7 +57,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -64,6 +70,9 @@ impl Metric {
         Self::CallsRefused,
         Self::PortsInUse,
         Self::PeersUp,
+        Self::TrunksRegistered,
+        Self::TrunksUnregistered,
+        Self::Telephones,
         Self::Draining,
         Self::HttpUnauthorized,
         Self::HttpRefused,
@@ -96,6 +105,11 @@ impl Metric {
             Self::CallsRefused => ("warmline_calls_refused_total", COUNTER, "Calls refused for want of capacity."),
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
             Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),
+            Self::TrunksRegistered => ("warmline_trunks_registered", GAUGE, "Trunks at which we are registered."),
+            Self::TrunksUnregistered => {
+                ("warmline_trunks_not_registered", GAUGE, "Trunks at which we should be registered and are not.")
+            }
+            Self::Telephones => ("warmline_telephones_registered", GAUGE, "Telephones of desks registered here."),
             Self::Draining => ("warmline_draining", GAUGE, "1 while draining."),
             Self::HttpUnauthorized => {
                 ("warmline_http_unauthorized_total", COUNTER, "Requests with a wrong or missing token.")

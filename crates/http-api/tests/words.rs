@@ -6,7 +6,7 @@ use call_model::{
     CallId, DeskId, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party, Redacted,
     TraceEvent, TraceKind,
 };
-use http_api::{AbilityView, PeerView};
+use http_api::{AbilityView, PeerView, RegistrationShown, TelephoneShown};
 use serde_json::Value;
 use std::time::Duration;
 use support::{World, world};
@@ -134,6 +134,18 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         refer: able("refused", Some(Instant::from_millis(9))),
         replaces: able("proven", None),
         blind: trunk.then(|| able("proven", None)),
+        registration: trunk.then(|| RegistrationShown {
+            registrar: "sip:carrier.example".into(),
+            aor: "sip:1@carrier.example".into(),
+            since: Some(Instant::from_millis(3)),
+            until: Some(Instant::from_millis(7)),
+            because: None,
+            again: Some(Instant::from_millis(6)),
+        }),
+        telephones: (!trunk).then(|| {
+            let (since, until) = (Instant::from_millis(3), Instant::from_millis(7));
+            vec![TelephoneShown { at: "udp 192.0.2.9:5060".into(), agent: "baresip".into(), since, until }]
+        }),
         resting_until: None,
         handoffs: 40,
         early_drops: 3,
@@ -163,5 +175,9 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
     );
     assert_eq!(desk["targets"][0], serde_json::json!({"at": "192.0.2.7:5060/udp", "up": false}));
     assert_eq!(trunk["targets"].as_array().map(Vec::len), Some(0));
+    assert_eq!(trunk["registration"]["registered"], true);
+    assert_eq!(trunk["registration"]["until_unix_ms"], support::WALL.unix_ms + 7);
+    assert_eq!((&desk["registration"], &trunk["telephones"]), (&Value::Null, &Value::Null));
+    assert_eq!(desk["telephones"][0]["at"], "udp 192.0.2.9:5060");
     assert_eq!(world.get("/v1/trunks", "anna-token").await.status, 401);
 }

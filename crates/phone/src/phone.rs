@@ -4,7 +4,10 @@ use crate::media::Media;
 use crate::source::Source;
 use call_model::{Codec, Direction, IdSource, Instant, LocalMedia, RemoteMedia, SrtpUse};
 use core::time::Duration;
-use sip_proto::{Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, RequestId, Transport};
+use sip_proto::{
+    Address, DialogEvent, DialogId, Endpoint, EndpointConfig, Flow, InviteRequest, RegisterRequest, RegistrationId,
+    RequestId, Transport,
+};
 use sip_wire::{Malformed, Message, Method, NameAddr, Replaces, Uri};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -208,6 +211,7 @@ pub struct Phone {
     after_refer: AfterRefer,
     /// A second line, without audio.
     second: Option<DialogId>,
+    registration: Option<RegistrationId>,
     out: VecDeque<PhoneOutput>,
 }
 
@@ -229,6 +233,7 @@ impl Phone {
             referral: None,
             after_refer: AfterRefer::default(),
             second: None,
+            registration: None,
             out: VecDeque::new(),
         }
     }
@@ -249,6 +254,20 @@ impl Phone {
                 // Refused, and nothing more is heard of it.
                 self.clear();
             }
+        }
+        self.drain(now);
+    }
+
+    /// Registers, and stays registered.
+    pub fn register(&mut self, request: RegisterRequest, now: Instant) {
+        self.registration = Some(self.endpoint.register(request, now));
+        self.drain(now);
+    }
+
+    /// Takes the registration back.
+    pub fn sign_off(&mut self, now: Instant) {
+        if let Some(registration) = self.registration.take() {
+            self.endpoint.unregister(registration, now);
         }
         self.drain(now);
     }
@@ -371,7 +390,7 @@ impl Phone {
                     self.out.push_back(PhoneOutput::Sip { flow, bytes, what: note.what });
                 }
                 sip_proto::Output::Event(event) => self.on_event(event, now),
-                sip_proto::Output::Seen(_) | sip_proto::Output::Dropped(_) => {}
+                sip_proto::Output::Seen(_) | sip_proto::Output::Dropped(_) | sip_proto::Output::Registration(_) => {}
             }
         }
     }

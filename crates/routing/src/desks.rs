@@ -98,6 +98,8 @@ pub struct Desks {
 struct Seat {
     desk: Desk,
     presence: Presence,
+    /// Its telephone can be called.
+    reachable: bool,
     /// Since when the presence is what it is.
     since: Option<Instant>,
     taken: Option<HandoffId>,
@@ -111,7 +113,8 @@ impl Desks {
         let mut seats: Vec<Seat> = Vec::new();
         for desk in desks {
             if seats.iter().all(|seat| seat.desk.id != desk.id) {
-                seats.push(Seat { desk, presence: Presence::default(), since: None, taken: None, freed: None });
+                let presence = Presence::default();
+                seats.push(Seat { desk, presence, reachable: true, since: None, taken: None, freed: None });
             }
         }
         Self { seats }
@@ -127,13 +130,22 @@ impl Desks {
         true
     }
 
+    /// Its telephone has registered, or no longer is. False: no such desk.
+    pub fn set_reachable(&mut self, desk: &DeskId, reachable: bool) -> bool {
+        self.seat_mut(desk).map(|seat| seat.reachable = reachable).is_some()
+    }
+
     /// The best free desk that is not in `exclude` (those that were tried for this caller already).
     ///
     /// Rank: has the skill asked for, then is known to be there, then configured order. Does not reserve.
     pub fn choose(&self, wanted: &Wanted, exclude: &[DeskId], now: Instant) -> Option<Choice> {
         let free = || self.seats.iter().filter(|seat| seat.is_open(wanted) && !exclude.contains(&seat.desk.id));
         let best = free().min_by_key(|seat| seat.rank(wanted))?;
-        let because = best.because(wanted, free().count(), exclude.len(), now);
+        let mut because = best.because(wanted, free().count(), exclude.len(), now);
+        let out_of_reach = |seat: &&Seat| !seat.reachable && seat.fits(wanted) && !exclude.contains(&seat.desk.id);
+        for seat in self.seats.iter().filter(out_of_reach) {
+            because += &format!(", {} not registered", seat.desk.id);
+        }
         Some(Choice { desk: best.desk.id.clone(), because })
     }
 
@@ -188,7 +200,7 @@ impl Desks {
 
 impl Seat {
     fn is_open(&self, wanted: &Wanted) -> bool {
-        self.taken.is_none() && self.presence != Presence::Away && self.fits(wanted)
+        self.reachable && self.taken.is_none() && self.presence != Presence::Away && self.fits(wanted)
     }
 
     /// A skill the route asks for is a must; the trigger's name among the skills is only a preference.
@@ -239,6 +251,7 @@ impl Seat {
             Some(_) => "has a caller".to_owned(),
             None if self.presence == Presence::Away => "has no page open".to_owned(),
             None if wanted.desk.as_ref().is_some_and(|desk| *desk != self.desk.id) => "was not asked for".to_owned(),
+            None if !self.reachable => "is not registered".to_owned(),
             None if !self.fits(wanted) => format!("does not take {}", wanted.skill.as_deref().unwrap_or_default()),
             None => "is free".to_owned(),
         };
@@ -251,6 +264,19 @@ mod tests {
     use super::*;
 
     const NOW: Instant = Instant::from_millis(60_000);
+
+    #[test]
+    fn a_desk_without_a_telephone_is_passed_over_and_it_is_said() {
+        let mut desks = desks(["anna", "ben"]);
+        assert!(desks.set_reachable(&DeskId("anna".into()), false));
+        let choice = desks.choose(&asked(), &[], NOW);
+        let because = "presence not known, the only one free, anna not registered";
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
+        assert!(desks.set_reachable(&DeskId("ben".into()), false));
+        assert_eq!(desks.why_none(&asked(), &[]), "anna is not registered, ben is not registered");
+        assert!(desks.set_reachable(&DeskId("anna".into()), true));
+        assert!(desks.choose(&asked(), &[], NOW).is_some());
+    }
 
     #[test]
     fn the_first_free_desk_in_configured_order_is_chosen() {

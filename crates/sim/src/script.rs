@@ -10,6 +10,10 @@ use phone::{AfterRefer, Arrival};
 pub enum Do {
     /// The caller dials this user at the gateway.
     Dial(&'static str),
+    /// The trunk calls this user at the gateway on behalf of a caller who dialled that one (RFC 7315).
+    DialFor(&'static str, &'static str),
+    /// The caller dials this user at the gateway, with further headers in the INVITE.
+    DialWith(&'static str, Vec<(&'static str, String)>),
     /// A party dials this user at the gateway.
     DialFrom(Party, &'static str),
     /// A party sends this datagram to the gateway's SIP port.
@@ -27,6 +31,10 @@ pub enum Do {
     Answer(Party, &'static str, u16, u32),
     /// These messages to the gateway wait for each other, and arrive in this order, so far apart.
     Arrange(Vec<Expected>, Duration),
+    /// A desk's telephone registers at the gateway, for so many seconds, and stays registered.
+    Register(Party, u32),
+    /// It signs off.
+    SignOff(Party),
     /// A party hangs up.
     HangUp(Party),
     /// A party presses a key.

@@ -3,16 +3,17 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal, OnHumanGone,
-    Pattern, Profile, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers,
-    Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal,
+    OnHumanGone, Pattern, Profile, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
+    SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
 use rtp_proto::EngineConfig;
-use sip_proto::{Account, Credentials, EndpointConfig, Guard, Transport};
+use sip_proto::{Account, Credentials, EndpointConfig, Flow, Guard, RegisterRequest, Registrar, Seat, Transport};
+use sip_wire::{Host, Uri};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
@@ -174,6 +175,14 @@ pub struct Setup {
     pub desk_min_se: u32,
     /// The gateway asks callers on the trunk who they are, and they know.
     pub trunk_is_asked: bool,
+    /// The gateway registers at the trunk, for so many seconds.
+    pub registers: Option<u32>,
+    /// The desks' telephones register at the gateway, and are called nowhere else.
+    pub desks_register: bool,
+    /// Headers of the trunk's INVITE that bots and desks get.
+    pub pass_headers: &'static [&'static str],
+    /// Whose number the desks are shown.
+    pub caller_id: CallerId,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
     /// The gateway's ports for RTP.
@@ -238,6 +247,10 @@ impl Default for Setup {
             late_offer: false,
             desk_min_se: 90,
             trunk_is_asked: false,
+            registers: None,
+            desks_register: false,
+            caller_id: CallerId::default(),
+            pass_headers: &[],
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
             early_media: false,
@@ -303,18 +316,43 @@ impl Setup {
             min_se: if matches!(party, DESK | DESK2) { self.desk_min_se } else { 90 },
             guards: self.asking.contains(&party).then_some(guard).into_iter().collect(),
             accounts: (self.trunk_is_asked && caller).then_some(account).into_iter().collect(),
+            registrar: self.trunk_registrar(party),
             ..EndpointConfig::default()
         }
     }
 
+    /// What the trunk knows of those who register there.
+    fn trunk_registrar(&self, party: Party) -> Registrar {
+        let Credentials { realm, username, password } = self.credentials(true);
+        let seat = Seat { user: username, password, from: vec![(GATEWAY, 32)] };
+        let seats = if self.registers.is_some() && party == TRUNK { vec![seat] } else { vec![] };
+        Registrar { realm, seats, ..Registrar::default() }
+    }
+
     /// How the gateway speaks SIP with a party.
     fn signalling(&self, party: Party) -> Signalling {
+        let asks = self.asking.contains(&party) || party == TRUNK && self.registers.is_some();
+        let register = self.registers.filter(|_| party == TRUNK).map(|expires| Register {
+            registrar: format!("sip:{}", sip_of(TRUNK).ip()),
+            transport: self.transport,
+            address: sip_of(TRUNK),
+            host: None,
+            aor: "sip:gateway@trunk.invalid".into(),
+            expires,
+        });
+        let from = vec![(sip_of(party).ip(), 32)];
+        let seat = Seat { user: seat_user(party).into(), password: Secret::new("secret"), from };
         Signalling {
-            account: self.asking.contains(&party).then(|| self.credentials(!self.wrong_password)),
+            account: asks.then(|| self.credentials(!self.wrong_password)),
             srtp: self.srtp[kind_of(party)],
             keys: self.keys_out[party.min(DESK)],
             early_media: self.early_media && party == TRUNK,
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
+            register,
+            pass_headers: self.pass_headers.iter().map(|name| (*name).to_owned()).collect(),
+            number: (party == TRUNK).then(|| "+442079460000".to_owned()),
+            caller_id: self.caller_id.clone(),
+            seat: (self.desks_register && matches!(party, DESK | DESK2)).then_some(seat),
         }
     }
 
@@ -340,7 +378,7 @@ impl Setup {
     fn targets_of(&self, desk: usize) -> Vec<Target> {
         let own = [Some(DESK + desk)];
         let at: &[Option<Party>] = match desk {
-            _ if !self.desk_address => &[],
+            _ if !self.desk_address || self.desks_register => &[],
             0 if !self.desk_at.is_empty() => &self.desk_at,
             _ => &own,
         };
@@ -442,6 +480,7 @@ impl Setup {
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
             new_requests_per_s: 0,
+            registrar: Registrar::default(),
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
@@ -484,6 +523,29 @@ fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
 fn sound(of: Source, lasts: Duration) -> Arc<[u8]> {
     let frame = of.frame(0, Codec::Pcmu).unwrap_or_default();
     frame.repeat(lasts.as_millis() as usize / 20).into()
+}
+
+/// What a desk's telephone asks of the gateway when it registers there.
+pub(crate) fn register_request(party: Party, transport: Transport, expires: u32) -> RegisterRequest {
+    let user = seat_user(party);
+    let gateway = Host::from(GATEWAY);
+    RegisterRequest {
+        flow: Flow { transport, local: sip_of(party), remote: SocketAddr::new(GATEWAY, 5060) },
+        registrar: Uri::sip("", &gateway, None),
+        aor: Uri::sip(user, &gateway, None),
+        contact_user: user.to_owned(),
+        expires,
+        credentials: Some(Credentials {
+            realm: Registrar::default().realm,
+            username: user.to_owned(),
+            password: Secret::new("secret"),
+        }),
+    }
+}
+
+/// As what a desk's telephone registers.
+const fn seat_user(party: Party) -> &'static str {
+    if party == DESK2 { "bob" } else { "ada" }
 }
 
 /// Where a party's SIP lives.

@@ -47,6 +47,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         may_grow: transport != Transport::Udp,
         target,
         caller_user: "+447700900123",
+        withheld: None,
         caller_name: Some("Grace Hopper".to_owned()),
         session_id: "ab30317f1a784dc48ff824d0d3715d86",
         first_call_id: "a84b4c76e66710@198.51.100.20",

@@ -7,10 +7,11 @@ use crate::config::{BotReach, Network, ReferTo, Target};
 use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
+use crate::passing;
 use crate::profile::ReferToScheme;
 use call_model::{Codec, Direction, Instant, KeysBy, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
 use core::net::SocketAddr;
-use sip_proto::{AcceptError, DialogId, Flow, InviteRequest};
+use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Seat};
 use sip_wire::{Host, Method, Telephone, Uri};
 
 /// The payload type we choose for telephone-event.
@@ -184,6 +185,9 @@ impl Switchboard {
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),
             dialled_user: first.dialled_user.clone(),
+            withheld_user: first.withheld_user.clone(),
+            refusable: None,
+            passed: first.passed.clone(),
             profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
         };
         let place = self.place(dial, &link.dialled_user)?;
@@ -201,12 +205,11 @@ impl Switchboard {
         let mut request =
             self.invite_request(call, leg, place.uri, flow, media, &dial.name, dial.consult.clone(), now)?;
         if let Some(resumed) = &resumed {
-            let room = match self.endpoint.may_grow(flow, &request.request_uri, now) {
-                true => usize::MAX,
-                false => metadata::UDP_LIMIT.saturating_sub(bare_size(&request, &self.config.user_agent)),
-            };
+            let room = self.room(&request, now);
             request.headers.extend(metadata::resumed(resumed, room));
         }
+        self.pass_on(leg, &mut request, now);
+        let refusable = self.is_refusable(call, &attempt.dial.name, role).then(|| Box::new(request.clone()));
         let dialog = match refused {
             Some(refused) => self.endpoint.invite_again(refused, request, now),
             None => self.endpoint.invite(request, now),
@@ -216,10 +219,32 @@ impl Switchboard {
             link.dialled = Some(now);
             link.target = Some(attempt.at);
             link.attempt = Some(attempt);
+            link.refusable = refusable;
         }
         self.dialogs.insert(dialog, (leg, role));
         self.await_target(leg, dialog, now);
         Ok(())
+    }
+
+    /// What the trunk said of the way the call came, as far as there is room.
+    fn pass_on(&mut self, leg: LegId, request: &mut InviteRequest, now: Instant) {
+        let room = self.room(request, now);
+        let Some(link) = self.links.get(&leg) else { return };
+        let (fit, left_out) = passing::fitting(&link.passed, room);
+        request.headers.extend(fit);
+        if !left_out.is_empty() {
+            let text = format!("INVITE: no room for the caller's {}", left_out.join(", "));
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
+        }
+    }
+
+    /// Octets that an INVITE may still take.
+    fn room(&self, request: &InviteRequest, now: Instant) -> usize {
+        if self.endpoint.may_grow(request.flow, &request.request_uri, now) {
+            return usize::MAX;
+        }
+        let part = request.extra_part.as_ref().map_or(0, |part| part.bytes.len() + 400);
+        metadata::UDP_LIMIT.saturating_sub(bare_size(request, &self.config.user_agent) + part)
     }
 
     /// A port for the leg: the one it has, when it is dialled again, or a new one.
@@ -243,6 +268,9 @@ impl Switchboard {
 
     fn place(&self, dial: &Dial, dialled: &str) -> Result<Place, String> {
         let unknown = || format!("no {} named {} is configured", dial.role, dial.name);
+        if let Some(seat) = self.seat_of(dial) {
+            return self.registered_place(dial, seat);
+        }
         let (uri, targets, allowed) = match dial.role {
             Role::Desk => {
                 let desk = self.config.desk(&dial.name).ok_or_else(unknown)?;
@@ -264,6 +292,22 @@ impl Switchboard {
         Ok(place)
     }
 
+    /// Where its telephone registered from, and nowhere else, whatever takes the place of what.
+    fn registered_place(&self, dial: &Dial, seat: &Seat) -> Result<Place, String> {
+        let binding = self.endpoint.bindings(&seat.user).last();
+        let binding = binding.ok_or_else(|| format!("no telephone of {} is registered", dial.name))?;
+        let other = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref());
+        let uri = other.map_or(binding.contact.as_str(), |other| other.uri.as_str());
+        let uri = Uri::parse(uri).map_err(|error| format!("{uri} is not a URI: {error}"))?;
+        let allowed = self.config.desk(&dial.name).map(|desk| desk.allowed_media.clone()).unwrap_or_default();
+        let Flow { transport, remote, .. } = binding.flow;
+        Ok(Place { uri, targets: vec![Target::new(transport, remote)], allowed })
+    }
+
+    fn seat_of(&self, dial: &Dial) -> Option<&Seat> {
+        self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk)?.signalling.seat.as_ref()
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one INVITE is made of this much")]
     fn invite_request(
         &mut self,
@@ -278,12 +322,18 @@ impl Switchboard {
     ) -> Result<InviteRequest, String> {
         let link = self.links.get(&leg).ok_or("the leg is gone")?;
         let about = &call.about;
+        let caller_id = self.config.desk(desk).map(|desk| &desk.signalling.caller_id);
+        let shown = caller_id.filter(|one| one.trunks).and_then(|_| self.number_of(&about.trunk)).map(str::to_owned);
         let outgoing = Outgoing {
             flow,
             may_grow: self.endpoint.may_grow(flow, &target, now),
             target,
-            caller_user: &link.caller_user,
-            caller_name: about.caller_name.as_ref().map(|name| name.reveal().to_owned()),
+            caller_user: shown.as_ref().map_or(&link.caller_user, |shown| shown),
+            withheld: link
+                .withheld_user
+                .as_deref()
+                .filter(|_| shown.is_none() && caller_id.is_some_and(|one| one.trusted)),
+            caller_name: about.caller_name.as_ref().filter(|_| shown.is_none()).map(|name| name.reveal().to_owned()),
             session_id: &about.session_id,
             first_call_id: &link.first_call_id,
             call_id: consult.as_ref().map(|consult| consult.sip_call_id.clone()),

@@ -32,6 +32,7 @@ impl Switchboard {
                 self.trace_sip(dialog, Passed { sent: false, what, sip_call_id, cseq, again }, now);
             }
             sip_proto::Output::Dropped(what) => self.trace(None, TraceKind::Dropped { what }, now),
+            sip_proto::Output::Registration(event) => self.on_registration(event, now),
             sip_proto::Output::Event(event) => self.on_dialog(event, now),
         }
     }
@@ -62,6 +63,7 @@ impl Switchboard {
                 self.note_dialog(dialog, about, format!("refused a key by INFO ({code})"), now);
             }
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
+            DialogEvent::Failed { dialog, code, .. } if self.show_another_number(dialog, code, now) => {}
             DialogEvent::Failed { dialog, code, retry_after, .. } if self.fail_over(dialog, code, retry_after, now) => {
             }
             DialogEvent::Failed { dialog, code, retry_after, .. } => {

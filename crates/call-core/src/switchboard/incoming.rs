@@ -1,10 +1,12 @@
 //! A new INVITE: whose is it, where does it go, and is there room.
 
+use super::registrations::dialled;
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
 use crate::capability::PeerKind;
 use crate::config::{Route, Trunk};
 use crate::invite::ANONYMOUS;
+use crate::passing;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
 use escalation::Engine;
 use sip_proto::{DialogId, Flow, Offer};
@@ -37,7 +39,7 @@ impl Switchboard {
         let Some(trunk) = self.peers.trunk(flow.remote.ip()).and_then(|index| config.trunks.get(index)) else {
             return self.refuse_peer(dialog, request, 403, "INVITE from a peer that is no trunk", now);
         };
-        let dialled = request.request_uri().and_then(|uri| uri.user_text()).unwrap_or_default();
+        let dialled = dialled(request, trunk).and_then(|uri| uri.user_text()).unwrap_or_default();
         let codecs = common_codecs(offer, trunk);
         let srtp = trunk.signalling.srtp.over(flow.transport.is_secure());
         let suits = srtp.is_some_and(|srtp| offer.is_none_or(|offer| offer.suits(srtp)));
@@ -71,7 +73,14 @@ impl Switchboard {
             max_forwards: request.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1),
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,
-            dialled_user: request.request_uri().and_then(|uri| uri.user()).unwrap_or_default().to_owned(),
+            dialled_user: dialled(request, trunk).and_then(|uri| uri.user().map(str::to_owned)).unwrap_or_default(),
+            withheld_user: wants_privacy(request).then(|| asserted_user(request)).flatten(),
+            refusable: None,
+            passed: if wants_privacy(request) {
+                Vec::new()
+            } else {
+                passing::passed(&trunk.signalling.pass_headers, request)
+            },
             profile: None,
         };
         self.links.insert(leg, link);
@@ -177,6 +186,12 @@ fn identity(request: &Message) -> Identity {
     let user = uri.as_ref().and_then(|uri| uri.user()).unwrap_or(ANONYMOUS).to_owned();
     let text = uri.as_ref().and_then(|uri| uri.user_text()).unwrap_or_else(|| ANONYMOUS.to_owned());
     Identity { user, name: name.filter(|name| !name.is_empty() && *name != text), text }
+}
+
+/// The user part of what the trunk asserts of a caller, known or not.
+fn asserted_user(request: &Message) -> Option<String> {
+    let asserted = request.headers.get("P-Asserted-Identity").and_then(|value| NameAddr::parse(value).ok())?;
+    asserted.uri.user().map(str::to_owned)
 }
 
 /// A caller who asks not to be known (RFC 3323 §4.2, RFC 3325 §9.3) is not known to bot, desk, page or ledger either.

@@ -1,10 +1,12 @@
 //! All calls and the SIP endpoint as one pure value. The only place that knows both SIP and calls.
 
+mod caller_id;
 mod dial;
 mod events;
 mod health;
 mod incoming;
 mod referrals;
+mod registrations;
 mod replacing;
 mod requests;
 mod targets;
@@ -26,8 +28,9 @@ use call_model::{
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+pub use registrations::{Registered, RegistrationStatus};
 use routing::Presence;
-use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow};
+use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow, RegistrationId};
 use sip_wire::{Malformed, Message};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -157,6 +160,8 @@ pub struct Switchboard {
     draining: bool,
     health: health::Health,
     silences: targets::Silences,
+    /// Ours with trunks, by the trunk's place in the configuration.
+    registrations: BTreeMap<RegistrationId, usize>,
     feedback: VecDeque<(LegId, LegEvent)>,
     /// SIP notes of dialogs that no leg has claimed yet, by `Call-ID`.
     unclaimed: Vec<(String, TraceEvent)>,
@@ -189,6 +194,12 @@ struct Link {
     /// The user part of the caller's and the dialled URI, still escaped.
     caller_user: String,
     dialled_user: String,
+    /// The caller's, when it is withheld from all but who is trusted with it.
+    withheld_user: Option<String>,
+    /// The INVITE to a desk that may refuse the caller's number, until another was tried.
+    refusable: Option<Box<sip_proto::InviteRequest>>,
+    /// What of the caller's INVITE goes on to bots and desks.
+    passed: Vec<(String, String)>,
     /// What a desk's product accepts.
     profile: Option<Arc<crate::profile::Profile>>,
 }
@@ -213,13 +224,16 @@ impl Switchboard {
                 .map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX)),
             accounts: signalling::accounts(&config),
             guards: signalling::guards(&config),
+            registrar: signalling::registrar(&config),
             #[cfg(feature = "mutations")]
             honours_late_ok: mutated!(config, LateOkHonoured),
             ..EndpointConfig::default()
         };
+        let mut endpoint = Endpoint::new(endpoint_config, ids.fork());
+        let registrations = registrations::begin(&mut endpoint, &config, wall.at);
         Self {
             peers: Arc::new(Peers::from_config(&config)),
-            endpoint: Endpoint::new(endpoint_config, ids.fork()),
+            endpoint,
             ids,
             wall,
             calls: BTreeMap::new(),
@@ -238,6 +252,7 @@ impl Switchboard {
             draining: false,
             health: health::Health::new(&config, wall.at),
             silences: targets::Silences::new(),
+            registrations,
             feedback: VecDeque::new(),
             unclaimed: Vec::new(),
             outputs: VecDeque::new(),
@@ -367,6 +382,7 @@ impl Switchboard {
             }
         }
         self.endpoint.drain();
+        self.take_leave(now);
         self.pump(now);
     }
 
@@ -440,10 +456,11 @@ impl Switchboard {
         self.seats.taken_at(desk)
     }
 
-    /// Whether a peer answers: calls, as far as they tell, and OPTIONS; nothing for one of which neither is known.
+    /// Whether a peer answers: registrations, calls, as far as they tell, and OPTIONS; nothing for one of which neither is known.
     pub fn is_up(&self, about: Party, name: &str, now: Instant) -> Option<bool> {
         let ails = about == Party::Desk && self.seats.ails(name, now);
-        if ails { Some(false) } else { self.health.is_up(about, name) }
+        let registered = || self.is_registered(about, name, now);
+        if ails { Some(false) } else { registered().or_else(|| self.health.is_up(about, name)) }
     }
 
     /// Calls that are up; cheaper than counting [`Self::calls`].
@@ -474,6 +491,7 @@ impl Switchboard {
             && self.ports.in_use() == 0
             && self.seats.taken() == 0
             && self.referrals.is_empty()
+            && (!self.draining || self.endpoint.registration_count() == 0)
     }
 
     /// The invariants: while a caller leg is up exactly one selector feeds it, and no call is without end. For the
@@ -625,9 +643,12 @@ impl Switchboard {
                 break;
             }
         }
-        for (_, event) in core::mem::take(&mut self.unclaimed) {
-            self.outputs.push_back(Output::Trace(event));
-        }
+        self.trace_unclaimed();
+    }
+
+    fn trace_unclaimed(&mut self) {
+        let unclaimed = core::mem::take(&mut self.unclaimed);
+        self.outputs.extend(unclaimed.into_iter().map(|(_, event)| Output::Trace(event)));
     }
 }
 

@@ -204,7 +204,7 @@ impl Switchboard {
             // A telephone's Contact need not resemble its address of record; the host tells whose it is.
             _ => {
                 let ip = bare.host().and_then(Host::ip);
-                let mut there = self.config.desks.iter().filter(|desk| ip.is_some_and(|ip| desk.is_at(ip)));
+                let mut there = self.config.desks.iter().filter(|desk| ip.is_some_and(|ip| self.is_at(desk, ip)));
                 let only = there.next().filter(|_| there.next().is_none());
                 only.map(|desk| desk.name.clone()).ok_or(603u16)?
             }

@@ -59,7 +59,7 @@ impl Switchboard {
             Role::Desk => {
                 let name = call.leg(leg).map(|leg| leg.name.as_str()).unwrap_or_default();
                 let desk = self.config.desk(name).ok_or(403u16)?;
-                let own = desk.replaces_from.is_empty() && desk.is_at(from);
+                let own = desk.replaces_from.is_empty() && self.is_at(desk, from);
                 let listed = desk.replaces_from.iter().any(|network| contains(*network, from));
                 let granted = (call.codecs_for(&desk.codecs), name);
                 if own || listed { Ok(granted) } else { Err(403) }
@@ -76,7 +76,7 @@ impl Switchboard {
     /// The desk whose telephone an address is, when it is not the one that the leg was made for.
     fn other_desk_at(&self, leg: LegId, role: Role, from: IpAddr) -> Option<String> {
         let name = self.calls.get(&leg.call)?.call.leg(leg).filter(|_| role == Role::Desk)?.name.clone();
-        let mut there = self.config.desks.iter().filter(|desk| desk.is_at(from));
+        let mut there = self.config.desks.iter().filter(|desk| self.is_at(desk, from));
         let first = there.next()?;
         let alone = there.next().is_none();
         (alone && first.name != name).then(|| first.name.clone())

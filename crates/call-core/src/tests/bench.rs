@@ -96,6 +96,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         package_url_base: None,
         call_limit: 10,
         new_requests_per_s: 0,
+        registrar: sip_proto::Registrar::default(),
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }

@@ -468,7 +468,8 @@ impl Town {
                         self.mail.push_back((flow.transport, who, flow.remote, bytes));
                     }
                     sip_proto::Output::Event(event) => self.on_event(who, event),
-                    sip_proto::Output::Seen(_) | sip_proto::Output::Dropped(_) => {}
+                    sip_proto::Output::Seen(_) | sip_proto::Output::Dropped(_) | sip_proto::Output::Registration(_) => {
+                    }
                 }
             }
         }
@@ -609,6 +610,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         package_url_base: Some(plan.url_base).filter(|base| !base.is_empty()),
         call_limit: plan.call_limit,
         new_requests_per_s: 0,
+        registrar: sip_proto::Registrar::default(),
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

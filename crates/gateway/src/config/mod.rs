@@ -6,6 +6,7 @@ mod digits;
 mod peers;
 mod prompts;
 mod reader;
+mod registering;
 mod routes;
 mod sections;
 mod settings;

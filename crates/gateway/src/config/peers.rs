@@ -5,7 +5,7 @@ use call_core::{Network, Pattern, ReferTo, Target};
 use call_model::{Codec, Party};
 use sip_proto::Transport;
 use sip_wire::{Host, Uri};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
 /// Where requests to a peer are sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +35,19 @@ impl Hop {
         match &self.place {
             Place::At(_) => None,
             Place::Named(host, _) => Some(host.clone()),
+        }
+    }
+
+    /// Where it is now, for who does not follow it.
+    pub(super) fn address(&self) -> Result<SocketAddr, String> {
+        match &self.place {
+            Place::At(address) => Ok(*address),
+            Place::Named(host, port) => {
+                let port = port.unwrap_or(self.transport.default_port());
+                let found = (host.as_str(), port).to_socket_addrs();
+                let found = found.map_err(|error| format!("`{host}` cannot be looked up ({error})"))?;
+                found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| format!("`{host}` has no address"))
+            }
         }
     }
 

@@ -134,6 +134,11 @@ impl Section {
         self.text(key, |text| Ok(text.to_owned()))
     }
 
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// What a text value says, before it is looked at.
     pub(crate) fn peek(&self, key: &str) -> Option<&str> {
         self.table.get(key).and_then(Value::as_str)
@@ -176,6 +181,18 @@ impl Section {
             }
         }
         Some(out)
+    }
+
+    /// A list of SIP statuses within `range`.
+    pub(crate) fn codes(&mut self, key: &'static str, range: std::ops::RangeInclusive<u16>) -> Option<Vec<u16>> {
+        let value = self.take(key)?;
+        let code = |item: &Value| u16::try_from(item.as_integer()?).ok().filter(|code| range.contains(code));
+        let codes: Option<Vec<u16>> = value.as_array().and_then(|items| items.iter().map(code).collect());
+        if codes.is_none() {
+            let (first, last) = (range.start(), range.end());
+            self.complain(key, format!("should be a list of statuses from {first} to {last}, such as [403, 433]"));
+        }
+        codes
     }
 
     /// A whole number within `range`.
@@ -223,6 +240,12 @@ impl Section {
     /// A secret: the text itself, `env:NAME` or `file:PATH`.
     pub(crate) fn secret(&mut self, key: &'static str) -> Option<Secret> {
         self.text(key, secret)
+    }
+
+    /// Ends a section that is not there, but could hold these.
+    pub(crate) fn finish_known(mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+        self.finish();
     }
 
     /// Complains about the keys nobody asked for.

@@ -4,9 +4,10 @@ use super::digits;
 use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
+use super::registering;
 use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
-use super::signalling::{admits, keys_need_tls, signalling};
+use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
@@ -17,7 +18,7 @@ use call_core::{
 use call_model::{Codec, DeskId, Party};
 use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
-use sip_proto::Transport;
+use sip_proto::{Registrar, Transport};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 /// `None` only with complaints; with complaints the value is good for nothing but finding further ones.
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
-    let sip = sip(root.section("sip"), base);
+    let (sip, registrar) = sip(root.section("sip"), base);
     let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
     let mut http = http(root.section("http"));
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
@@ -64,12 +65,15 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         package_url_base: http.public_url.as_ref().map(|url| package_url(url)),
         call_limit,
         new_requests_per_s,
+        registrar,
         drain_to_human,
         user_agent: user_agent(),
     };
     let mut settings =
         Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
     reachability(&settings, complaints);
+    registering::check(&settings, complaints);
+    check_numbers(&settings, complaints);
     exposure(&settings, complaints);
     settings.warnings = warnings(&settings, &desk_has_page);
     Some(settings)
@@ -84,7 +88,7 @@ fn user_agent() -> String {
     format!("Warmline/{}", env!("CARGO_PKG_VERSION"))
 }
 
-fn sip(mut section: Section, base: &Path) -> SipSettings {
+fn sip(mut section: Section, base: &Path) -> (SipSettings, Registrar) {
     let advertised = section.text("advertised", ip);
     let parsed = section.list("listen", sip_listen);
     let mut listen = parsed.unwrap_or_else(|| {
@@ -124,8 +128,9 @@ fn sip(mut section: Section, base: &Path) -> SipSettings {
         let what = format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport);
         section.complain("listen", what);
     }
+    let registrar = registering::registrar(section.section("registrar"));
     section.finish();
-    settings
+    (settings, registrar)
 }
 
 /// Certificates are read here once, so that a wrong one is a complaint and no surprise.
@@ -260,7 +265,9 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     let early_media = section.flag("early_media", false);
-    let signalling = Signalling { admits: admits(&mut section), early_media, ..signalling(&mut section) };
+    let (admits, register) = (admits(&mut section), registering::register(&mut section));
+    let (pass_headers, number) = (pass_headers(&mut section), number(&mut section));
+    let signalling = Signalling { admits, register, pass_headers, number, early_media, ..signalling(&mut section) };
     // Which way it comes is known only then; there must be a way that hides the keys.
     let transport = sip.listen.iter().map(|one| one.transport).find(|transport| transport.is_secure());
     keys_need_tls(&section, &signalling, transport.unwrap_or(Transport::Udp));
@@ -350,14 +357,28 @@ fn desk(
     let handover = handover(&mut section, accept);
     let address = section.text("address", via);
     let by_trunk = handover == Handover::Refer && address.is_none();
+    let seat = registering::seat(&mut section);
     let mut post_digits = section.text("post_digits", digits::post_digits);
-    let target = section.required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| {
-        let (text, keys) = digits::split_target(text);
-        if let Some(keys) = keys {
-            post_digits = Some(digits::post_digits(keys)?);
+    let target = match &seat {
+        None => section.required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| {
+            let (text, keys) = digits::split_target(text);
+            if let Some(keys) = keys {
+                post_digits = Some(digits::post_digits(keys)?);
+            }
+            reach(text, address, handover == Handover::Refer)
+        }),
+        // Its telephone says where it is.
+        Some(seat) => {
+            if handover == Handover::Refer {
+                section.complain("handover", "is \"refer\", but the trunk does not know telephones that register here");
+            }
+            let given = [("sip", section.string("sip").is_some()), ("address", address.is_some())];
+            for (key, _) in given.iter().filter(|(_, given)| *given) {
+                section.complain(key, "and register are both given: a telephone that registers says where it is");
+            }
+            Some((format!("sip:{}@registered.invalid", seat.user), None))
         }
-        reach(text, address, handover == Handover::Refer)
-    });
+    };
     if post_digits.is_some() && handover == Handover::Refer {
         section.complain("post_digits", "cannot be pressed where the trunk calls the desk: take them out");
     }
@@ -381,7 +402,7 @@ fn desk(
     }
     let abilities = abilities(&mut section);
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
-    let signalling = signalling(&mut section);
+    let signalling = Signalling { seat, caller_id: caller_id(&mut section), ..signalling(&mut section) };
     if let Some((_, Some(hop))) = &target {
         keys_need_tls(&section, &signalling, hop.transport);
     }
@@ -551,7 +572,7 @@ fn limits(mut section: Section) -> (usize, u32) {
     let calls = as_size(section.number("calls", 1..=100_000, 1000));
     let new_requests = section.number("new_requests_per_s", 0..=100_000, 200);
     section.finish();
-    (calls, u32::try_from(new_requests).unwrap_or(u32::MAX))
+    (calls, as_u32(new_requests))
 }
 
 /// Somebody can call, something happens, and requests can leave by the transport they need.
@@ -659,6 +680,10 @@ fn plain_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("`{text}` should be at most 64 of a-z, 0-9, - _ . since it appears in URLs and metrics"))
     }
+}
+
+pub(super) fn as_u32(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn as_size(number: u64) -> usize {

@@ -2,6 +2,7 @@
 
 use super::*;
 use call_core::{AcceptGate, HandBack, Profile};
+use sip_proto::Transport;
 
 fn checked(text: &str) -> Result<Settings, Vec<String>> {
     parse(text, "test.toml", Path::new(".")).map_err(|error| match error {
@@ -303,5 +304,61 @@ fn keys_and_recordings_are_read_or_named() {
     let complaints = checked(&format!("{SMALL}{wrong}")).expect_err("wrong").join("\n");
     for part in ["desks[0].dtmf", "desks[0].post_digits", "prompts.music", "no-such.wav", "prompts.hello"] {
         assert!(complaints.contains(part), "{part} in {complaints}");
+    }
+}
+
+#[test]
+fn a_trunk_that_is_registered_at_is_reached_and_known() {
+    let account = "username = \"1234\"\npassword = \"p\"\nrealm = \"r\"\n";
+    let with = |keys: &str| checked(&SMALL.replace("[[trunks]]", &format!("[[trunks]]\n{account}{keys}")));
+    let settings = with("register = { registrar = \"sip:127.0.0.11;transport=tcp\" }").expect("valid");
+    let register = settings.switchboard.trunks[0].signalling.register.clone().expect("it is there");
+    assert_eq!((register.aor.as_str(), register.expires), ("sip:1234@127.0.0.11", 3600));
+    assert_eq!((register.transport, register.address), (Transport::Tcp, "127.0.0.11:5060".parse().unwrap()));
+    let named =
+        with("register = { registrar = \"sip:127.0.0.11\", aor = \"sip:+44@carrier.example\", expires_s = 60 }");
+    let named = named.expect("valid").switchboard.trunks[0].signalling.register.clone().expect("it is there");
+    assert_eq!((named.aor.as_str(), named.expires), ("sip:+44@carrier.example", 60));
+    for (keys, complaint) in [
+        ("register = { expires_s = 60 }", "trunks[0].register.registrar: is missing"),
+        (
+            "register = { registrar = \"sip:127.0.0.12\" }",
+            "trunks[0].register.registrar: is at 127.0.0.12, which is not",
+        ),
+        ("register = { registrar = \"sips:127.0.0.11\" }", "trunks[0].register.registrar: needs tls"),
+        ("register = { registrar = \"sip:127.0.0.11\", aor = \"sip:h\" }", "trunks[0].register.aor: `sip:h` is no"),
+        ("register = { registrar = \"sip:127.0.0.11\", expires_s = 5 }", "trunks[0].register.expires_s: is 5"),
+        ("register = { registar = \"sip:127.0.0.11\" }", "trunks[0].register.registar: is not a setting; did you mean"),
+    ] {
+        let complaints = with(keys).expect_err(keys);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}
+
+#[test]
+fn a_desk_whose_telephones_register_says_who_and_where_they_may_be() {
+    let desk = |lines: &str| checked(&format!("{SMALL}\n[[desks]]\nname = \"d\"\n{lines}\n"));
+    let settings = desk("register = { user = \"ada\", password = \"p\", from = [\"192.0.2.0/24\"] }").expect("valid");
+    let ada = &settings.switchboard.desks[0];
+    assert_eq!((ada.signalling.seat.as_ref().map(|seat| seat.user.as_str()), ada.targets.len()), (Some("ada"), 0));
+    let peers = call_core::Peers::from_config(&settings.switchboard);
+    assert!(peers.knows("192.0.2.77".parse().unwrap()) && !peers.knows("192.0.3.77".parse().unwrap()));
+    let ada = "register = { user = \"ada\", password = \"p\", from = [\"192.0.2.0/24\"] }";
+    for (lines, complaint) in [
+        ("register = { user = \"ada\" }".to_owned(), "desks[0].register.password: is missing"),
+        ("register = { user = \"ada\", password = \"p\" }".to_owned(), "desks[0].register.from: names nobody"),
+        (ada.replace("ada", "a b"), "desks[0].register.user: `a b`"),
+        (format!("{ada}\nsip = \"sip:a@192.0.2.1\""), "desks[0].sip: and register are both given"),
+        (format!("{ada}\naddress = \"192.0.2.1:5060\""), "desks[0].address: and register are both given"),
+        (format!("{ada}\nhandover = \"refer\""), "desks[0].handover: is \"refer\", but the trunk"),
+        (format!("{ada}\n[[desks]]\nname = \"e\"\n{ada}"), "desks[1].register.user: is also that of desk d"),
+        (
+            format!("{ada}\n[sip.registrar]\nmin_expires_s = 90\nmax_expires_s = 60"),
+            "sip.registrar.min_expires_s: is 90",
+        ),
+        (format!("{ada}\n[sip.registrar]\nrealm = \"\""), "sip.registrar.realm: is empty"),
+    ] {
+        let complaints = desk(&lines).expect_err(complaint);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
     }
 }

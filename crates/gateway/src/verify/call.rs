@@ -165,6 +165,7 @@ impl Call<'_> {
             may_grow: self.line.flow.transport.is_reliable(),
             target,
             caller_user: caller,
+            withheld: None,
             caller_name: Some("Warmline test".to_owned()),
             session_id: &session_id,
             first_call_id: &first_call_id,
@@ -291,7 +292,7 @@ impl Call<'_> {
                 Output::Transmit { flow, bytes, .. } => self.line.send_sip(&mut self.endpoint, flow, &bytes, now),
                 Output::Event(event) => step = self.on_event(event, report, say, now).or(step),
                 Output::Seen(_) => report.heard = true,
-                Output::Dropped(_) => {}
+                Output::Dropped(_) | Output::Registration(_) => {}
             }
         }
         step

@@ -1,7 +1,7 @@
 //! What trunks and desks can do, how that is known, and how they are doing.
 
 use super::reply;
-use crate::control::{AbilityView, PeerView};
+use crate::control::{AbilityView, PeerView, RegistrationShown, TelephoneShown};
 use crate::error::ApiError;
 use crate::guard;
 use crate::server::Api;
@@ -25,6 +25,7 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
         .iter()
         .map(|peer| {
             let mut value = shape(peer, &wall);
+            value["registration"] = json!(peer.registration.as_ref().map(|one| registration(one, &wall)));
             let count = api.hub.trunk(&peer.name);
             value["calls"] = count.calls.into();
             value["released"] = count.released.into();
@@ -36,6 +37,9 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
         .iter()
         .map(|peer| {
             let mut value = shape(peer, &wall);
+            let telephones = peer.telephones.as_ref();
+            let telephones = telephones.map(|all| all.iter().map(|one| telephone(one, &wall)).collect::<Vec<_>>());
+            value["telephones"] = json!(telephones);
             value["calls"] = peer.busy.into();
             value["handoffs"] = peer.handoffs.into();
             value["early_drops"] = peer.early_drops.into();
@@ -59,6 +63,21 @@ fn ability(view: &AbilityView, wall: &WallAnchor) -> Value {
     json!({
         "evidence": view.evidence, "setting": view.setting, "usable": view.usable, "because": view.because,
         "since_unix_ms": unix_ms(view.since, wall), "until_unix_ms": unix_ms(view.until, wall),
+    })
+}
+
+fn registration(shown: &RegistrationShown, wall: &WallAnchor) -> Value {
+    json!({
+        "registrar": shown.registrar, "aor": shown.aor, "registered": shown.since.is_some(),
+        "since_unix_ms": unix_ms(shown.since, wall), "until_unix_ms": unix_ms(shown.until, wall),
+        "because": shown.because, "again_unix_ms": unix_ms(shown.again, wall),
+    })
+}
+
+fn telephone(shown: &TelephoneShown, wall: &WallAnchor) -> Value {
+    json!({
+        "at": shown.at, "agent": shown.agent, "since_unix_ms": wall.unix_ms(shown.since),
+        "until_unix_ms": wall.unix_ms(shown.until),
     })
 }
 

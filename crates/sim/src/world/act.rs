@@ -2,7 +2,7 @@
 
 use super::{AWAKE, FRAME, Item, Loss, World, gateway_sip};
 use crate::script::{Click, Do, PageHabit};
-use crate::setup::{GATEWAY, Party, TRUNK, rtp_of, sip_of};
+use crate::setup::{GATEWAY, Party, TRUNK, register_request, rtp_of, sip_of};
 use crate::witness::Did;
 use call_model::{BotEvent, DeskAction, DeskId, HandoffId, Instant, PopUpdate};
 use sip_proto::Flow;
@@ -14,8 +14,16 @@ impl World {
         self.thought = true;
         self.liven();
         match what {
-            Do::Dial(user) => self.dial(TRUNK, user),
-            Do::DialFrom(party, user) => self.dial(party, user),
+            Do::Dial(user) => self.dial(TRUNK, user, vec![]),
+            Do::DialFrom(party, user) => self.dial(party, user, vec![]),
+            Do::DialWith(user, headers) => {
+                let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+                self.dial(TRUNK, user, headers.collect());
+            }
+            Do::DialFor(user, dialled) => {
+                let called = ("P-Called-Party-ID".to_owned(), format!("<sip:{dialled}@trunk.invalid>"));
+                self.dial(TRUNK, user, vec![called]);
+            }
             Do::Datagram(party, bytes) => {
                 let flow = Flow { transport: self.transport, local: gateway_sip(), remote: sip_of(party) };
                 self.carry_sip((party, true), flow.transport, bytes, |bytes| Item::SipToGateway(flow, bytes));
@@ -46,6 +54,11 @@ impl World {
             }
             Do::Fork(party) => self.forks.push(party),
             Do::Delay(party, inward, by) => self.delays.push((party, inward, by)),
+            Do::Register(party, expires) => {
+                let request = register_request(party, self.transport, expires);
+                self.with_phone(party, |phone| phone.register(request, now));
+            }
+            Do::SignOff(party) => self.with_phone(party, |phone| phone.sign_off(now)),
             Do::HangUp(party) => {
                 self.witness.note(Did::HungUp(party), now);
                 if let Some(verdict) = self.verdict_of(party) {
@@ -131,13 +144,13 @@ impl World {
         }
     }
 
-    fn dial(&mut self, party: Party, user: &str) {
+    fn dial(&mut self, party: Party, user: &str, headers: Vec<(String, String)>) {
         if let Some(verdict) = self.verdict_of(party) {
             verdict.dials();
         }
         if let Ok(uri) = sip_wire::Uri::parse(&format!("sip:{user}@{GATEWAY}")) {
             let now = self.now;
-            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), vec![], now));
+            self.with_phone(party, |phone| phone.call(&uri, gateway_sip(), headers, now));
         }
     }
 
