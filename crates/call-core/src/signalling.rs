@@ -103,6 +103,17 @@ pub(crate) fn registrar(config: &SwitchboardConfig) -> Registrar {
     Registrar { seats: seats.collect(), ..config.registrar.clone() }
 }
 
+/// The addresses of each peer.
+pub(crate) fn peers(config: &SwitchboardConfig) -> Vec<Vec<Network>> {
+    let trunks = config.trunks.iter().map(|trunk| trunk.addresses.clone());
+    let bots = config.bots.iter().filter_map(|bot| match &bot.reach {
+        BotReach::Sip { targets, .. } => Some(hosts(targets)),
+        BotReach::Stream { .. } => None,
+    });
+    let desks = config.desks.iter().map(|desk| [hosts(&desk.targets), desk.replaces_from.clone()].concat());
+    trunks.chain(bots).chain(desks).collect()
+}
+
 fn hosts(targets: &[Target]) -> Vec<Network> {
     targets.iter().map(|target| (target.address.ip(), 128)).collect()
 }

@@ -93,6 +93,9 @@ pub struct EndpointConfig {
     /// Our provisional responses are acknowledged wherever the caller can (RFC 3262), and our INVITEs demand the same; else
     /// only where the peer demands it.
     pub reliable: bool,
+    /// The addresses of each peer. A dialog's identifiers are no secret, so a request within it has to come from where its
+    /// peer was heard, or from another address of the same peer; from anybody else it gets 481. None: from anywhere.
+    pub peers: Vec<Vec<Network>>,
     /// Whom we tell who we are, when asked.
     pub accounts: Vec<Account>,
     /// Whom we ask.
@@ -125,6 +128,7 @@ impl Default for EndpointConfig {
             min_se: crate::session_timer::SHORTEST,
             peer_refreshes: false,
             reliable: false,
+            peers: Vec::new(),
             accounts: Vec::new(),
             guards: Vec::new(),
             registrar: Registrar::default(),

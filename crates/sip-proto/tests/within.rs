@@ -553,3 +553,29 @@ fn between_two_endpoints_refer_and_notify_survive_loss() {
         world.assert_empty();
     }
 }
+
+/// Its Call-ID travels to desks and bots, its tags in a Replaces: whoever knows them is not yet its peer.
+#[test]
+fn a_request_within_a_dialog_comes_from_its_peer() {
+    const STRANGER: &str = "198.51.100.66:5060";
+    const NEIGHBOUR: &str = "198.51.100.21:5060";
+    let mut world = World::new(9, PERFECT);
+    let (mut peer, _) = answered_by_hand(&mut world, &[]);
+    let network = |text: &str, prefix| (text.parse().expect("an address"), prefix);
+    let peers = vec![vec![network("198.51.100.20", 31)], vec![network("198.51.100.66", 32)]];
+    world.on(A, |endpoint, _| endpoint.set_peers(peers));
+    for (method, body) in [("INVITE", SDP), ("BYE", "")] {
+        let taken = peer.request(method, &[("Content-Type", "application/sdp")], body);
+        world.inject(STRANGER, A, &taken);
+        assert_eq!(last(&world).code(), Some(481), "{method}");
+        let ack = peer.request("ACK", &[], "");
+        world.inject(STRANGER, A, &ack);
+    }
+    assert_eq!(world.node(A).endpoint.dialog_count(), 1);
+    let update = peer.request("UPDATE", &[], "");
+    world.inject(NEIGHBOUR, A, &update);
+    assert_eq!(last(&world).code(), Some(200), "another address of the same peer");
+    let bye = peer.request("BYE", &[], "");
+    world.inject(PEER, A, &bye);
+    assert_eq!(last(&world).code(), Some(200));
+}

@@ -222,6 +222,7 @@ impl Switchboard {
                 .timers
                 .session_expires
                 .map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX)),
+            peers: signalling::peers(&config),
             accounts: signalling::accounts(&config),
             guards: signalling::guards(&config),
             registrar: signalling::registrar(&config),

@@ -55,6 +55,7 @@ impl Switchboard {
             self.dialogs.keys().filter_map(|id| self.endpoint.remote_address(*id)).map(|at| at.ip()).collect();
         self.peers = Arc::new(Peers::from_config(&self.config).with_those_of(&self.peers, &busy));
         self.endpoint.set_accounts(signalling::accounts(&self.config));
+        self.endpoint.set_peers(signalling::peers(&self.config));
         self.health.follow(&self.config, now);
         true
     }

@@ -13,7 +13,7 @@ mod uac;
 mod uas;
 mod within;
 
-use crate::config::{Account, EndpointConfig};
+use crate::config::{Account, EndpointConfig, Network};
 use crate::dialog::{Dialog, State};
 use crate::digest::{Asked, Challenges, Doorkeeper};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Output, PingId, SeenNote, SentNote, SubscriptionId};
@@ -250,6 +250,11 @@ impl Endpoint {
     /// Whom we tell who we are is elsewhere now; it must be the same accounts in the same order.
     pub fn set_accounts(&mut self, accounts: Vec<Account>) {
         self.config.accounts = accounts;
+    }
+
+    /// Where the peers are is known better now ([`EndpointConfig::peers`]).
+    pub fn set_peers(&mut self, peers: Vec<Vec<Network>>) {
+        self.config.peers = peers;
     }
 
     /// Where its peer was heard last.

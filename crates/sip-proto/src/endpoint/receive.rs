@@ -2,6 +2,7 @@
 
 use super::uac::retry_after;
 use super::{DialogKey, Endpoint, Purpose};
+use crate::config::{Network, contains};
 use crate::event::{DialogEvent, DialogId, Output, PingId, SeenNote};
 use crate::flow::Flow;
 use crate::message;
@@ -9,6 +10,7 @@ use crate::pace::Pass;
 use crate::transaction::key::ServerKey;
 use crate::transaction::{NewServer, TxId};
 use call_model::Instant;
+use core::net::IpAddr;
 use sip_wire::{Malformed, Message, Method, Via, validate_request, validate_response};
 
 impl Endpoint {
@@ -170,7 +172,7 @@ impl Endpoint {
             self.seen(flow, ack, dialog, false);
             return self.transactions.handle_ack(tx, now, &mut self.out);
         }
-        let dialog = self.dialog_of_request(ack);
+        let dialog = self.dialog_of_request(flow, ack);
         let cseq = ack.cseq().map_or(0, |cseq| cseq.number);
         let again = dialog.is_some_and(|id| !self.awaits_ack(id, cseq));
         self.seen(flow, ack, dialog, again);
@@ -226,7 +228,7 @@ impl Endpoint {
             let tx = self.serve(message::reply_flow(flow, via), request, key, None, None, now);
             return self.screen(flow, tx, &body, merged, now);
         };
-        let dialog = self.dialog_of_request(&request);
+        let dialog = self.dialog_of_request(flow, &request);
         self.seen(flow, &request, dialog, false);
         if self.transactions.len() >= self.config.max_transactions.saturating_mul(2) {
             return self.refuse_overload(flow, &request, via);
@@ -239,11 +241,23 @@ impl Endpoint {
         }
     }
 
-    /// The dialog a request names, by our tag in `To` and the peer's in `From`.
-    fn dialog_of_request(&self, request: &Message) -> Option<DialogId> {
+    /// The dialog a request names, by our tag in `To` and the peer's in `From`, if that peer sent it.
+    fn dialog_of_request(&mut self, flow: Flow, request: &Message) -> Option<DialogId> {
         let (call_id, local) = (request.call_id(), request.to_tag()?);
         let remote = request.from_tag().unwrap_or_default();
-        self.find_dialog(call_id, &local, &remote).or_else(|| self.find_dialog(call_id, &local, ""))
+        let named = self.find_dialog(call_id, &local, &remote).or_else(|| self.find_dialog(call_id, &local, ""))?;
+        let known = self.dialogs.get(&named)?.flow.remote.ip();
+        if self.is_same_peer(known, flow.remote.ip()) {
+            return Some(named);
+        }
+        self.dropped(format!("{} names a dialog with {known}", flow.remote.ip()));
+        None
+    }
+
+    fn is_same_peer(&self, one: IpAddr, other: IpAddr) -> bool {
+        let holds = |peer: &Vec<Network>, ip| peer.iter().any(|network| contains(*network, ip));
+        let peers = &self.config.peers;
+        peers.is_empty() || one == other || peers.iter().any(|peer| holds(peer, one) && holds(peer, other))
     }
 
     fn serve(
