@@ -80,7 +80,8 @@ impl Call {
         self.use_method(Method::Blind);
         self.enter(Phase::Referring { leg, step: BlindStep::Asked { until } }, world.now);
         self.trace_release("REFER sent, without Replaces", None);
-        self.command(self.caller_id(), LegCommand::ReferTo { desk: desk.name.clone() });
+        let facts = self.handoff.as_ref().map(|handoff| self.facts_of(handoff));
+        self.command(self.caller_id(), LegCommand::ReferTo { desk: desk.name.clone(), facts });
     }
 }
 

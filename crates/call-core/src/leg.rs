@@ -197,6 +197,8 @@ pub(crate) enum LegCommand {
     ReferTo {
         /// The desk's name in the configuration.
         desk: String,
+        /// The handoff's facts, to be carried along.
+        facts: Option<HandoffFacts>,
     },
     /// Do not wait for the outcome of that any longer.
     GiveUpRefer,

@@ -310,7 +310,7 @@ fn set(board: &mut SwitchboardConfig, lookup: &Lookup, found: Vec<Target>) {
 }
 
 #[cfg(test)]
-#[path = "../tests/support/dns.rs"]
+#[path = "../tests/it/support/dns.rs"]
 mod dns;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Accepting joins after two seconds; declining withdraws the pop, and then somebody of whom little is known calls.
 //! `-- 8099` picks another port.
 
-#[path = "../tests/support/sample.rs"]
+#[path = "../tests/it/support/sample.rs"]
 mod sample;
 
 use call_model::{

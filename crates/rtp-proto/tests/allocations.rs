@@ -1,6 +1,8 @@
 //! The packet path takes nothing from the heap: not per packet, not per tick.
 #![allow(unsafe_code, reason = "counting needs an allocator of its own")]
 
+#[allow(dead_code, reason = "the other tests use the rest")]
+#[path = "it/world/mod.rs"]
 mod world;
 
 use call_model::{Codec, Crypto, MediaCommand, RemoteMedia, Selector, SrtpKey, SrtpSuite};

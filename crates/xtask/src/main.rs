@@ -10,7 +10,7 @@ const HELP: &str = "\
 cargo xtask test      everything: checks, hermetic tests, then real peers (installed when missing)
 cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
-cargo xtask peers     the real-peer tests only: SIPp, kamailio, a Media Streams bot framework, Chromium, tshark
+cargo xtask peers     the real-peer tests only: SIPp, kamailio, baresip, a Media Streams bot framework, Chromium, tshark
 cargo xtask soak      random calls by the thousand, judged on what passed on the wire; --help for options
 cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory, joins; --help for options";
 
@@ -102,9 +102,6 @@ fn real_peers(found: peers::Peers) -> Result<()> {
     let skip = missing.join(",");
     let python = found.python.map(|path| path.display().to_string()).unwrap_or_default();
     // `--workspace`, so that features are unified as in the hermetic tests and nothing is compiled twice.
-    let mut arguments = vec!["test", "--release", "--workspace", "--no-fail-fast"];
-    let tests = ["sipp", "registering", "ipv6", "baresip", "pipecat", "desk_page", "tshark"];
-    arguments.extend(tests.iter().flat_map(|test| ["--test", test]));
-    arguments.extend(["--", "--test-threads=1"]);
+    let arguments = ["test", "--release", "--workspace", "--no-fail-fast", "--test", "peers", "--", "--test-threads=1"];
     cargo(&arguments, &[("WARMLINE_SKIP_PEERS", &skip), ("WARMLINE_PEERS_PYTHON", &python)])
 }

@@ -8,7 +8,7 @@ use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
 use crate::passing;
-use crate::profile::ReferToScheme;
+use crate::profile::{Profile, ReferToScheme};
 use call_model::{Codec, Direction, Instant, KeysBy, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Seat};
@@ -72,7 +72,7 @@ impl Switchboard {
                 self.endpoint.bye(dialog, Some(&reason), now);
             }
             LegCommand::Refer { consult, facts } => self.refer(leg, consult, facts.as_ref(), now),
-            LegCommand::ReferTo { desk } => self.refer_blindly(call, leg, &desk, now),
+            LegCommand::ReferTo { desk, facts } => self.refer_blindly(call, leg, &desk, facts.as_ref(), now),
             LegCommand::GiveUpRefer => self.endpoint.give_up_refer(dialog, now),
             LegCommand::Progress { codecs } => self.progress(call, leg, dialog, codecs, now),
             LegCommand::Key { digit, held } => self.tell_key(call, leg, dialog, (digit, held), now),
@@ -384,14 +384,15 @@ impl Switchboard {
     }
 
     /// REFER without Replaces: the trunk shall call the desk. Its URI goes out byte for byte unless the trunk wants
-    /// telephone numbers in a form of its own.
-    fn refer_blindly(&mut self, call: &Call, leg: LegId, desk: &str, now: Instant) {
+    /// telephone numbers in a form of its own; behind it stands what the desk's profile wants to be told.
+    fn refer_blindly(&mut self, call: &Call, leg: LegId, desk: &str, facts: Option<&HandoffFacts>, now: Instant) {
         let link = self.links.get(&leg).and_then(|link| Some((link.dialog?, link.dialled_user.as_str())));
-        let (Some((dialog, dialled)), Some(desk)) = (link, self.config.desk(desk)) else {
+        let config = std::sync::Arc::clone(&self.config);
+        let (Some((dialog, dialled)), Some(desk)) = (link, config.desk(desk)) else {
             return self.feedback.push_back((leg, LegEvent::Refer(ReferProgress::Unsendable)));
         };
         let uri = desk.uri.replace("{user}", dialled);
-        let trunk = self.config.trunks.iter().find(|trunk| trunk.name == call.about.trunk);
+        let trunk = config.trunks.iter().find(|trunk| trunk.name == call.about.trunk);
         let form = trunk.map(|trunk| trunk.refer_to.clone()).unwrap_or_default();
         let form = match (form, desk.profile.refer_to_scheme) {
             (ReferTo::AsIs, ReferToScheme::Tel) => ReferTo::Tel,
@@ -403,7 +404,12 @@ impl Switchboard {
             (ReferTo::Domain(host), Some(number)) => number.sip_at(&host),
             _ => None,
         };
-        let refer_to = rewritten.map_or(uri, |uri| uri.as_str().to_owned());
+        let refer_to = match (rewritten.or_else(|| Uri::parse(&uri).ok()), facts) {
+            (Some(target), Some(facts)) if target.host().is_some() => {
+                self.with_facts(leg, &desk.profile, target, facts, now).as_str().to_owned()
+            }
+            (target, _) => target.map_or(uri, |target| target.as_str().to_owned()),
+        };
         let referred_by = self.referred_by();
         self.endpoint.refer(dialog, &refer_to, &referred_by, now);
     }
@@ -418,17 +424,20 @@ impl Switchboard {
         now: Instant,
     ) -> Option<Uri> {
         let profile = self.links.get(&consult).and_then(|link| link.profile.clone()).unwrap_or_default();
-        let note = |text| TraceKind::Note { about: Party::Gateway, text };
         if profile.refer_to_scheme == ReferToScheme::Tel {
             let text = format!("profile {}: a tel: URI cannot carry Replaces", profile.name);
-            self.trace(Some(leg.call), note(text), now);
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
             return None;
         }
-        let (refer_to, left_out) = metadata::refer_to(&profile, refer_to, facts);
+        Some(self.with_facts(leg, &profile, refer_to, facts, now))
+    }
+
+    fn with_facts(&mut self, leg: LegId, profile: &Profile, refer_to: Uri, facts: &HandoffFacts, now: Instant) -> Uri {
+        let (refer_to, left_out) = metadata::refer_to(profile, refer_to, facts);
         if !left_out.is_empty() {
             let text = format!("Refer-To: profile {} has no room for {}", profile.name, left_out.join(", "));
-            self.trace(Some(leg.call), note(text), now);
+            self.trace(Some(leg.call), TraceKind::Note { about: Party::Gateway, text }, now);
         }
-        Some(refer_to)
+        refer_to
     }
 }

@@ -332,7 +332,7 @@ impl Bench {
                         line
                     }
                     LegCommand::Ring => format!("ring {name}"),
-                    LegCommand::ReferTo { desk } => format!("refer {name} to {desk}"),
+                    LegCommand::ReferTo { desk, .. } => format!("refer {name} to {desk}"),
                     LegCommand::Answer { codecs } => {
                         let media = Some(RemoteMedia { codec: codecs[0], ..media(40_000) });
                         self.feedback.push_back((leg, LegEvent::Answered { media }));

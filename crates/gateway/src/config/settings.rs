@@ -93,6 +93,13 @@ pub struct HttpSettings {
     pub api: ApiConfig,
 }
 
+impl HttpSettings {
+    /// How bots and desks reach it when it listens where it was told to.
+    pub fn public_url(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.bind))
+    }
+}
+
 /// The voice model.
 #[derive(Clone, Debug)]
 pub struct ListenSettings {

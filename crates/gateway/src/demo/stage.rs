@@ -299,7 +299,7 @@ fn configuration(bot: SocketAddr, desk: SocketAddr, desk_token: &str, rtp: u16) 
         [[desks]]
         name = "alice"
         display = "Alice"
-        sip = "sip:alice@{desk}"
+        sip = "sip:alice@{desk};transport=udp"
         page_token = "{desk_token}"
         [[routes]]
         dialled = "*"

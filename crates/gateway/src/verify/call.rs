@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::report::{Outcome, Report};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Settings, package_url};
 use crate::running::server_names;
 use crate::sip_streams::Tls;
 use anyhow::Context as _;
@@ -174,8 +174,8 @@ impl Call<'_> {
             replaces: None,
             local,
         };
-        let url = board.package_url_base.as_deref();
-        let invite = consult_invite(outgoing, desk, facts, url, plain, &board.user_agent)
+        let url = package_url(&self.settings.http.public_url());
+        let invite = consult_invite(outgoing, desk, facts, Some(&url), plain, &board.user_agent)
             .context("our own address cannot be written in a URI")?;
         let lines: Vec<String> = (invite.request.headers.iter())
             .filter(|(name, _)| invite.headers.contains(name))
@@ -183,7 +183,11 @@ impl Call<'_> {
             .collect();
         let used: usize = lines.iter().map(String::len).sum();
         let budget = desk.profile.budgets.headers;
-        let form = if plain { "plain" } else { "rich" };
+        let form = match (plain, invite.notes.is_empty()) {
+            (true, _) => "plain",
+            (false, true) => "rich",
+            (false, false) => "rich, trimmed",
+        };
         say(&format!("sent      INVITE ({form}), {used} of {budget} octets of headers about the handoff"));
         for line in &lines {
             say(&format!("          {line}  ({} octets)", line.len()));

@@ -1,0 +1,9 @@
+//! The running gateway, over sockets. One program, since linking costs more than compiling.
+
+mod cli;
+mod demo;
+mod names;
+mod running;
+mod streams;
+mod support;
+mod verify;

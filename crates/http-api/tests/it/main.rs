@@ -1,0 +1,8 @@
+//! The interface as its clients use it. One program, since linking costs more than compiling.
+
+mod desk;
+mod handoffs;
+mod operators;
+mod schema;
+mod support;
+mod words;

@@ -1,0 +1,13 @@
+//! Legs, streams and codecs, packet by packet. One program, since linking costs more than compiling.
+
+mod bots;
+mod feeds;
+mod hostile;
+mod keys;
+mod legs;
+mod mixing;
+mod reports;
+mod speech;
+mod talk_off;
+mod transcoding;
+mod world;

@@ -1,0 +1,9 @@
+//! Real peers against the binary. One program, since linking costs more than compiling.
+
+mod baresip;
+mod desk_page;
+mod ipv6;
+mod pipecat;
+mod registering;
+mod sipp;
+mod tshark;

@@ -1,0 +1,32 @@
+//! Whole calls on the virtual clock. One program, since linking costs more than compiling.
+
+mod bot_death;
+mod choreography;
+mod codecs;
+mod cold;
+mod consulting;
+mod contact_centres;
+mod digest;
+mod early_media;
+mod failover;
+mod golden;
+mod hand_back;
+mod headers;
+mod keys;
+mod matrix;
+mod mishaps;
+mod ports;
+mod proof;
+mod purity;
+mod quality;
+mod races;
+mod referred;
+mod registering;
+mod release;
+mod reliable;
+mod replaced;
+mod session_timers;
+mod srtp;
+mod storm;
+mod support;
+mod whole_call;
