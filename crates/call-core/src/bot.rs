@@ -155,7 +155,7 @@ impl Call {
         }
         if let Phase::Recovering(Recovery::Bot { or_else, or_human, .. }) = self.phase {
             self.hand_back = None;
-            if or_human {
+            if or_human && !mutated!(world.config, NobodyAfterBot) {
                 return self.lose_bot(why, world);
             }
             self.note(Party::Bot, why);

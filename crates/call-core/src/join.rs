@@ -168,7 +168,9 @@ impl Call {
         let failed = Told { outcome: outcome.as_str(), why: failure_in_words(outcome) };
         if self.bot_is_up() {
             self.back_to_bot(failed, world);
-        } else if core::mem::take(&mut self.bot_left) || after_human.is_some() {
+        } else if (core::mem::take(&mut self.bot_left) || after_human.is_some())
+            && !mutated!(world.config, BotNotCalledAgain)
+        {
             let told = if after_human.is_some() { HUMAN_GONE } else { failed };
             let or_else = after_human.unwrap_or_else(|| EndCause::new(Party::Desk, EndReason::Unreachable));
             if let Some(resumed) = self.resumed.as_mut() {

@@ -30,11 +30,15 @@ pub enum Mutation {
     BotForgotten,
     /// A release that fails parts caller and human: one hears music, the other nothing.
     PartedByRefusal,
+    /// The human has gone, the bot is not to be had, and no other human is fetched.
+    NobodyAfterBot,
+    /// The bot has left, no desk takes the caller, and the bot is not called once more.
+    BotNotCalledAgain,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NoCancel,
         Self::ByeAfterAccepted,
         Self::LateOkHonoured,
@@ -48,5 +52,7 @@ impl Mutation {
         Self::FailureIsSuccess,
         Self::BotForgotten,
         Self::PartedByRefusal,
+        Self::NobodyAfterBot,
+        Self::BotNotCalledAgain,
     ];
 }

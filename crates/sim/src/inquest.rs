@@ -2,6 +2,7 @@
 //! the desk's page showed. What the gateway says about itself is only held against it.
 
 mod evidence;
+mod goodbye;
 mod humans;
 
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
@@ -44,6 +45,7 @@ impl Findings {
         inquest.co_pilots();
         inquest.released();
         inquest.bots();
+        inquest.goodbyes();
         inquest.words();
         inquest.left_behind();
         inquest.handoffs();
@@ -81,6 +83,8 @@ const PROOF: Duration = Duration::from_secs(7);
 const NOT_HEARD: Duration = Duration::from_millis(700);
 /// An INVITE that has had no response for 64*T1 is given up, and cannot be cancelled (RFC 3261 §9.1).
 const TIMER_B: Duration = Duration::from_secs(32);
+/// What was given up before it could be cancelled is hung up so soon after it was answered.
+const LATE: Duration = Duration::from_millis(100);
 /// Requests without an answer fail after 64*T1 (RFC 3261 §17.1).
 const UNANSWERED: Duration = Duration::from_secs(30);
 
@@ -337,7 +341,7 @@ impl<'a> Inquest<'a> {
             for bot in self.dialogs_of(caller).filter(|dialog| dialog.party == BOT) {
                 let Some(out) = bot.bye_out.filter(|out| bot.bye_in.is_none_or(|bye| *out < bye)) else { continue };
                 // Given up before it could be cancelled, it answered all the same.
-                let late = bot.answered.is_some_and(|ok| out.since(ok) < Duration::from_millis(100));
+                let late = bot.answered.is_some_and(|ok| out.since(ok) < LATE);
                 let excused = late
                     || bot.cancelled.is_some()
                     || bot.broken.is_some()

@@ -55,6 +55,9 @@ pub const CALLER_GONE_TONE: f32 = 1_850.0;
 pub const STILL_TRYING_TONE: f32 = 2_000.0;
 /// The whisper that says why the caller needs a person, whatever the reason.
 pub const WHY_TONE: f32 = 2_150.0;
+/// What the desks are called.
+pub(crate) const DESK_NAMES: [&str; 2] = ["ada", "bob"];
+
 /// Everything that can be heard.
 pub const TONES: [f32; 12] = [
     CALLER_TONE,
@@ -394,7 +397,7 @@ impl Setup {
         let both = Codec::ALL.to_vec();
         let host = |party| vec![(sip_of(party).ip(), 32)];
         let desk = |index: usize| Desk {
-            name: ["ada", "bob"][index].to_owned(),
+            name: DESK_NAMES[index].to_owned(),
             uri: self.desk_uri[index].map_or_else(|| format!("sip:desk@{}", sip_of(DESK + index)), str::to_owned),
             targets: self.targets_of(index),
             host: None,

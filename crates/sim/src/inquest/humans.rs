@@ -104,8 +104,10 @@ impl<'a> Inquest<'a> {
     /// When caller and human, joined at a time, are no more.
     fn parting(&self, caller: &Dialog, desk: &Dialog, at: Instant) -> Instant {
         let hung_up = |did: &Did| matches!(did, Did::HungUp(who) if *who == caller.party || *who == desk.party);
-        let before = self.did(|did| *did == Did::HungUp(caller.party)).find(|when| *when < at);
-        let hung_up = self.did(hung_up).find(|when| *when >= at).or(before);
+        // A telephone that has another call as well may hang that one up.
+        let before = self.did(|did| *did == Did::HungUp(caller.party));
+        let before = caller.answered.and_then(|ok| before.filter(|when| (ok..at).contains(when)).min());
+        let hung_up = before.or_else(|| self.did(hung_up).find(|when| *when >= at));
         // A human who passes the caller on may be relieved from then on.
         let passes_on = |what: &Do| match what {
             Do::Refer(who, _) | Do::ReferToConsult(who) => *who == desk.party,

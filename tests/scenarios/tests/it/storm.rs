@@ -41,6 +41,7 @@ const KNOWN: &[u64] = &[
     30_689_363, // A human who was told that the caller had gone pressed 1, and was joined to nobody.
     30_726_063, // Late audio of a telephone that was replaced brought the caller's audio back to it.
     40_100_765, // A telephone with two calls: the judge took a pop for that of the one that was over.
+    50_002_048, // A caller who had hung up a call that we do not carry was expected to speak in ours.
 ];
 
 #[test]
