@@ -31,7 +31,7 @@ pub use package::{EarlierHandoff, HandoffEnd, HandoffPackage};
 pub use pop::{DeskAction, DeskId, PopUpdate};
 pub use request::{HandoffRefused, HandoffRequest};
 pub use secret::{Redacted, Secret};
-pub use srtp::{Crypto, SrtpKey, SrtpSuite, SrtpUse};
+pub use srtp::{Crypto, DtlsPeer, Fingerprint, Keying, SrtpKey, SrtpSuite, SrtpUse};
 pub use tap::TapFrame;
 pub use time::{Instant, WallAnchor};
 pub use trace::{TraceEvent, TraceKind};

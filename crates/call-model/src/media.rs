@@ -4,7 +4,7 @@
 
 use crate::fact::Trigger;
 use crate::ids::{LegId, Role};
-use crate::srtp::{Crypto, SrtpUse};
+use crate::srtp::{Keying, SrtpUse};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -122,8 +122,8 @@ pub struct RemoteMedia {
     pub event_clock: u32,
     /// What is allowed now, from our point of view.
     pub direction: Direction,
-    /// The keys, where it is encrypted.
-    pub crypto: Option<Crypto>,
+    /// Where the keys come from, where it is encrypted.
+    pub keying: Option<Keying>,
 }
 
 impl RemoteMedia {
@@ -139,7 +139,7 @@ impl RemoteMedia {
             telephone_event: None,
             event_clock: codec.clock(),
             direction: Direction::SendRecv,
-            crypto: None,
+            keying: None,
         }
     }
 }

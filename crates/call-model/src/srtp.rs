@@ -12,12 +12,16 @@ pub enum SrtpUse {
     Optional,
     /// Always: without keys there is no call.
     Required,
+    /// Always, with keys that DTLS agrees on (RFC 5763); we prove ourselves with this certificate.
+    Dtls(Fingerprint),
 }
 
 impl SrtpUse {
     /// What is left of it on a way that is `secure` or not, for keys go where nobody can read them; none: no call.
+    /// A fingerprint is no secret.
     pub const fn over(self, secure: bool) -> Option<Self> {
         match self {
+            Self::Dtls(_) => Some(self),
             _ if secure => Some(self),
             Self::Off | Self::Optional => Some(Self::Off),
             Self::Required => None,
@@ -123,6 +127,28 @@ pub struct Crypto {
     pub ours: SrtpKey,
     /// For what the peer sends.
     pub theirs: SrtpKey,
+}
+
+/// A certificate's SHA-256, by which its owner is known (RFC 8122).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// A DTLS association as offer and answer agree on it (RFC 8842). The same one again goes on; another begins anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DtlsPeer {
+    /// We begin the handshake.
+    pub active: bool,
+    /// The peer's certificate.
+    pub certificate: Fingerprint,
+}
+
+/// Where the keys of a leg come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keying {
+    /// From the session description.
+    Told(Crypto),
+    /// From a DTLS handshake where RTP goes (RFC 5764).
+    Dtls(DtlsPeer),
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ pub fn init(default: &str) -> io::Result<LogGuard> {
     let (writer, guard) = LogWriter::start(io::stderr())?;
     let wanted = std::env::var("WARMLINE_LOG").unwrap_or_else(|_| default.to_owned());
     let filter = match wanted.parse::<tracing::Level>() {
-        Ok(level) => EnvFilter::new(format!("warn,gateway={level},http_api={level},ledger={level},prosody={level}")),
+        Ok(level) => EnvFilter::new(format!(
+            "warn,rtc_dtls=error,gateway={level},http_api={level},ledger={level},prosody={level}"
+        )),
         Err(_) => EnvFilter::new(wanted),
     };
     // A second call, as in tests, changes nothing.

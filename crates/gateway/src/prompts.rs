@@ -1,14 +1,16 @@
 //! What the gateway itself says and plays, built in: `assets/`, made by `assets/make.sh`.
 
+use crate::identity::identity;
 use crate::sounds::Sounds;
 use call_model::{Prompt, Trigger};
-use rtp_proto::EngineConfig;
+use rtp_proto::{Dtls, EngineConfig};
 use std::sync::Arc;
 
 /// The engine's settings with the operator's recordings, and the built-in ones where there are none.
 pub(crate) fn engine_config(sounds: &Sounds) -> EngineConfig {
     let mut config = EngineConfig::new("warmline");
     config.music = audio(include_bytes!("../assets/music.wav"));
+    config.dtls = identity().ok().map(|identity| Arc::clone(identity) as Arc<dyn Dtls>);
     sounds.put_into(&mut config, everything().map(|prompt| (prompt, audio(wav(prompt)))));
     config
 }

@@ -11,7 +11,7 @@ use call_model::{Codec, IdSource, Instant, RemoteMedia};
 use core::fmt;
 use core::time::Duration;
 use opus_rs::{Application, OpusDecoder, OpusEncoder};
-use rtp_proto::{Protection, SRTP_ROOM};
+use rtp_proto::{Cover, Dtls, SRTP_ROOM, is_dtls};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,7 +59,8 @@ pub struct Measured {
 pub struct Media {
     source: Source,
     remote: Option<RemoteMedia>,
-    protection: Option<Protection>,
+    cover: Cover,
+    dtls: Option<Arc<dyn Dtls>>,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
@@ -146,7 +147,8 @@ impl Media {
         Self {
             source,
             remote: None,
-            protection: None,
+            cover: Cover::default(),
+            dtls: None,
             ssrc: ids.next_u32(),
             sequence: ids.next_u32() as u16,
             timestamp: ids.next_u32(),
@@ -166,14 +168,15 @@ impl Media {
         }
     }
 
+    /// Whose certificate to show where DTLS is agreed on.
+    pub fn identify(&mut self, dtls: Arc<dyn Dtls>) {
+        self.dtls = Some(dtls);
+    }
+
     /// The agreed parameters; sending starts with the first, unless there is nothing to say.
     pub fn connect(&mut self, remote: RemoteMedia, now: Instant) {
         self.remote = Some(remote);
-        let former = self.protection.take();
-        self.protection = remote.crypto.and_then(|crypto| match former {
-            Some(former) => former.rekey(crypto),
-            None => Protection::new(crypto),
-        });
+        self.cover.agree(remote.keying, self.dtls.as_ref(), now);
         if !matches!(self.source, Source::Nothing) {
             self.next.get_or_insert(now);
         }
@@ -210,18 +213,25 @@ impl Media {
 
     /// When the next packet is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.next
+        [self.next, self.cover.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// A DTLS datagram to send now, until `None`.
+    pub fn poll_datagram(&mut self) -> Option<RtpOut> {
+        let to = self.remote?.rtp;
+        self.cover.poll_datagram().map(|bytes| RtpOut { to, bytes })
     }
 
     /// The packet due now, if one is.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<RtpOut> {
+        self.cover.handle_timeout(now);
         let due = self.next.filter(|due| *due <= now)?;
         self.next = Some(due + PACKET * self.every);
         let remote = self.remote?;
         let (timestamp, position) = (self.timestamp, self.position);
         self.timestamp = self.timestamp.wrapping_add(remote.codec.clock() / 50 * self.every);
         self.position += FRAME as u64 * u64::from(self.every);
-        if self.muted || !remote.direction.sends() {
+        if self.muted || !remote.direction.sends() || self.cover.is_waiting() {
             return None;
         }
         let bytes = match self.key_packet(timestamp, remote.event_clock) {
@@ -240,16 +250,17 @@ impl Media {
             }
         };
         self.measured.sent += 1;
-        Some(RtpOut { to: remote.rtp, bytes: self.sealed(bytes, &remote)? })
+        Some(RtpOut { to: remote.rtp, bytes: self.sealed(bytes)? })
     }
 
     /// Takes a packet from the network.
     pub fn handle_rtp(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
-        let mut bytes = bytes.to_vec();
-        if let Some(protection) = &mut self.protection {
-            let Some(length) = protection.open_rtp(&mut bytes) else { return self.measured.refused += 1 };
-            bytes.truncate(length);
+        if is_dtls(bytes) {
+            return self.measured.refused += u64::from(!self.cover.handle_datagram(bytes, now));
         }
+        let mut bytes = bytes.to_vec();
+        let Some(length) = self.cover.open_rtp(&mut bytes) else { return self.measured.refused += 1 };
+        bytes.truncate(length);
         let Some(packet) = Parsed::read(&bytes) else { return };
         self.measured.from = Some(from);
         self.measured.sources.insert(packet.ssrc);
@@ -339,11 +350,10 @@ impl Media {
     }
 
     /// Encrypted, where that was agreed.
-    fn sealed(&mut self, mut bytes: Vec<u8>, remote: &RemoteMedia) -> Option<Vec<u8>> {
-        let Some(protection) = &mut self.protection else { return remote.crypto.is_none().then_some(bytes) };
+    fn sealed(&mut self, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
         let length = bytes.len();
         bytes.resize(length + SRTP_ROOM, 0);
-        let length = protection.seal_rtp(&mut bytes, length)?;
+        let length = self.cover.seal_rtp(&mut bytes, length)?;
         bytes.truncate(length);
         Some(bytes)
     }

@@ -380,7 +380,8 @@ impl Phone {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<PhoneOutput> {
-        self.out.pop_front()
+        let datagram = || self.media.poll_datagram().map(|out| PhoneOutput::Rtp { to: out.to, bytes: out.bytes });
+        self.out.pop_front().or_else(datagram)
     }
 
     fn drain(&mut self, now: Instant) {

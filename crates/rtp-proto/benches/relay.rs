@@ -2,8 +2,8 @@
 //! one listener per packet. The copy of a fresh packet into the buffer is part of it.
 
 use call_model::{
-    CallId, Codec, Crypto, IdSource, Instant, LegId, MediaCommand, RemoteMedia, Role, Selector, SrtpKey, SrtpSuite,
-    TapFrame,
+    CallId, Codec, Crypto, IdSource, Instant, Keying, LegId, MediaCommand, RemoteMedia, Role, Selector, SrtpKey,
+    SrtpSuite, TapFrame,
 };
 use core::hint::black_box;
 use core::net::SocketAddr;
@@ -64,8 +64,8 @@ impl Bench {
                     now,
                 );
                 let rtp = address(call, leg.index);
-                let crypto = suite.map(|suite| keys(suite, false));
-                let media = RemoteMedia { telephone_event: Some(101), crypto, ..RemoteMedia::new(rtp, codecs[i]) };
+                let keying = suite.map(|suite| Keying::Told(keys(suite, false)));
+                let media = RemoteMedia { telephone_event: Some(101), keying, ..RemoteMedia::new(rtp, codecs[i]) };
                 engine.handle_command(&MediaCommand::Remote { leg, media }, now);
                 engine.handle_command(&MediaCommand::Feed { leg, from: Selector::Leg(legs[1 - i]) }, now);
                 engine.handle_command(&MediaCommand::Tap { leg, on: tapped }, now);

@@ -1,5 +1,6 @@
 //! What the engine takes and gives: configuration, outputs, packets, the tap.
 
+use crate::cover::Dtls;
 use call_model::{LegId, MediaEvent, Prompt, TapFrame};
 use core::fmt;
 use core::net::SocketAddr;
@@ -63,6 +64,8 @@ pub struct EngineConfig {
     pub stream_buffer: Duration,
     /// Audio collected before a WebSocket bot that was quiet is heard, against the jitter of its connection.
     pub stream_preroll: Duration,
+    /// Who makes the keys of legs that agree on DTLS; none: they get none, and stay silent.
+    pub dtls: Option<Arc<dyn Dtls>>,
 }
 
 impl EngineConfig {
@@ -80,6 +83,7 @@ impl EngineConfig {
             rtcp_every: Duration::from_secs(5),
             stream_buffer: Duration::from_secs(60),
             stream_preroll: Duration::from_millis(40),
+            dtls: None,
         }
     }
 }
@@ -185,6 +189,17 @@ pub enum Output {
         /// The packet.
         packet: Packet,
     },
+    /// Send a DTLS datagram from the leg's RTP socket.
+    Dtls {
+        /// The sending leg.
+        leg: LegId,
+        /// The same, dense.
+        slot: LegSlot,
+        /// Where to.
+        to: SocketAddr,
+        /// The datagram.
+        datagram: Vec<u8>,
+    },
     /// Send an RTCP packet. It may still come after the leg was closed (its BYE), before [`MediaEvent::Quality`] with
     /// `last`.
     Rtcp {
@@ -237,6 +252,8 @@ pub enum TimerName {
     Pause,
     /// A key press whose last packets were lost is over.
     DigitEnd,
+    /// A DTLS handshake has to be pushed on.
+    Handshake,
     /// RTCP is due (RFC 3550 §6.2).
     Rtcp,
     /// Statistics are due.

@@ -222,6 +222,12 @@ impl MediaEngine {
             TimerName::Silent => self.on_silent(index, now),
             TimerName::DigitEnd => self.on_digit_end(index, now),
             TimerName::Pause => self.on_pause(index, now),
+            TimerName::Handshake => {
+                let Some((rtp, _)) = self.at_mut(index).and_then(Leg::rtp_mut) else { return };
+                rtp.armed.handshake = None;
+                rtp.peer.iter_mut().for_each(|peer| peer.cover.handle_timeout(now));
+                self.push_handshake(index, now);
+            }
             TimerName::Rtcp => {
                 self.report_rtcp(index, false, now);
                 let interval = self.rtcp_interval();
@@ -319,7 +325,7 @@ impl MediaEngine {
             return;
         }
         let mut packet = compound(rtp, &config.cname, bye, now);
-        if rtp.peer.as_mut().is_some_and(|peer| peer.seal_rtcp(&mut packet)) {
+        if rtp.peer.as_mut().is_some_and(|peer| peer.cover.seal_rtcp(&mut packet, muxed)) {
             outputs.push_back(Output::Rtcp { leg: id, slot, to, muxed, packet });
         }
     }

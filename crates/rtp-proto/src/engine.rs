@@ -175,6 +175,9 @@ impl MediaEngine {
         let Some(Slot { leg: Some(leg), .. }) = slots.get_mut(index as usize) else { return };
         let Some((rtp, _)) = leg.rtp_mut() else { return };
         rtp.set_remote(media, config, now);
+        if let Some((from, datagram)) = rtp.early.take() {
+            rtp.receive_dtls(from, &datagram, now);
+        }
         let first = !core::mem::replace(&mut rtp.armed.rtcp, true);
         let listens = rtp.expecting_since.is_some() && !core::mem::replace(&mut rtp.armed.silent, true);
         if first {
@@ -185,6 +188,7 @@ impl MediaEngine {
             let after = self.config.silent_after;
             self.arm(index, TimerName::Silent, now + after, now);
         }
+        self.push_handshake(index, now);
         self.listen(index, now);
         self.refresh(index, now);
         for i in 0.. {
@@ -261,7 +265,7 @@ impl MediaEngine {
     }
 
     /// After any change: decides whether the listener is served by its source's packets or by us.
-    fn refresh(&mut self, index: u32, now: Instant) {
+    pub(crate) fn refresh(&mut self, index: u32, now: Instant) {
         let fill_after = self.config.fill_after;
         let Some(leg) = self.at(index) else { return };
         leg.feed.sources.into_iter().flatten().for_each(|source| self.listen(source, now));

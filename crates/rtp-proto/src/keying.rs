@@ -122,7 +122,7 @@ impl MediaEngine {
         let slot = self.slot(index);
         let Some(leg) = self.at_mut(index) else { return false };
         let id = leg.id;
-        let Some((rtp, _)) = leg.rtp_mut() else { return false };
+        let Some((rtp, _)) = leg.rtp_mut().filter(|(rtp, _)| !rtp.waits_for_keys()) else { return false };
         let key = match rtp.dialler.tick() {
             Dialled::Nothing => return false,
             Dialled::Done => {

@@ -2,6 +2,7 @@
 
 use crate::api::{EngineConfig, FRAME, Packet};
 use crate::codec::{self, Encoder};
+use crate::cover::Cover;
 use crate::dialler::Dialler;
 use crate::dtmf::DigitDetector;
 use crate::frame::{Frame, Rate};
@@ -19,13 +20,15 @@ use crate::reception::{Place, Reception};
 use crate::resample::Converter;
 use crate::rtcp::Heard;
 use crate::speech::Speech;
-use crate::srtp::Protection;
-use call_model::{Codec, Crypto, IdSource, Instant, KeysBy, LegId, LegStats, Prompt, RemoteMedia, Selector};
+use call_model::{Codec, IdSource, Instant, KeysBy, LegId, LegStats, Prompt, RemoteMedia, Selector};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 /// The comfort noise payload type (RFC 3389), static for all 8000 Hz codecs.
 const COMFORT_NOISE: u8 = 13;
+
+/// Longest ClientHello that is kept until it is known whose it is.
+const MOST_EARLY: usize = 1_500;
 
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -106,7 +109,7 @@ impl Leg {
             (Kind::Stream(_), _) => true,
             (Kind::Rtp(rtp), Selector::Leg(_)) => self.feed.filling && rtp.may_send(),
             // A prompt goes on while the listener has us on hold, or nobody would ever learn that it is over.
-            (Kind::Rtp(rtp), Selector::Prompt(_)) if !self.feed.played => rtp.peer.is_some(),
+            (Kind::Rtp(rtp), Selector::Prompt(_)) if !self.feed.played => rtp.peer.is_some() && !rtp.waits_for_keys(),
             (Kind::Rtp(rtp), _) => rtp.may_send(),
         }
     }
@@ -235,6 +238,8 @@ pub(crate) struct RtpLeg {
     pub(crate) tapped: bool,
     allowed: Vec<(IpAddr, u8)>,
     pub(crate) peer: Option<Peer>,
+    /// DTLS that came before the peer's description: it begins as soon as it has answered.
+    pub(crate) early: Option<(SocketAddr, Vec<u8>)>,
     /// The codec before the last change, and until when its packets are still taken.
     former_codec: Option<(Codec, u8, Instant)>,
     pub(crate) reception: Option<Reception>,
@@ -276,6 +281,8 @@ pub(crate) struct Armed {
     pub(crate) silent: bool,
     pub(crate) digit_end: bool,
     pub(crate) rtcp: bool,
+    /// When the last of them is due.
+    pub(crate) handshake: Option<Instant>,
 }
 
 /// What is agreed and learned about the other side.
@@ -285,54 +292,14 @@ pub(crate) struct Peer {
     pub(crate) latch: Latch,
     /// Where valid RTCP came from, and whether it came to the RTP port.
     pub(crate) rtcp_from: Option<(SocketAddr, bool)>,
-    /// There exactly when it was agreed that all is encrypted.
-    protection: Option<Box<Protection>>,
+    /// Where DTLS came from, which may be another place than RTP's as long as there was none.
+    pub(crate) dtls_from: Option<SocketAddr>,
+    pub(crate) cover: Cover,
 }
 
 impl Peer {
-    fn set_crypto(&mut self, crypto: Option<Crypto>) {
-        let former = self.protection.take();
-        self.protection = crypto
-            .and_then(|crypto| match former {
-                Some(former) => former.rekey(crypto),
-                None => Protection::new(crypto),
-            })
-            .map(Box::new);
-    }
-
-    /// Protects the first `length` octets of a buffer, if that was agreed; the length they have then. `None` when they
-    /// must not leave.
-    pub(crate) fn seal(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
-        match &mut self.protection {
-            Some(protection) => protection.seal_rtp(buffer, length),
-            None => self.media.crypto.is_none().then_some(length),
-        }
-    }
-
     pub(crate) fn seal_packet(&mut self, packet: &mut Packet) -> bool {
-        packet.seal(|buffer, length| self.seal(buffer, length))
-    }
-
-    pub(crate) fn seal_rtcp(&mut self, packet: &mut Packet) -> bool {
-        match &mut self.protection {
-            Some(protection) => protection.seal_rtcp(packet),
-            None => self.media.crypto.is_none(),
-        }
-    }
-
-    /// Opens a packet in place; the length it has then. `None` when it is not the peer's.
-    fn open(&mut self, packet: &mut [u8]) -> Option<usize> {
-        match &mut self.protection {
-            Some(protection) => protection.open_rtp(packet),
-            None => self.media.crypto.is_none().then_some(packet.len()),
-        }
-    }
-
-    pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Option<usize> {
-        match &mut self.protection {
-            Some(protection) => protection.open_rtcp(packet),
-            None => self.media.crypto.is_none().then_some(packet.len()),
-        }
+        packet.seal(|buffer, length| self.cover.seal_rtp(buffer, length))
     }
 
     /// Where RTCP goes, and whether from the RTP port (RFC 5761).
@@ -377,6 +344,7 @@ impl RtpLeg {
             tapped: false,
             allowed,
             peer: None,
+            early: None,
             former_codec: None,
             reception: None,
             outgoing: Outgoing::new(ids),
@@ -429,16 +397,17 @@ impl RtpLeg {
                 }
                 if peer.latch.announce(media.rtp, now, config.latch_window) {
                     peer.rtcp_from = None;
+                    peer.dtls_from = None;
                     self.flowing = false;
                 }
                 peer.media = media;
             }
             none => {
                 let latch = Latch::new(media.rtp, now, config.latch_window);
-                *none = Some(Peer { media, latch, rtcp_from: None, protection: None });
+                *none = Some(Peer { media, latch, rtcp_from: None, dtls_from: None, cover: Cover::default() });
             }
         }
-        self.peer.iter_mut().for_each(|peer| peer.set_crypto(media.crypto));
+        self.peer.iter_mut().for_each(|peer| peer.cover.agree(media.keying, config.dtls.as_ref(), now));
         if !media.direction.receives() {
             self.expecting_since = None;
         } else if self.expecting_since.is_none() {
@@ -456,8 +425,13 @@ impl RtpLeg {
     pub(crate) fn may_send(&self) -> bool {
         self.peer.as_ref().is_some_and(|peer| {
             let to = peer.latch.current();
-            peer.media.direction.sends() && !to.ip().is_unspecified() && to.port() != 0
+            peer.media.direction.sends() && !to.ip().is_unspecified() && to.port() != 0 && !peer.cover.is_waiting()
         })
+    }
+
+    /// Whether its first keys are still being made, so that nobody would hear what is sent.
+    pub(crate) fn waits_for_keys(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.cover.is_waiting())
     }
 
     /// Judges a packet, and opens it. Whatever is not taken is counted as refused, unless it is a mere duplicate.
@@ -484,13 +458,30 @@ impl RtpLeg {
         Some(Arrival { header, place, content, duration, flowing })
     }
 
+    /// A DTLS datagram, for a peer whose audio is to be covered by it. An association knows its peer by more than an
+    /// address, but it must not take what a stranger sends before that.
+    pub(crate) fn receive_dtls(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+        let taken = match &mut self.peer {
+            Some(peer) if peer.latch.judge(from, &self.allowed, now) != Admission::Refused => {
+                peer.dtls_from = Some(from);
+                peer.cover.handle_datagram(datagram, now)
+            }
+            None if datagram.len() <= MOST_EARLY => {
+                self.early = Some((from, datagram.to_vec()));
+                true
+            }
+            Some(_) | None => false,
+        };
+        self.refused += u64::from(!taken);
+    }
+
     fn admit(&mut self, from: SocketAddr, packet: &mut [u8], now: Instant) -> Option<(Header, Content, Admission)> {
         let peer = self.peer.as_mut().filter(|peer| peer.media.direction.receives())?;
         let admission = peer.latch.judge(from, &self.allowed, now);
         if admission == Admission::Refused {
             return None;
         }
-        let length = peer.open(packet)?;
+        let length = peer.cover.open_rtp(packet)?;
         let packet = packet.get(..length)?;
         let peer = self.peer.as_ref()?;
         let header = Header::parse(packet)?;

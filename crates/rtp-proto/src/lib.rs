@@ -1,7 +1,7 @@
 //! The media path as a pure value: [`MediaEngine`] holds the legs that live on one media thread, decides who hears whom,
 //! and rewrites packets so that each peer receives one continuous stream for the life of its leg.
 //!
-//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711, G.722, SRTP and latching. It does not know SIP, sockets,
+//! It knows RTP (RFC 3550, 3551), telephone-event (RFC 4733), RTCP, G.711, G.722, SRTP, where DTLS goes, and latching. It does not know SIP, sockets,
 //! threads or the clock: the gateway and the simulator hand it packets and the time.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod api;
 mod clockwork;
 mod codec;
 mod conceal;
+mod cover;
 mod dialler;
 mod dtmf;
 mod engine;
@@ -37,6 +38,7 @@ pub use api::{
     EngineConfig, FRAME, LegSlot, NoTap, Output, PACKET_CAPACITY, Packet, Prompts, Relay, TapSink, TimerName,
 };
 pub use call_model::TapFrame;
+pub use cover::{Association, Cover, Dtls, is_dtls};
 pub use engine::MediaEngine;
 pub use header::{HEADER, Header, TelephoneEvent};
 pub use srtp::{Protection, SRTP_ROOM};

@@ -1,6 +1,7 @@
 //! The packet path: a datagram of one leg becomes packets of those who hear it. No allocation, no look-up.
 
 use crate::api::{FRAME, LegSlot, Output, Packet, Relay, TimerName};
+use crate::cover::is_dtls;
 use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
 use crate::g711;
@@ -34,8 +35,8 @@ impl MediaEngine {
     /// in place, no allocation.
     ///
     /// `Some`: send it now. Further listeners of the same source, if any, are served through [`Self::poll_output`], and
-    /// so are events; a caller that relays many packets may poll once after all of them. RTCP on this port (RFC 5761)
-    /// is recognised.
+    /// so are events; a caller that relays many packets may poll once after all of them. RTCP (RFC 5761) and DTLS on
+    /// this port are recognised by their first octets (RFC 7983).
     pub fn handle_rtp<'b>(
         &mut self,
         slot: LegSlot,
@@ -47,6 +48,10 @@ impl MediaEngine {
         let packet = buffer.get_mut(..length)?;
         if header::is_rtcp(packet) {
             self.receive_rtcp(slot, from, packet, true, now);
+            return None;
+        }
+        if is_dtls(packet) {
+            self.receive_dtls(slot, from, packet, now);
             return None;
         }
         let arrival = self.receive(slot, from, packet, now)?;
@@ -73,7 +78,7 @@ impl MediaEngine {
         let listener = in_place?;
         let delivery = self.place(slot.index, listener, &arrival, now)?;
         let len = rewrite(packet, &arrival, &delivery);
-        let len = self.peer_mut(listener)?.seal(buffer, len)?;
+        let len = self.peer_mut(listener)?.cover.seal_rtp(buffer, len)?;
         let bytes = buffer.get(..len)?;
         Some(Relay { slot: self.slot(listener), leg: delivery.leg, to: delivery.to, bytes })
     }
@@ -282,6 +287,38 @@ impl MediaEngine {
         }
     }
 
+    fn receive_dtls(&mut self, slot: LegSlot, from: SocketAddr, datagram: &[u8], now: Instant) {
+        let place = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation);
+        let Some((rtp, _)) = place.and_then(|place| place.leg.as_deref_mut()?.rtp_mut()) else { return };
+        rtp.receive_dtls(from, datagram, now);
+        self.push_handshake(slot.index, now);
+    }
+
+    /// Sends what a leg's DTLS association wants sent, and sees that it is woken.
+    pub(crate) fn push_handshake(&mut self, index: u32, now: Instant) {
+        let slot = self.slot(index);
+        let Self { slots, outputs, .. } = self;
+        let Some(leg) = slots.get_mut(index as usize).and_then(|slot| slot.leg.as_deref_mut()) else { return };
+        let id = leg.id;
+        let Some((rtp, _)) = leg.rtp_mut() else { return };
+        let Some(peer) = &mut rtp.peer else { return };
+        let to = peer.dtls_from.unwrap_or(peer.latch.current());
+        while let Some(datagram) = peer.cover.poll_datagram() {
+            outputs.push_back(Output::Dtls { leg: id, slot, to, datagram });
+        }
+        let due = peer.cover.poll_timeout().filter(|due| rtp.armed.handshake.is_none_or(|armed| *due < armed));
+        rtp.armed.handshake = due.or(rtp.armed.handshake);
+        let outcome = peer.cover.poll_outcome();
+        if let Some(due) = due {
+            self.arm(index, TimerName::Handshake, due, now);
+        }
+        match outcome {
+            Some(Ok(())) => self.refresh(index, now),
+            Some(Err(why)) => self.outputs.push_back(Output::Event(MediaEvent::Failed { leg: id, why })),
+            None => {}
+        }
+    }
+
     fn receive_rtcp(&mut self, slot: LegSlot, from: SocketAddr, packet: &mut [u8], muxed: bool, now: Instant) {
         let Some(place) = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)
         else {
@@ -291,7 +328,7 @@ impl MediaEngine {
         let ours = rtp.outgoing.ssrc();
         let Some(peer) = &mut rtp.peer else { return };
         let known = from.ip() == peer.latch.current().ip() || from.ip() == peer.media.rtcp.ip();
-        let length = if known { peer.open_rtcp(packet) } else { None };
+        let length = if known { peer.cover.open_rtcp(packet, muxed) } else { None };
         let opened = length.and_then(|length| packet.get(..length));
         let Some(report) = opened.and_then(|packet| rtcp::parse(packet, ours, now)) else {
             rtp.refused += 1;

@@ -5,11 +5,14 @@
 #[path = "it/world/mod.rs"]
 mod world;
 
-use call_model::{Codec, Crypto, MediaCommand, RemoteMedia, Selector, SrtpKey, SrtpSuite};
+use call_model::{
+    Codec, Crypto, DtlsPeer, Fingerprint, Instant, Keying, MediaCommand, RemoteMedia, Selector, SrtpKey, SrtpSuite,
+};
 use core::cell::Cell;
 use core::time::Duration;
-use rtp_proto::{EngineConfig, MediaEngine, NoTap, Protection, SRTP_ROOM};
+use rtp_proto::{Association, Dtls, EngineConfig, MediaEngine, NoTap, Protection, SRTP_ROOM};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
 use world::*;
 
 thread_local! {
@@ -36,13 +39,16 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 /// A caller and a bot that hear each other, and how many times the heap was asked for in ten seconds of it.
-fn taken(codecs: [Codec; 2], suite: Option<SrtpSuite>) -> u64 {
+fn taken(codecs: [Codec; 2], suite: Option<SrtpSuite>, shaken: bool) -> u64 {
     let mut world = World::call([codecs[0], codecs[1], Codec::Pcmu]);
-    let mut engine = MediaEngine::new(EngineConfig::new("x"), call_model::IdSource::from_u64(1), Box::new(NoTap));
+    let config = EngineConfig { dtls: Some(Arc::new(Shaken(suite))), ..EngineConfig::new("x") };
+    let mut engine = MediaEngine::new(config, call_model::IdSource::from_u64(1), Box::new(NoTap));
     core::mem::swap(&mut world.engine, &mut engine);
     for (index, codec) in codecs.into_iter().enumerate() {
         world.open(index as u8);
-        let media = RemoteMedia { crypto: suite.map(|suite| keys(suite, false)), ..remote(index as u8, codec) };
+        let peer = DtlsPeer { active: true, certificate: Fingerprint([0; 32]) };
+        let keying = suite.map(|suite| if shaken { Keying::Dtls(peer) } else { Keying::Told(keys(suite, false)) });
+        let media = RemoteMedia { keying, ..remote(index as u8, codec) };
         world.command(MediaCommand::Remote { leg: leg(index as u8), media });
     }
     world.feed(CALLER, Selector::Leg(leg(BOT)));
@@ -90,6 +96,34 @@ fn taken(codecs: [Codec; 2], suite: Option<SrtpSuite>) -> u64 {
     taken
 }
 
+/// A handshake that is over before it began.
+#[derive(Debug)]
+struct Shaken(Option<SrtpSuite>);
+
+impl Dtls for Shaken {
+    fn associate(&self, _: DtlsPeer, _: Instant) -> Box<dyn Association> {
+        Box::new(Self(self.0))
+    }
+}
+
+impl Association for Shaken {
+    fn handle_datagram(&mut self, _: &[u8], _: Instant) {}
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_datagram(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn poll_outcome(&mut self) -> Option<Result<Crypto, String>> {
+        self.0.take().map(|suite| Ok(keys(suite, false)))
+    }
+}
+
 /// The keys of a leg, or those of its peer.
 fn keys(suite: SrtpSuite, peer: bool) -> Crypto {
     let key = |with: u8| SrtpKey { suite, key: [with; 32], salt: [with; 14] };
@@ -101,7 +135,9 @@ fn keys(suite: SrtpSuite, peer: bool) -> Crypto {
 fn nothing_is_taken_from_the_heap_to_encrypt() {
     for suite in SrtpSuite::ALL {
         for other in [Codec::Pcmu, Codec::G722] {
-            assert_eq!(taken([Codec::Pcmu, other], Some(suite)), 0, "{suite:?}, {other:?}");
+            for shaken in [false, true] {
+                assert_eq!(taken([Codec::Pcmu, other], Some(suite), shaken), 0, "{suite:?}, {other:?}, {shaken}");
+            }
         }
     }
 }
@@ -174,7 +210,7 @@ fn the_count_counts() {
 fn nothing_is_taken_from_the_heap_whatever_the_codecs() {
     for one in Codec::ALL {
         for other in Codec::ALL {
-            assert_eq!(taken([one, other], None), 0, "{one:?} and {other:?}");
+            assert_eq!(taken([one, other], None, false), 0, "{one:?} and {other:?}");
         }
     }
 }

@@ -9,6 +9,7 @@ use call_core::{
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
+use dtls::Identity;
 use escalation::Rules;
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, Source};
 use rtp_proto::EngineConfig;
@@ -84,6 +85,15 @@ static TONES_ENGINE: LazyLock<EngineConfig> =
 /// The same as mere levels.
 static LEVELS_ENGINE: LazyLock<EngineConfig> =
     LazyLock::new(|| engine(|_, level, lasts| sound(Source::Level(level), lasts)));
+
+/// Who the gateway is in DTLS, and who the telephones are.
+static IDENTITIES: LazyLock<[Arc<Identity>; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Arc::new(Identity::new().expect("the system gives randomness"))));
+
+/// DTLS for [`Setup::srtp`] and for [`Setup::their_srtp`].
+pub fn dtls() -> [SrtpUse; 2] {
+    IDENTITIES.each_ref().map(|identity| SrtpUse::Dtls(identity.fingerprint()))
+}
 
 /// The gateway's address.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -293,7 +303,12 @@ impl Setup {
             late_offer: self.late_offer && matches!(party, TRUNK | CALLER2),
             habits: self.habits(party),
         };
-        (TRUNK..=CALLER2).map(|party| Phone::new(phone(party), ids.fork())).collect()
+        let made = (TRUNK..=CALLER2).map(|party| {
+            let mut phone = Phone::new(phone(party), ids.fork());
+            phone.media.identify(Arc::clone(&IDENTITIES[1]) as _);
+            phone
+        });
+        made.collect()
     }
 
     pub(crate) fn transport_of(&self, party: Party) -> Transport {
@@ -508,6 +523,7 @@ pub(crate) fn engine_config(ears: bool) -> EngineConfig {
 
 fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
     let mut engine = EngineConfig::new("warmline");
+    engine.dtls = Some(Arc::clone(&IDENTITIES[0]) as _);
     engine.music = make(MUSIC_TONE, witness::MUSIC, Duration::from_secs(1));
     let prompts = [
         (Prompt::BotLost, BOT_LOST_TONE, witness::PROMPT),

@@ -20,7 +20,7 @@ use call_model::{
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
-use rtp_proto::{MediaEngine, NoTap};
+use rtp_proto::{MediaEngine, NoTap, is_dtls};
 use sip_proto::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -409,7 +409,7 @@ impl World {
     fn deliver_rtp(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
         let now = self.now;
         if to.ip() == GATEWAY {
-            if let Some(party) = party_at(from.ip()) {
+            if let Some(party) = party_at(from.ip()).filter(|_| !is_dtls(&bytes)) {
                 self.witness.rtp_in(party, &bytes, now);
             }
             let Some(slot) = self.ports.get(&to.port()).and_then(|leg| self.media.slot_of(*leg)) else { return };
@@ -423,13 +423,17 @@ impl World {
             if self.stopped[party].is_some() {
                 return;
             }
-            if let Some(verdict) = self.verdict_of(party) {
+            let audio = !is_dtls(&bytes);
+            if let Some(verdict) = self.verdict_of(party).filter(|_| audio) {
                 verdict.packet(now);
             }
-            if self.is_deaf() {
+            if self.is_deaf() && audio {
                 self.witness.rtp(party, &bytes, from.ip() == GATEWAY, now);
             }
             self.phones[party].handle_rtp(from, &bytes, now);
+            if !audio {
+                self.wakes[party] = self.phones[party].poll_timeout();
+            }
         }
     }
 
@@ -530,6 +534,7 @@ impl World {
     fn on_media(&mut self, output: rtp_proto::Output) {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
+            rtp_proto::Output::Dtls { leg, to, datagram, .. } => self.send_rtp(leg, to, datagram),
             rtp_proto::Output::Rtcp { leg, to, muxed, packet, .. } => {
                 // Nobody here reads reports.
                 if let Some(port) = self.port_of(leg) {

@@ -2,12 +2,15 @@
 //!
 //! Pure and small: it neither knows which SIP message carries a description nor who may speak when; the dialog does.
 
-use call_model::{Codec, Crypto, Direction, IdSource, LocalMedia, RemoteMedia, SrtpKey, SrtpSuite, SrtpUse};
+use call_model::{Codec, Direction, Fingerprint, IdSource, Keying, LocalMedia, RemoteMedia, SrtpUse};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media, Origin, Session as Sdp, Time};
 
 mod crypto;
+mod secrecy;
+
+use secrecy::{Ours, Theirs};
 
 /// What a peer offers, in the part we understand: its first usable audio stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +27,8 @@ pub struct Offer {
     plain: bool,
     /// Whether it gives keys for one.
     keyed: bool,
+    /// Whether it names a certificate for one.
+    certified: bool,
 }
 
 impl Offer {
@@ -34,8 +39,9 @@ impl Offer {
     pub(crate) fn parse(sdp: &[u8]) -> Result<Self, Unusable> {
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
         let streams: Vec<Stream> = sdp.medias.iter().filter_map(|media| Stream::read(&sdp, media)).collect();
-        let plain = streams.iter().any(|stream| !stream.secure);
-        let keyed = streams.iter().any(|stream| !stream.keys.is_empty());
+        let suits = |srtp| streams.iter().any(|stream| stream.secrecy.suits(srtp));
+        let (plain, keyed) = (suits(SrtpUse::Off), suits(SrtpUse::Required));
+        let certified = suits(SrtpUse::Dtls(Fingerprint([0; 32])));
         Ok(streams.into_iter().next().map_or(
             Self {
                 rtp: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
@@ -44,6 +50,7 @@ impl Offer {
                 direction: Direction::Inactive,
                 plain,
                 keyed,
+                certified,
             },
             |stream| Self {
                 rtp: stream.rtp,
@@ -52,6 +59,7 @@ impl Offer {
                 codecs: stream.codecs.into_iter().map(|(codec, _)| codec).collect(),
                 plain,
                 keyed,
+                certified,
             },
         ))
     }
@@ -62,6 +70,7 @@ impl Offer {
             SrtpUse::Off => self.plain,
             SrtpUse::Optional => self.plain || self.keyed,
             SrtpUse::Required => self.keyed,
+            SrtpUse::Dtls(_) => self.certified,
         }
     }
 }
@@ -91,10 +100,7 @@ pub(crate) struct Session {
     offered: Option<LocalMedia>,
     agreed: Option<RemoteMedia>,
     numbers: Numbers,
-    /// Our keys as we last offered or agreed to them, under their tags.
-    keys: Vec<(u32, SrtpKey)>,
-    /// For new ones.
-    ids: IdSource,
+    secrecy: Ours,
 }
 
 /// Without what it says, for keys are in it.
@@ -167,7 +173,11 @@ impl Session {
         // 32 bits, and versions from 1 on: every peer can count them, and they take few octets of a datagram.
         let name = ids.next_u64();
         let id = name >> 32;
-        let proto = if local.srtp == SrtpUse::Required { "RTP/SAVP" } else { "RTP/AVP" };
+        let proto = match local.srtp {
+            SrtpUse::Off | SrtpUse::Optional => "RTP/AVP",
+            SrtpUse::Required => "RTP/SAVP",
+            SrtpUse::Dtls(_) => "UDP/TLS/RTP/SAVP",
+        };
         Self {
             id,
             version: 1,
@@ -176,8 +186,7 @@ impl Session {
             holds: None,
             lines: vec![Line::Audio { proto: proto.to_owned() }],
             numbers: Numbers::ours(&local),
-            keys: Vec::new(),
-            ids: ids.branch(name),
+            secrecy: Ours::new(ids.branch(name)),
             local,
             offered: None,
             agreed: None,
@@ -208,7 +217,7 @@ impl Session {
         if numbers.events == [None; 2] {
             numbers.events = Numbers::ours(&local).events;
         }
-        self.keys = self.keys_to_offer(local.srtp);
+        self.secrecy.offer(local.srtp, self.agreed.map(|media| media.keying));
         let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
         let sdp = self.describe(&local, &codecs, &numbers.events(&local.codecs), local.direction);
         self.offered = Some(local);
@@ -219,18 +228,6 @@ impl Session {
     /// Our description as of the last agreement.
     pub(crate) fn holding(&self) -> Option<Vec<u8>> {
         self.holds.clone()
-    }
-
-    /// What was agreed, or a key for each suite.
-    fn keys_to_offer(&mut self, srtp: SrtpUse) -> Vec<(u32, SrtpKey)> {
-        match self.agreed {
-            Some(RemoteMedia { crypto, .. }) => {
-                let in_use = |(_, key): &(u32, SrtpKey)| crypto.is_some_and(|crypto| crypto.ours == *key);
-                self.keys.iter().copied().filter(in_use).collect()
-            }
-            None if srtp == SrtpUse::Off => Vec::new(),
-            None => (1..).zip(SrtpSuite::ALL).map(|(tag, suite)| (tag, crypto::draw(suite, &mut self.ids))).collect(),
-        }
     }
 
     /// Offers what holds once more, octet by octet (RFC 4028 §7.4); none before anything was agreed.
@@ -258,30 +255,19 @@ impl Session {
         let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local));
         let stream = stream.ok_or(Unusable::NoCommonCodec)?;
         let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
-        let crypto = self.crypto_of_answer(&stream, local.srtp)?;
-        let media = stream.agree(codec.ok_or(Unusable::NoCommonCodec)?, local.direction, crypto);
+        let keying = self.secrecy.answered(&stream.secrecy, local.srtp)?;
+        let media = self.agree(&stream, codec.ok_or(Unusable::NoCommonCodec)?, local.direction, keying);
         self.local = local;
         self.holds = Some(core::mem::take(&mut self.offer));
         self.agreed = Some(media);
         Ok(media)
     }
 
-    /// The keys, when the peer took one of ours; an error when it had to and did not, or took another.
-    fn crypto_of_answer(&self, answer: &Stream, srtp: SrtpUse) -> Result<Option<Crypto>, Unusable> {
-        let with_ours = |(tag, theirs): &(u32, SrtpKey)| {
-            let (_, ours) = self.keys.iter().find(|(ours, key)| ours == tag && key.suite == theirs.suite)?;
-            Some(Crypto { ours: *ours, theirs: *theirs })
-        };
-        let crypto = answer.keys.iter().find_map(with_ours);
-        let needed = answer.secure || answer.says_keys || srtp == SrtpUse::Required;
-        if crypto.is_none() && needed { Err(Unusable::NoCommonCodec) } else { Ok(crypto) }
-    }
-
-    /// Our key for a suite: the one in use, or a new one. A key is never taken up again, for its packets would be
-    /// numbered as some that were sent before.
-    fn key_for(&mut self, suite: SrtpSuite) -> SrtpKey {
-        let in_use = self.agreed.and_then(|media| media.crypto).map(|crypto| crypto.ours);
-        in_use.filter(|key| key.suite == suite).unwrap_or_else(|| crypto::draw(suite, &mut self.ids))
+    /// What we send to and expect of this peer.
+    fn agree(&self, stream: &Stream, codec: (Codec, u8), ours: Direction, keying: Option<Keying>) -> RemoteMedia {
+        let media = stream.agree(codec, ours);
+        let rtcp = if self.secrecy.is_muxed(&stream.secrecy, keying) { stream.rtp } else { media.rtcp };
+        RemoteMedia { rtcp, keying, ..media }
     }
 
     /// Answers the peer's offer with what `local` allows (none: our side stays as it is).
@@ -299,7 +285,7 @@ impl Session {
         let sdp = Sdp::parse(offer).map_err(|_| Unusable::Malformed)?;
         let local = local.unwrap_or_else(|| self.local.clone());
         let in_use = self.agreed.map(|media| media.codec);
-        let suite = self.agreed.and_then(|media| media.crypto).map(|crypto| crypto.theirs.suite);
+        let keying = self.agreed.and_then(|media| media.keying);
         let preferred = || in_use.into_iter().chain(local.codecs.iter().copied());
         let choose = |stream: &Stream| {
             let offered = |codec: Codec| stream.codecs.iter().copied().find(|(offered, _)| *offered == codec);
@@ -307,15 +293,14 @@ impl Session {
         };
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
             let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local))?;
-            let key = stream.key(local.srtp, suite)?;
-            choose(&stream).map(|codec| (index, stream, codec, key))
+            let taken = stream.secrecy.take(local.srtp, keying)?;
+            choose(&stream).map(|codec| (index, stream, codec, taken))
         });
-        let (index, stream, codec, key) = found.ok_or(Unusable::NoCommonCodec)?;
+        let (index, stream, codec, taken) = found.ok_or(Unusable::NoCommonCodec)?;
         self.lines = sdp.medias.iter().enumerate().map(|(i, media)| Line::read(media, i == index)).collect();
         self.numbers = Numbers::of(&stream);
-        let crypto = key.map(|(_, theirs)| Crypto { ours: self.key_for(theirs.suite), theirs });
-        self.keys = key.zip(crypto).map(|((tag, _), crypto)| (tag, crypto.ours)).into_iter().collect();
-        let media = stream.agree(codec, local.direction, crypto);
+        let keying = self.secrecy.answer(taken, &stream.secrecy, keying);
+        let media = self.agree(&stream, codec, local.direction, keying);
         let event = stream.event(media.codec.clock());
         let answer = self.describe(&local, &[codec], event.as_slice(), media.direction);
         self.local = local;
@@ -332,8 +317,8 @@ impl Session {
         events: &[(u8, u32)],
         direction: Direction,
     ) -> Vec<u8> {
-        let keys = &self.keys;
-        let write = |line: &Line| line.write(local, codecs, events, direction, keys);
+        let secrecy = self.secrecy.attributes(local.srtp);
+        let write = |line: &Line| line.write(local, codecs, events, direction, &secrecy);
         let medias: Vec<Media> = self.lines.iter().map(write).collect();
         let mut sdp = Sdp {
             origin: Origin::with_ip_addr(self.id, 0, local.rtp.ip()),
@@ -375,7 +360,7 @@ impl Line {
         codecs: &[(Codec, u8)],
         events: &[(u8, u32)],
         direction: Direction,
-        keys: &[(u32, SrtpKey)],
+        secrecy: &[Attribute],
     ) -> Media {
         let blank = |media: &str, port, proto: &str, fmt: String, attributes| Media {
             media: media.to_owned(),
@@ -394,8 +379,7 @@ impl Line {
             Self::Audio { proto } => {
                 let types = codecs.iter().map(|(_, number)| number).chain(events.iter().map(|(number, _)| number));
                 let fmt = types.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
-                let keys = keys.iter().map(|(tag, key)| crypto::write(*tag, key));
-                let attributes = keys.chain(audio_attributes(codecs, events, direction)).collect();
+                let attributes = secrecy.iter().cloned().chain(audio_attributes(codecs, events, direction)).collect();
                 blank("audio", local.rtp.port(), proto, fmt, attributes)
             }
         }
@@ -444,19 +428,14 @@ struct Stream {
     max_bitrate: Option<u32>,
     /// From the peer's point of view.
     direction: Direction,
-    /// It must not go unencrypted.
-    secure: bool,
-    /// It names keys, usable or not.
-    says_keys: bool,
-    /// Those that are usable, in the peer's order, under their tags.
-    keys: Vec<(u32, SrtpKey)>,
+    secrecy: Theirs,
 }
 
 impl Stream {
     /// None when it is not audio over RTP or SRTP, is switched off (port 0), or has no unicast address.
     fn read(sdp: &Sdp, media: &Media) -> Option<Self> {
         let is_one = |of: [&str; 2]| of.iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
-        let secure = is_one(["RTP/SAVP", "RTP/SAVPF"]);
+        let secure = is_one(["RTP/SAVP", "RTP/SAVPF"]) || is_one(["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"]);
         if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 || !secure && !is_one(["RTP/AVP", "RTP/AVPF"])
         {
             return None;
@@ -480,9 +459,7 @@ impl Stream {
             codecs: read_codecs(media),
             events: read_events(media),
             direction: direction.unwrap_or_default(),
-            secure,
-            says_keys: attribute_values(media, "crypto").next().is_some(),
-            keys: attribute_values(media, "crypto").filter_map(crypto::read).collect(),
+            secrecy: Theirs::read(sdp, media, secure),
         })
     }
 }
@@ -493,18 +470,8 @@ impl Stream {
         self.events.iter().copied().find(|(_, of)| *of == clock).or(self.events.first().copied())
     }
 
-    /// The peer's key to take, of the suite in use if it is still there; some none where it goes unencrypted, none where
-    /// it may not.
-    #[expect(clippy::option_option, reason = "unencrypted is an agreement too")]
-    fn key(&self, srtp: SrtpUse, in_use: Option<SrtpSuite>) -> Option<Option<(u32, SrtpKey)>> {
-        let kept = self.keys.iter().find(|(_, key)| Some(key.suite) == in_use);
-        let key = kept.or(self.keys.first()).filter(|_| srtp != SrtpUse::Off);
-        let needed = self.secure || srtp == SrtpUse::Required;
-        (key.is_some() || !needed).then_some(key.copied())
-    }
-
-    /// What we send to and expect of this peer.
-    fn agree(&self, (codec, payload_type): (Codec, u8), ours: Direction, crypto: Option<Crypto>) -> RemoteMedia {
+    /// The same, but for encryption.
+    fn agree(&self, (codec, payload_type): (Codec, u8), ours: Direction) -> RemoteMedia {
         let event = self.event(codec.clock());
         RemoteMedia {
             rtcp: self.rtcp,
@@ -514,7 +481,6 @@ impl Stream {
             telephone_event: event.map(|(number, _)| number),
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
             direction: both(flip(self.direction), ours),
-            crypto,
             ..RemoteMedia::new(self.rtp, codec)
         }
     }
@@ -586,7 +552,7 @@ fn format_parameter(media: &Media, name: &str) -> Option<u32> {
     })
 }
 
-/// `a=rtcp:port [IN IP4 address]` (RFC 3605), else the next port. We never agree to rtcp-mux, so it never holds.
+/// `a=rtcp:port [IN IP4 address]` (RFC 3605), else the next port. Where rtcp-mux was agreed to, it does not hold.
 fn read_rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
     let next = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
     let Some(value) = attribute_values(media, "rtcp").next() else { return next };

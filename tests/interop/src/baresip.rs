@@ -22,7 +22,8 @@ pub struct Baresip {
 }
 
 impl Baresip {
-    /// Says `tone`, takes SIP over TLS on `tls`, and encrypts as its module `media` does (`srtp`, `srtp-mand`).
+    /// Says `tone`, takes SIP over TLS on `tls`, and encrypts as its module `media` does (`srtp`, `srtp-mand`,
+    /// `dtls_srtp`).
     /// `certificate` is a PEM file with certificate and key.
     ///
     /// # Panics
@@ -38,6 +39,7 @@ impl Baresip {
              audio_source aufile,{place}/says.wav\naudio_player aubridge,nobody\naudio_alert aubridge,nobody\nsnd_path {place}\n\
              ausrc_srate {RATE}\nauplay_srate {RATE}\nausrc_channels 1\nauplay_channels 1\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
+             module dtls_srtp.so\nrtcp_mux yes\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n",
             tls - 1,
             certificate.display(),

@@ -3,6 +3,7 @@
 use super::digits::keys_out;
 use super::reader::{Complaints, Section};
 use super::settings::Settings;
+use crate::identity::identity;
 use call_core::{CallerId, Signalling, passable};
 use call_model::SrtpUse;
 use sip_proto::{Credentials, Transport};
@@ -13,7 +14,11 @@ pub(super) fn signalling(section: &mut Section) -> Signalling {
         "off" => Ok(SrtpUse::Off),
         "optional" => Ok(SrtpUse::Optional),
         "required" => Ok(SrtpUse::Required),
-        _ => Err(format!("`{text}` is not known: off, optional or required")),
+        "dtls" => match identity() {
+            Ok(identity) => Ok(SrtpUse::Dtls(identity.fingerprint())),
+            Err(error) => Err(format!("no certificate can be made for it: {error}")),
+        },
+        _ => Err(format!("`{text}` is not known: off, optional, required or dtls")),
     });
     Signalling {
         account: credentials(section),
@@ -25,7 +30,7 @@ pub(super) fn signalling(section: &mut Section) -> Signalling {
 
 /// The keys of SRTP travel in the session description, so whoever reads that hears everything.
 pub(super) fn keys_need_tls(section: &Section, signalling: &Signalling, transport: Transport) {
-    if signalling.srtp != SrtpUse::Off && !transport.is_secure() {
+    if matches!(signalling.srtp, SrtpUse::Optional | SrtpUse::Required) && !transport.is_secure() {
         let what = format!(
             "sends its keys over {transport}, where everybody can read them: reach it by TLS, or take srtp out"
         );

@@ -178,6 +178,8 @@ fn keys_of_srtp_go_over_tls_only() {
         assert!(complaints.iter().any(|complaint| complaint.starts_with(path)), "{complaints:?}");
     }
     with("off").expect("valid");
+    let settings = with("dtls").expect("a certificate may be read by everybody");
+    assert!(matches!(settings.switchboard.bots[0].signalling.srtp, call_model::SrtpUse::Dtls(_)));
     let trunk = SMALL.replace("[[trunks]]", "[[trunks]]\nsrtp = \"optional\"");
     let complaints = checked(&trunk).expect_err("nobody can reach us by TLS");
     assert!(complaints[0].starts_with("trunks[0].srtp"), "{complaints:?}");

@@ -184,6 +184,11 @@ impl MediaThread {
                         send(&self.counters, ports, false, packet.as_slice(), to);
                     }
                 }
+                Output::Dtls { slot, to, datagram, .. } => {
+                    if let Some(ports) = self.ports(slot) {
+                        send(&self.counters, ports, false, &datagram, to);
+                    }
+                }
                 Output::Rtcp { slot, to, muxed, packet, .. } => {
                     if let Some(ports) = self.ports(slot) {
                         send(&self.counters, ports, !muxed, packet.as_slice(), to);

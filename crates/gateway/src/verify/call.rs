@@ -4,6 +4,7 @@ use super::line::Line;
 use super::report::{Outcome, Report};
 use crate::clock::Clock;
 use crate::config::{Settings, package_url};
+use crate::identity::identity;
 use crate::running::server_names;
 use crate::sip_streams::Tls;
 use anyhow::Context as _;
@@ -15,6 +16,7 @@ use sip_proto::{DialogEvent, DialogId, Endpoint, EndpointConfig, Output};
 use sip_wire::{Method, Uri};
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long our BYE or CANCEL may take to be answered.
@@ -78,7 +80,10 @@ pub(super) fn place(
         contact_user: "verify".to_owned(),
         ..EndpointConfig::default()
     };
-    let media = Media::new(beep(), &[], &mut ids);
+    let mut media = Media::new(beep(), &[], &mut ids);
+    if let Ok(identity) = identity() {
+        media.identify(Arc::clone(identity) as _);
+    }
     let endpoint = Endpoint::new(config, ids.fork());
     let clock = Clock::start();
     let mut call = Call { settings, plan, ids, line, endpoint, media, clock, began: clock.now(), dialog: None };
@@ -270,7 +275,8 @@ impl Call<'_> {
             }
             self.line.read_sip(&mut self.endpoint, self.clock.now());
             self.endpoint.handle_timeout(self.clock.now());
-            while let Some(packet) = self.media.handle_timeout(self.clock.now()) {
+            while let Some(packet) = self.media.handle_timeout(self.clock.now()).or_else(|| self.media.poll_datagram())
+            {
                 self.line.send_rtp(packet.to, &packet.bytes);
             }
             if let Some(step) = self.drain(report, say) {

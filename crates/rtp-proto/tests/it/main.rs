@@ -1,6 +1,7 @@
 //! Legs, streams and codecs, packet by packet. One program, since linking costs more than compiling.
 
 mod bots;
+mod dtls;
 mod feeds;
 mod hostile;
 mod keys;

@@ -1,6 +1,8 @@
 use super::*;
-use call_model::IdSource;
+use call_model::{Crypto, IdSource, SrtpSuite};
 use proptest::prelude::*;
+
+mod dtls;
 
 const OFFER: &str = "v=0\r\no=trunk 49101 1 IN IP4 198.51.100.30\r\ns=-\r\nc=IN IP4 198.51.100.30\r\nt=0 0\r\n\
     m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
@@ -318,7 +320,7 @@ fn negotiate(ours: SrtpUse, theirs: SrtpUse) -> Outcome {
     let (answer, there) = other.answer(&offer, Some(our_side(theirs))).ok()?;
     assert!(text(&answer).contains(&format!(" {profile} ")), "mirrored");
     let here = one.answered(&answer).ok()?;
-    Some((profile, here.crypto.zip(there.crypto)))
+    Some((profile, told(here).zip(told(there))))
 }
 
 #[test]
@@ -347,6 +349,13 @@ fn whether_a_call_is_encrypted_is_for_both_to_say() {
 
 const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 
+fn told(media: RemoteMedia) -> Option<Crypto> {
+    match media.keying {
+        Some(Keying::Told(crypto)) => Some(crypto),
+        _ => None,
+    }
+}
+
 fn with_crypto(lines: &[&str]) -> String {
     let lines: String = lines.iter().map(|line| format!("a=crypto:{line}\r\n")).collect();
     OFFER.replace("RTP/AVP", "RTP/SAVP") + &lines
@@ -369,7 +378,7 @@ fn the_first_line_that_can_be_used_is_answered_under_its_tag() {
     let answer = text(&answer).to_owned();
     let ours: Vec<&str> = answer.lines().filter(|line| line.starts_with("a=crypto:")).collect();
     assert!(ours.len() == 1 && ours[0].starts_with("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:"), "{ours:?}");
-    assert_eq!(media.crypto.unwrap().theirs.key[..4], *b"YS__");
+    assert_eq!(told(media).unwrap().theirs.key[..4], *b"YS__");
     let refused = secured(SrtpUse::Required, 1).answer(with_crypto(&unusable).as_bytes(), None);
     assert_eq!(refused.unwrap_err(), Unusable::NoCommonCodec);
     let parsed = Offer::parse(with_crypto(&unusable).as_bytes()).unwrap();
@@ -393,7 +402,7 @@ fn our_key_stays_until_the_suite_changes_and_the_peers_may_change_at_any_time() 
     let (_, before) = session.answer(with_crypto(&[&first]).as_bytes(), None).unwrap();
     let other = format!("7 AES_CM_128_HMAC_SHA1_80 inline:{}", KEY.replace('W', "X"));
     let (answer, after) = session.answer(with_crypto(&[&other]).as_bytes(), None).unwrap();
-    let [before, after] = [before, after].map(|media| media.crypto.unwrap());
+    let [before, after] = [before, after].map(|media| told(media).unwrap());
     assert!(before.ours == after.ours && before.theirs != after.theirs);
     assert!(text(&answer).contains("a=crypto:7 "));
     let ours = text(&session.offer(our_side(SrtpUse::Required))).to_owned();
@@ -402,9 +411,9 @@ fn our_key_stays_until_the_suite_changes_and_the_peers_may_change_at_any_time() 
     assert!(ours.contains(line) && ours.matches("a=crypto:").count() == 1, "what holds is offered: {ours}");
     let short = format!("1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}");
     let (_, changed) = session.answer(with_crypto(&[&short]).as_bytes(), None).unwrap();
-    let changed = changed.crypto.unwrap();
+    let changed = told(changed).unwrap();
     assert_ne!(changed.ours.key, after.ours.key, "a key is for one suite");
     let (_, back) = session.answer(with_crypto(&[&first]).as_bytes(), None).unwrap();
-    assert_ne!(back.crypto.unwrap().ours.key, after.ours.key, "and is never taken up again");
+    assert_ne!(told(back).unwrap().ours.key, after.ours.key, "and is never taken up again");
     assert!(!format!("{session:?} {back:?}").contains("WVNf"));
 }

@@ -77,8 +77,13 @@ fn a_desk_that_encrypts_and_a_caller_who_does_not_are_joined() {
     }
     let (port, desk_port) = (free_port(), free_port() + 1);
     let desk = format!("sip = \"sips:phone@127.0.0.1:{desk_port}\"\nsrtp = \"required\"\npage_token = \"for-tests\"");
-    let gateway = Gateway::start("stay", &config("", port, &desk));
-    let human = Baresip::start(DESK, desk_port, "srtp-mand", &gateway.certificate());
+    joined(port, &desk, desk_port, "srtp-mand");
+}
+
+/// A plain caller asks for a human, whose telephone encrypts like this.
+fn joined(port: u16, desk: &str, desk_port: u16, media: &str) {
+    let gateway = Gateway::start("stay", &config("", port, desk));
+    let human = Baresip::start(DESK, desk_port, media, &gateway.certificate());
     let (ears, bot_sipp) = bot(port);
     let caller = Talker::new(CALLER, Codec::Pcmu);
     let trunk = Trunk { dials: "7001", refer: 603, tcp: false, codec: Codec::Pcmu };
@@ -97,4 +102,34 @@ fn a_desk_that_encrypts_and_a_caller_who_does_not_are_joined() {
     assert_eq!(call["handoff"]["outcome"], "joined", "{call:#}");
     trunk_sipp.succeeds(SOON);
     human.heard(&[CALLER], 10);
+}
+
+#[test]
+fn a_caller_who_makes_keys_by_dtls_and_a_plain_bot_hear_each_other() {
+    if skipped("baresip") || skipped("sipp") {
+        return;
+    }
+    let port = free_port();
+    let gateway = Gateway::start("stay", &config("srtp = \"dtls\"", port, NOBODY));
+    let (ears, sipp) = bot(port);
+    let caller = Baresip::start(CALLER, free_port() + 1, "dtls_srtp", &gateway.certificate());
+    caller.dial(&format!("sip:7001@127.0.0.1:{}", gateway.tls));
+    ears.connect(SOON);
+    ears.hears(&[CALLER], 30, SOON);
+    caller.hang_up();
+    gateway.call_ends(SOON);
+    sipp.succeeds(SOON);
+    assert!(caller.log().contains("a=fingerprint:sha-256") && !caller.log().contains("a=crypto:"));
+    caller.heard(&[BOT], 20);
+}
+
+/// Here the gateway calls, so that the telephone chooses who begins the handshake.
+#[test]
+fn a_desk_that_makes_keys_by_dtls_and_a_plain_caller_are_joined() {
+    if skipped("baresip") || skipped("sipp") {
+        return;
+    }
+    let (port, desk_port) = (free_port(), free_port() + 1);
+    let desk = format!("sip = \"sips:phone@127.0.0.1:{desk_port}\"\nsrtp = \"dtls\"\npage_token = \"for-tests\"");
+    joined(port, &desk, desk_port, "dtls_srtp");
 }

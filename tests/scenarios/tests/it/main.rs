@@ -7,6 +7,7 @@ mod cold;
 mod consulting;
 mod contact_centres;
 mod digest;
+mod dtls;
 mod early_media;
 mod failover;
 mod golden;

@@ -98,6 +98,7 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) taps: Taps,
     pub(crate) got: BTreeMap<LegId, Vec<Got>>,
+    pub(crate) dtls: Vec<(SocketAddr, Vec<u8>)>,
     pub(crate) rtcp: Vec<(LegId, SocketAddr, bool, Vec<u8>)>,
     pub(crate) frames: Vec<(LegId, [u8; 160])>,
     pub(crate) marks: Vec<String>,
@@ -120,6 +121,7 @@ impl World {
             now: Instant::from_millis(1000),
             taps,
             got: BTreeMap::new(),
+            dtls: Vec::new(),
             rtcp: Vec::new(),
             frames: Vec::new(),
             marks: Vec::new(),
@@ -203,6 +205,7 @@ impl World {
                 Output::Rtcp { leg, to, muxed, packet, .. } => {
                     self.rtcp.push((leg, to, muxed, packet.as_slice().to_vec()));
                 }
+                Output::Dtls { to, datagram, .. } => self.dtls.push((to, datagram)),
                 Output::StreamFrame { leg, mulaw } => self.frames.push((leg, mulaw)),
                 Output::StreamMarkPlayed { name, .. } => self.marks.push(name),
                 Output::StreamDigit { digit, .. } => self.stream_digits.push(digit),
