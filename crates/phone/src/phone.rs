@@ -551,7 +551,8 @@ impl Phone {
                     self.endpoint.bye(other, None, now);
                 }
             }
-            _ if Some(dialog) != self.current => return,
+            // A call for a REFER that another REFER has overtaken: it has one line.
+            _ if Some(dialog) != self.current => return self.endpoint.bye(dialog, None, now),
             _ => {}
         }
         self.up = true;

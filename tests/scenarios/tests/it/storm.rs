@@ -42,6 +42,7 @@ const KNOWN: &[u64] = &[
     30_726_063, // Late audio of a telephone that was replaced brought the caller's audio back to it.
     40_100_765, // A telephone with two calls: the judge took a pop for that of the one that was over.
     50_002_048, // A caller who had hung up a call that we do not carry was expected to speak in ours.
+    60_145_313, // A telephone that followed two REFERs at once forgot one of the calls, and never hung it up.
 ];
 
 #[test]
