@@ -298,6 +298,7 @@ impl Call {
         let ending = self.ending.is_some();
         let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up() && !ending) else { return };
         leg.answers |= answered;
+        leg.owes_answer &= !answered;
         let (role, telling, silent) = (leg.role, leg.answers || unreachable, leg.silent && !answered);
         let gone = leg.held.as_mut().map_or(silent, |held| held.was_asked(answered, telling));
         if !gone || (role != Role::Caller && !self.is_in_charge(id)) {
@@ -345,6 +346,7 @@ impl Call {
         let (first, role) = (!leg.flowing, leg.role);
         leg.flowing = true;
         leg.silent = false;
+        leg.owes_answer = false;
         if first {
             self.trace(TraceKind::Flowing { leg: id, role });
         }
@@ -371,6 +373,9 @@ impl Call {
         if first {
             self.note(party(role), format!("no audio for {} s", lasted.as_secs()));
         }
+        if role == Role::Bot {
+            return self.on_silent_bot(id, world);
+        }
         if due && rested && (role == Role::Caller || self.is_in_charge(id)) {
             if let Some(leg) = self.leg_mut(id) {
                 leg.probed = Some(world.now);
@@ -380,6 +385,19 @@ impl Call {
         if role == Role::Caller {
             self.on_caller_silent(lasted, world);
         }
+    }
+
+    /// Bots that send nothing while they say nothing are many, so SIP has to tell; and soon, for the caller is alone with
+    /// it. Three copies of the question are lost before a bot that is there is taken for gone.
+    fn on_silent_bot(&mut self, id: LegId, world: &mut World<'_>) {
+        let ending = self.ending.is_some();
+        let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_up() && leg.held.is_none() && !ending) else { return };
+        if !core::mem::replace(&mut leg.owes_answer, true) {
+            return self.command(id, LegCommand::Probe);
+        }
+        let cause = EndCause::sip(Party::Bot, EndReason::Unreachable, 408);
+        self.hang_up(id, &reason(408, "No answer"), cause);
+        self.bot_gone(id, false, "no audio, and no answer to OPTIONS", world);
     }
 
     /// Whether it is the human who has the caller, also while they pass it on.

@@ -295,6 +295,8 @@ pub(crate) struct Leg {
     pub(crate) silent: bool,
     /// When it was last asked whether it is still there.
     pub(crate) probed: Option<Instant>,
+    /// And has not answered that yet.
+    pub(crate) owes_answer: bool,
     /// It has answered when asked that.
     pub(crate) answers: bool,
     /// It is on hold.
@@ -325,6 +327,7 @@ impl Leg {
             speaking: false,
             silent: false,
             probed: None,
+            owes_answer: false,
             answers: false,
             held: None,
             take_late: false,

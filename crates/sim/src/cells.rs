@@ -138,8 +138,8 @@ fn unreachable(event: &str, state: TransferState) -> Option<&'static str> {
         "REFER refused" | "NOTIFY >=300" | "no NOTIFY" | "NOTIFY 200" => {
             (&[Consulting, Releasing], "no REFER is out; while consulting, one without Replaces may be")
         }
-        "re-INVITE 488/491" => (&[], "we send no re-INVITE: a join needs none"),
-        "gateway crashes" => (&[], "the simulator has no processes; open until session timers"),
+        "re-INVITE 488/491" => (&[], "ours refresh a session, and no storm lasts that long"),
+        "gateway crashes" => (&[], "the simulator has no processes"),
         "page declines" => (&[Consulting, Accepting], "the pop offers no choice any more"),
         "take-over" => (&[Consulting, Accepting, Joined, Releasing], "there is no desk's call to take over"),
         _ => return None,

@@ -2,7 +2,7 @@
 
 use super::Inquest;
 use crate::script::Click;
-use crate::setup::{CALLER2, DESK, DESK2, Party, TRUNK};
+use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
 use crate::witness::{Dialog, Did, Heard, Voice};
 use call_core::Handover;
 use call_model::{DeskId, Direction, HandoffId, Instant, PopUpdate};
@@ -15,6 +15,8 @@ const SETTLES: Duration = Duration::from_millis(1_500);
 
 /// From one packet of a key to the voice, or the next key.
 const KEY: Duration = Duration::from_millis(500);
+/// In that time a bot that has stopped is known to have: its silence is noticed, and that it does not answer.
+const DEAD_BOT: Duration = Duration::from_secs(8);
 
 /// A stretch of time.
 pub(super) type Span = (Instant, Instant);
@@ -83,6 +85,8 @@ impl<'a> Inquest<'a> {
                 Did::Muted(who, false) if *who == party => {
                     spans.extend(muted.take().map(|from| (from, *at + SETTLES)));
                 }
+                // That a bot is dead is for us to find out: its caller is alone with it.
+                Did::Stopped(who) if *who == party && party == BOT => spans.push((*at, *at + DEAD_BOT)),
                 Did::Stopped(who) if *who == party => spans.push((*at, self.world.now())),
                 _ => {}
             }

@@ -39,6 +39,31 @@ fn a_bot_that_owes_an_answer_for_eight_seconds_is_dead() {
     heard(&world, DESK, 18_200, 21_950, &[CALLER_TONE]);
 }
 
+/// Neither its audio nor an answer comes, whatever the caller does meanwhile: 3 s to miss the one, 3 s to miss the other.
+#[test]
+fn a_bot_whose_machine_stops_is_found_out() {
+    let mut world = World::new(&Setup::default());
+    world.at(0, Do::Dial("7001")).at(5_000, Do::Stop { party: BOT, loud: false });
+    world.at(15_000, Do::Press(DESK, '1')).at(20_000, Do::HangUp(TRUNK));
+    scenario("bot_stops", &mut world, 70_000);
+    assert!(matches!(deaths(&world)[..], [10_900..=11_100]), "{:?}", deaths(&world));
+    heard(&world, TRUNK, 11_200, 11_700, &[BOT_LOST_TONE]);
+    heard(&world, TRUNK, 15_200, 19_950, &[DESK_TONE]);
+    heard(&world, DESK, 15_200, 19_950, &[CALLER_TONE]);
+}
+
+/// The music does not stop, and should no desk take the caller, nobody is left with a dead bot.
+#[test]
+fn a_bot_whose_machine_stops_while_a_desk_rings_is_found_out() {
+    let desk = ring(Answer::After(Duration::from_secs(20)));
+    let mut world = asks_for_a_human(&Setup { desk: [desk, Arrival::Refuse(486)], ..Setup::default() });
+    world.at(5_000, Do::Stop { party: BOT, loud: false });
+    world.at(26_000, Do::Press(DESK, '1')).at(30_000, Do::HangUp(TRUNK));
+    scenario("bot_stops_while_a_desk_rings", &mut world, 70_000);
+    heard(&world, TRUNK, 12_000, 20_000, &[MUSIC_TONE]);
+    heard(&world, TRUNK, 26_200, 29_950, &[DESK_TONE]);
+}
+
 #[test]
 fn a_bot_that_is_silent_while_it_listens_is_alive() {
     let mut world = silent_bot(false);
