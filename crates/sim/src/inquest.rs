@@ -7,7 +7,7 @@ mod humans;
 
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, TRUNK};
 use crate::storm::Storm;
-use crate::witness::{Dialog, Did, Heard, Voice, Witness};
+use crate::witness::{Dialog, Did, Heard, Voice, Witness, branch_of};
 use crate::world::World;
 use call_core::OnBotClose;
 use call_model::{Direction, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
@@ -81,8 +81,6 @@ const OWES: Duration = Duration::from_secs(9);
 const PROOF: Duration = Duration::from_secs(7);
 /// A pause in what is heard that is no hiccup of the network's: it may lose a tenth.
 const NOT_HEARD: Duration = Duration::from_millis(700);
-/// An INVITE that has had no response for 64*T1 is given up, and cannot be cancelled (RFC 3261 §9.1).
-const TIMER_B: Duration = Duration::from_secs(32);
 /// What was given up before it could be cancelled is hung up so soon after it was answered.
 const LATE: Duration = Duration::from_millis(100);
 /// Requests without an answer fail after 64*T1 (RFC 3261 §17.1).
@@ -227,8 +225,7 @@ impl<'a> Inquest<'a> {
                 self.wrong(gone, "a human was left alone on the line");
             }
             None => {
-                // What rings only when the INVITE was given up cannot be told.
-                let Some(rang) = desk.rang.filter(|rang| rang.since(desk.invited) < TIMER_B) else { return };
+                let Some(rang) = desk.rang else { return };
                 let limit = rang.max(gone) + AT_ONCE;
                 // To one who is not there any more, nothing needs to be said.
                 if self.had_stopped(desk.party, limit) {
@@ -395,16 +392,18 @@ impl<'a> Inquest<'a> {
         }
     }
 
-    /// Whether the call that a telephone has is a copy of an INVITE that it had answered for good, and that was on its way
-    /// for longer than its transaction lasted: whoever sent it has forgotten it, and cannot cancel it (RFC 3261 §9.1).
+    /// Whether the call that a telephone has is an INVITE that was on its way for longer than its transaction lasted, be
+    /// it one that the telephone had answered for good: whoever sent it has forgotten it, and cannot cancel it
+    /// (RFC 3261 §9.1).
     fn has_a_stray_copy(&self, party: Party) -> bool {
         let events = self.world.events().iter().filter(|(_, who, _)| *who == party);
-        let mut arrivals = events.filter_map(|(_, _, event)| match event {
-            PhoneEvent::Arrived(invite) => invite.headers.get("Via").and_then(|via| via.split("branch=").nth(1)),
+        let mut arrivals = events.filter_map(|(at, _, event)| match event {
+            PhoneEvent::Arrived(invite) => Some((*at, branch_of(invite.headers.get("Via")?))),
             _ => None,
         });
-        let last = arrivals.next_back();
-        last.is_some_and(|last| arrivals.any(|via| via == last))
+        let Some((at, last)) = arrivals.next_back() else { return false };
+        let too_late = |dialog: &Dialog| dialog.branch == last && dialog.timed_out(at);
+        arrivals.any(|(_, via)| via == last) || self.witness.dialogs.iter().any(too_late)
     }
 
     /// Each handoff has one outcome.

@@ -95,6 +95,8 @@ pub struct Dialog {
     pub ours: bool,
     /// Branch of the latest INVITE that made, or was to make, it.
     pub branch: String,
+    /// When that passed first.
+    pub tried: Instant,
     /// First INVITE.
     pub invited: Instant,
     /// First provisional response to the gateway.
@@ -132,7 +134,7 @@ impl Dialog {
     /// hung up before (RFC 3261 §15).
     pub fn connected(&self) -> Option<Instant> {
         let ok = self.answered?;
-        Some(if self.ours { ok } else { self.acknowledged.unwrap_or(ok + UNACKNOWLEDGED) })
+        Some(if self.ours { ok } else { self.acknowledged.unwrap_or(ok + TIMEOUT) })
     }
 
     /// When the dialog ended, in the eyes of the gateway.
@@ -183,8 +185,8 @@ pub struct Witness {
 
 /// The payload type of keys that everybody offers.
 const TELEPHONE_EVENT: u8 = 101;
-/// An answer is repeated for 64*T1; who has not acknowledged it by then is hung up (RFC 3261 §13.3.1.4).
-const UNACKNOWLEDGED: Duration = Duration::from_secs(32);
+/// 64*T1. An answer is repeated for so long; who has not acknowledged it by then is hung up (RFC 3261 §13.3.1.4).
+const TIMEOUT: Duration = Duration::from_secs(32);
 /// A pause of this length ends a stretch.
 const PAUSE: Duration = Duration::from_millis(400);
 
@@ -209,6 +211,7 @@ impl Witness {
                     of,
                     ours: !inward,
                     branch: seen.branch.to_owned(),
+                    tried: now,
                     invited: now,
                     rang: None,
                     answered: None,
@@ -306,6 +309,7 @@ impl Dialog {
                 self.refused = None;
                 if inward != self.ours {
                     seen.branch.clone_into(&mut self.branch);
+                    self.tried = now;
                 }
             }
             ("INVITE", _) => {
@@ -332,9 +336,16 @@ impl Dialog {
         }
     }
 
+    /// An INVITE of the gateway's has ended that had no response, or none but provisional ones after a CANCEL, for so
+    /// long: what comes then belongs to nothing (RFC 3261 §9.1, §17.1.1.2).
+    pub(crate) fn timed_out(&self, now: Instant) -> bool {
+        let since = self.cancelled.or_else(|| self.rang.is_none().then_some(self.tried));
+        self.ours && self.answered.is_none() && since.is_some_and(|since| now.since(since) >= TIMEOUT)
+    }
+
     fn on_response(&mut self, seen: &Seen<'_>, status: u16, inward: bool, now: Instant) {
         // A copy of the INVITE that took its time may be answered once more; it is over all the same.
-        let over = self.answered.is_none() && self.refused.is_some();
+        let over = self.answered.is_none() && self.refused.is_some() || self.timed_out(now);
         if seen.method == "INVITE" && inward == self.ours && seen.branch == self.branch && !over {
             match status {
                 100..=199 => _ = self.rang.get_or_insert(now),
@@ -387,10 +398,7 @@ impl<'a> Seen<'a> {
                 "Replaces" => replaces = value.trim().split(';').next(),
                 "X-Call-ID" => of = Some(value.trim()),
                 "CSeq" => method = value.trim().split(' ').nth(1)?,
-                "Via" if branch.is_empty() => {
-                    let rest = value.split_once("branch=").map_or("", |(_, rest)| rest);
-                    branch = rest.split([';', ',']).next().unwrap_or_default();
-                }
+                "Via" if branch.is_empty() => branch = branch_of(value),
                 _ => {}
             }
         }
@@ -399,6 +407,12 @@ impl<'a> Seen<'a> {
             .flatten();
         Some(Self { method, branch, status, dialled, call_id: call_id?, of, notified, replaced, replaces })
     }
+}
+
+/// The branch in a `Via`: the name of a transaction.
+pub(crate) fn branch_of(via: &str) -> &str {
+    let rest = via.split_once("branch=").map_or("", |(_, rest)| rest);
+    rest.split([';', ',']).next().unwrap_or_default()
 }
 
 /// ITU-T G.711, mu-law.

@@ -1,7 +1,7 @@
 //! Who may have the caller, whom they hear then, and what the page says about it.
 
 use super::evidence::Span;
-use super::{AT_ONCE, FAREWELL, Inquest, NOT_HEARD, PROOF, TIMER_B};
+use super::{AT_ONCE, FAREWELL, Inquest, NOT_HEARD, PROOF};
 use crate::script::{Click, Do};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, TRUNK};
 use crate::witness::{Dialog, Did, Heard, Voice};
@@ -183,7 +183,7 @@ impl<'a> Inquest<'a> {
         for (at, update) in self.world.pops() {
             let PopUpdate::Retracted { desk, handoff, .. } = update else { continue };
             for call in self.calls_for(*handoff, Some(desk)).into_iter().filter(|call| call.invited <= *at) {
-                let since = call.connected().or(call.rang.filter(|rang| rang.since(call.invited) < TIMER_B));
+                let since = call.connected().or(call.rang);
                 let Some(since) = since else { continue };
                 let patience = if call.answered.is_none() { AT_ONCE } else { FAREWELL };
                 let patience = patience + if call.referred.is_some() { PROOF } else { Duration::ZERO };
