@@ -17,13 +17,14 @@ const ENOUGH: u8 = 2;
 /// A leg on hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
+    pub(crate) since: Instant,
     ask_at: Instant,
     missed: u8,
 }
 
 impl Held {
     pub(crate) fn since(now: Instant) -> Self {
-        Self { ask_at: now + FIRST, missed: 0 }
+        Self { since: now, ask_at: now + FIRST, missed: 0 }
     }
 
     /// A question was answered, or was not; whether nobody is there. `telling`: silence says so, for some question was
@@ -40,7 +41,10 @@ impl Call {
         held.map(|held| held.ask_at).min()
     }
 
-    pub(crate) fn ask_held(&mut self, world: &World<'_>) {
+    pub(crate) fn ask_held(&mut self, world: &mut World<'_>) {
+        if self.holds_for_good(world.now) {
+            return self.leave_the_caller_elsewhere(world);
+        }
         let due = |held: Option<Held>| held.is_some_and(|held| held.ask_at <= world.now);
         let asked: Vec<LegId> = self.legs.iter().filter(|leg| leg.is_up() && due(leg.held)).map(|leg| leg.id).collect();
         for id in asked {

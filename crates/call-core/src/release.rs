@@ -414,7 +414,16 @@ impl Call {
         }
     }
 
-    fn leave_the_caller_elsewhere(&mut self, world: &mut World<'_>) {
+    /// Whether a caller who, as NOTIFY said, is with somebody else has been on hold here ever since: such a line is never
+    /// silent, since it owes no audio.
+    pub(crate) fn holds_for_good(&self, now: Instant) -> bool {
+        let held = self.leg(self.caller_id()).and_then(|caller| caller.held);
+        let told =
+            |since: Instant| held.is_some_and(|held| held.since <= since + PROOF) && now.since(since) >= FOR_GOOD;
+        self.elsewhere.is_some_and(told)
+    }
+
+    pub(crate) fn leave_the_caller_elsewhere(&mut self, world: &mut World<'_>) {
         self.trace_release("the caller's audio has gone: nobody is left for a human here", None);
         self.end(EndCause::new(Party::Gateway, EndReason::Released), world);
     }

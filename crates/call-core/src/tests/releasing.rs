@@ -171,6 +171,32 @@ fn a_200_that_comes_when_the_bot_is_back_already_still_releases() {
     }
 }
 
+/// Somebody else has the caller, who never hangs up here, and of whom nothing can be heard here. One who resumes is here.
+#[test]
+fn a_caller_who_is_elsewhere_and_holds_here_is_let_go() {
+    for resumes in [false, true] {
+        let mut call = releasing();
+        call.hangs_up(2);
+        call.wait(1100);
+        call.answered(3);
+        call.ask();
+        let hold = |call: &mut Bench, direction| {
+            let media = RemoteMedia { direction, ..super::bench::media(0) };
+            call.leg(0, LegEvent::MediaChanged { media });
+        };
+        hold(&mut call, Direction::Inactive);
+        notify(&mut call, 200);
+        call.wait(100_000);
+        assert!(!call.over());
+        if resumes {
+            hold(&mut call, Direction::SendRecv);
+            hold(&mut call, Direction::Inactive);
+        }
+        call.wait(70_000);
+        assert_eq!(call.over(), !resumes);
+    }
+}
+
 #[test]
 fn a_200_after_a_refusal_changes_nothing() {
     let mut call = releasing();
