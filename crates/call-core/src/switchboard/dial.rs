@@ -9,7 +9,7 @@ use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgres
 use crate::metadata;
 use crate::passing;
 use crate::profile::{Profile, ReferToScheme};
-use call_model::{Codec, Direction, Instant, KeysBy, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
+use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Seat};
 use sip_wire::{Host, Method, Telephone, Uri};
@@ -173,10 +173,14 @@ impl Switchboard {
         let first = self.links.get(&caller).ok_or("the caller is gone")?;
         let Attempt { dial, at, .. } = &attempt;
         let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
+        let place = self.place(dial, &first.dialled_user)?;
+        let keys_by = self.signalling_of(dial.role, &dial.name).map(crate::Signalling::keys_by).unwrap_or_default();
         let link = Link {
             role: dial.role,
             dialog: None,
             port: None,
+            allowed: place.allowed,
+            keys_by,
             last: None,
             dialled: None,
             target: None,
@@ -190,14 +194,12 @@ impl Switchboard {
             passed: first.passed.clone(),
             profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
         };
-        let place = self.place(dial, &link.dialled_user)?;
         let local = self.config.sip.of(at.transport);
         let local = local.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
         let flow = Flow { transport: at.transport, local, remote: at.address };
         let srtp = self.srtp_with(dial.role, &dial.name, at.transport.is_secure());
         let srtp = srtp.ok_or_else(|| format!("srtp is required, and {} hides no keys", at.transport))?;
-        let keys_by = self.signalling_of(dial.role, &dial.name).map(crate::Signalling::keys_by).unwrap_or_default();
-        let port = self.open(leg, link, place.allowed, keys_by, now)?;
+        let port = self.open(leg, link, now)?;
         let media = self.local_media(port, dial.codecs.clone(), srtp);
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
@@ -248,22 +250,21 @@ impl Switchboard {
     }
 
     /// A port for the leg: the one it has, when it is dialled again, or a new one.
-    fn open(
-        &mut self,
-        leg: LegId,
-        link: Link,
-        allowed: Vec<Network>,
-        keys_by: KeysBy,
-        now: Instant,
-    ) -> Result<u16, String> {
+    fn open(&mut self, leg: LegId, link: Link, now: Instant) -> Result<u16, String> {
         if let Some(port) = self.links.get(&leg).and_then(|link| link.port) {
             return Ok(port);
         }
         let port = self.ports.take(now).ok_or("no RTP port is free")?;
-        let role = link.role;
-        self.links.insert(leg, Link { port: Some(port), ..link });
-        self.send_media(MediaCommand::Open { leg, role, port, allowed, keys_by });
+        self.links.insert(leg, link);
+        self.open_at(leg, port);
         Ok(port)
+    }
+
+    pub(super) fn open_at(&mut self, leg: LegId, port: u16) {
+        let Some(link) = self.links.get_mut(&leg) else { return };
+        link.port = Some(port);
+        let (role, allowed, keys_by) = (link.role, link.allowed.clone(), link.keys_by);
+        self.send_media(MediaCommand::Open { leg, role, port, allowed, keys_by });
     }
 
     fn place(&self, dial: &Dial, dialled: &str) -> Result<Place, String> {

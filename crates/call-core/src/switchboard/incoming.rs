@@ -7,7 +7,7 @@ use crate::capability::PeerKind;
 use crate::config::{Route, Trunk};
 use crate::invite::ANONYMOUS;
 use crate::passing;
-use call_model::{Codec, EndCause, EndReason, Instant, LegId, MediaCommand, Redacted, Role, Secret, TraceKind};
+use call_model::{Codec, EndCause, EndReason, Instant, LegId, Redacted, Role, Secret, TraceKind};
 use escalation::Engine;
 use sip_proto::{DialogId, Flow, Offer};
 use sip_wire::{Message, Method, NameAddr};
@@ -65,7 +65,9 @@ impl Switchboard {
         let link = Link {
             role: Role::Caller,
             dialog: Some(dialog),
-            port: Some(port),
+            port: None,
+            allowed: trunk.allowed_media.clone(),
+            keys_by: trunk.signalling.keys_by(),
             last: None,
             dialled: None,
             target: None,
@@ -84,9 +86,7 @@ impl Switchboard {
             profile: None,
         };
         self.links.insert(leg, link);
-        let allowed = trunk.allowed_media.clone();
-        let keys_by = trunk.signalling.keys_by();
-        self.send_media(MediaCommand::Open { leg, role: Role::Caller, port, allowed, keys_by });
+        self.open_at(leg, port);
         let id = about.id;
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });

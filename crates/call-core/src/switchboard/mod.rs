@@ -15,7 +15,7 @@ pub use targets::TargetView;
 
 use crate::call::{Call, CallOutput, World};
 use crate::capability::{Capabilities, CapabilityView};
-use crate::config::{SwitchboardConfig, Target};
+use crate::config::{Network, SwitchboardConfig, Target};
 use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
@@ -23,7 +23,7 @@ use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
+    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
     TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
@@ -180,6 +180,9 @@ struct Link {
     role: Role,
     dialog: Option<DialogId>,
     port: Option<u16>,
+    /// Whose audio that port takes, beside that of the address in the session description.
+    allowed: Vec<Network>,
+    keys_by: KeysBy,
     /// Its last dialog, for an INVITE that repeats a refused one.
     last: Option<DialogId>,
     /// When we sent its last INVITE.
@@ -588,7 +591,7 @@ impl Switchboard {
         }
     }
 
-    /// Every leg's audio is opened and closed once; what was never opened is not closed.
+    /// A leg's audio is opened when it is closed, and closed when it is open.
     fn send_media(&mut self, command: MediaCommand) {
         let wanted = match &command {
             MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } => self.open.insert(*leg),

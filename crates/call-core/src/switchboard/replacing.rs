@@ -1,12 +1,12 @@
 //! INVITE with `Replaces`: a telephone, or a contact centre, takes over a dialog of ours (RFC 3891). The leg stays the
-//! same, with its port; only who is at its other end changes. The endpoint has found the dialog, or answered 400, 481,
-//! 486 or 603.
+//! same, with its port unless that could still bring the former telephone's audio; only who is at its other end changes.
+//! The endpoint has found the dialog, or answered 400, 481, 486 or 603.
 
 use super::Switchboard;
 use crate::call::reason;
 use crate::leg::LegEvent;
 use crate::peers::contains;
-use call_model::{Codec, Instant, LegId, Role};
+use call_model::{Codec, Instant, LegId, MediaCommand, Role};
 use core::net::IpAddr;
 use sip_proto::{AcceptError, DialogId, Flow};
 use sip_wire::Message;
@@ -19,12 +19,13 @@ impl Switchboard {
         };
         self.claim(request.call_id(), new, leg, role);
         let verdict = self.may_replace(leg, role, flow.remote.ip()).and_then(|(codecs, name)| {
-            let srtp = self.srtp_with(role, name, flow.transport.is_secure()).ok_or(488u16)?;
-            let port = self.links.get(&leg).and_then(|link| link.port).ok_or(603u16)?;
-            Ok(self.local_media(port, codecs, srtp))
+            Ok((codecs, self.srtp_with(role, name, flow.transport.is_secure()).ok_or(488u16)?))
         });
-        let accepted = verdict.and_then(|local| {
-            self.endpoint.accept(new, local, &[], now).map_err(|error| match error {
+        let accepted = verdict.and_then(|(codecs, srtp)| {
+            let port = self.port_for_another(leg, now)?;
+            let accepted = self.endpoint.accept(new, self.local_media(port, codecs, srtp), &[], now);
+            self.move_port(leg, port, accepted.is_ok(), now);
+            accepted.map_err(|error| match error {
                 AcceptError::NoCommonCodec => 488,
                 AcceptError::NotWaiting => 487,
             })
@@ -49,6 +50,29 @@ impl Switchboard {
                 self.note_dialog(new, crate::call::party(role), text, now);
             }
         }
+    }
+
+    /// Where the audio of who takes a leg over shall go. A telephone that is just answering has not said yet where it is,
+    /// so that nothing but the port could tell its audio, and its keys, from those of the other one.
+    fn port_for_another(&mut self, leg: LegId, now: Instant) -> Result<u16, u16> {
+        let call = self.calls.get(&leg.call).map(|entry| &entry.call);
+        if call.and_then(|call| call.leg(leg)).is_some_and(|leg| leg.role == Role::Desk && leg.codec.is_none()) {
+            return self.ports.take(now).ok_or(503);
+        }
+        self.links.get(&leg).and_then(|link| link.port).ok_or(603)
+    }
+
+    /// The leg's audio comes and goes at this port from now on; or, if that came to nothing, the port is free again.
+    fn move_port(&mut self, leg: LegId, port: u16, agreed: bool, now: Instant) {
+        if self.links.get(&leg).is_some_and(|link| link.port == Some(port)) {
+            return;
+        }
+        if !agreed {
+            return self.ports.give_back(port, now);
+        }
+        self.free_port(leg, now);
+        self.send_media(MediaCommand::Close { leg });
+        self.open_at(leg, port);
     }
 
     /// Whether an address may take over a leg, with which codecs, and whose it is; or the status that refuses it.

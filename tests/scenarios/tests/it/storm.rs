@@ -43,6 +43,8 @@ const KNOWN: &[u64] = &[
     40_100_765, // A telephone with two calls: the judge took a pop for that of the one that was over.
     50_002_048, // A caller who had hung up a call that we do not carry was expected to speak in ours.
     60_145_313, // A telephone that followed two REFERs at once forgot one of the calls, and never hung it up.
+    60_265_849, // Who was taken over while they answered pressed 1, for the one who had taken over.
+    60_277_529, // A caller was elsewhere, said NOTIFY, and held here: nobody found out, for ever.
     60_323_794, // An INVITE that nobody could cancel any more rang when it had been given up.
     60_368_117, // As 60145313.
     60_393_781, // An answer that came 32 s after the CANCEL was expected to be hung up.
