@@ -121,14 +121,17 @@ fn an_answer_that_crosses_the_take_over_loses_nobody() {
     }
 }
 
-/// The answer of the old telephone is late, its audio is not, and it has said nothing yet about where it is.
+/// The answer of the old telephone is late, its audio is not, and it has said nothing yet about where it is. Nothing comes
+/// from the new one yet.
 #[test]
 fn a_key_pressed_at_a_telephone_that_was_taken_over_while_it_answered_accepts_nothing() {
     let mut world = asks_for_a_human(&setup(1));
     world
         .at(5_600, Do::Delay(DESK, true, Duration::from_secs(1)))
+        .at(6_700, Do::Mute(DESK2, true))
         .at(6_700, Do::TakeOver(DESK2, DESK, false))
         .at(6_900, Do::Press(DESK, '1'))
+        .at(8_000, Do::Mute(DESK2, false))
         .at(9_000, Do::Press(DESK2, '1'))
         .at(13_000, Do::HangUp(TRUNK));
     scenario("replaced_while_it_answers", &mut world, 60_000);
