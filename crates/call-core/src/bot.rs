@@ -214,6 +214,9 @@ impl Call {
 
     /// The caller has nobody: say so at once, and get a human.
     fn lose_bot(&mut self, why: String, world: &mut World<'_>) {
+        // Should no desk take the caller, it is called once more: often it was the connection, not the bot. A bot that
+        // dies on every call would keep the caller for ever.
+        self.bot_left = self.caller_is_up() && !core::mem::replace(&mut self.bot_lost_before, true);
         self.prompt = Some((Prompt::BotLost, world.now + PROMPT_LIMIT));
         self.enter(Phase::Recovering(Recovery::Human), world.now);
         if !self.caller_is_up() {

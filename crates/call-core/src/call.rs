@@ -121,6 +121,8 @@ pub(crate) struct Call {
     pub(crate) preferred: Option<ReferralTarget>,
     /// The bot has gone while a human is fetched: it is asked once more, should no desk take the caller.
     pub(crate) bot_left: bool,
+    /// It broke down with the caller once.
+    pub(crate) bot_lost_before: bool,
     /// Why the bot is there after the join, if it is.
     pub(crate) trio: Option<Trio>,
     pub(crate) announcement: Announcement,
@@ -178,6 +180,7 @@ impl Call {
             retransfer: None,
             preferred: None,
             bot_left: false,
+            bot_lost_before: false,
             trio: None,
             announcement: Announcement::default(),
             elsewhere: None,

@@ -172,7 +172,8 @@ impl Call {
             && !mutated!(world.config, BotNotCalledAgain)
         {
             let told = if after_human.is_some() { HUMAN_GONE } else { failed };
-            let or_else = after_human.unwrap_or_else(|| EndCause::new(Party::Desk, EndReason::Unreachable));
+            let missed = if self.bot_lost_before { Party::Bot } else { Party::Desk };
+            let or_else = after_human.unwrap_or_else(|| EndCause::new(missed, EndReason::Unreachable));
             if let Some(resumed) = self.resumed.as_mut() {
                 told.why.clone_into(&mut resumed.notes);
             }

@@ -93,7 +93,7 @@ fn a_bot_that_dies_is_announced_at_once_and_a_human_fetched() {
 }
 
 #[test]
-fn bot_dead_and_nobody_there_the_caller_is_told_then_hung_up() {
+fn bot_dead_and_nobody_there_it_is_called_once_more_and_the_caller_is_told_then_hung_up() {
     let mut config = config();
     config.desks.truncate(1);
     let mut call = Bench::talking(config, to_sip_bot());
@@ -107,8 +107,10 @@ fn bot_dead_and_nobody_there_the_caller_is_told_then_hung_up() {
         "pop ended anna: busy",
         "handoff busy at consult (486)",
         "Consulting -> Recovering",
-        "caller hears NobodyAvailable",
+        "dial 3 sipbot",
     ]);
+    call.refused(3, 486);
+    assert!(call.drain_log().contains(&"caller hears NobodyAvailable".to_owned()));
     call.played(0, Prompt::NobodyAvailable);
     call.expect(&[
         "hang up caller: Nobody available",
@@ -123,7 +125,10 @@ fn a_prompt_that_is_never_reported_played_does_not_hold_the_call() {
     let mut config = config();
     config.desks.clear();
     let mut call = Bench::talking(config, to_sip_bot());
-    call.leg(1, LegEvent::Ended { by_remote: false, status: Some(408) });
+    for lost in [1, 2] {
+        call.leg(lost, LegEvent::Ended { by_remote: false, status: Some(408) });
+        call.answered(2);
+    }
     assert!(call.drain_log().contains(&"caller hears NobodyAvailable".to_owned()));
     call.wait(14_999);
     assert!(!call.over());
