@@ -388,6 +388,9 @@ impl Call {
         if from != to {
             self.since = now;
             self.trace(TraceKind::State { from, to });
+            if from == TransferState::WithBot {
+                self.engine.handle_handoff();
+            }
         }
     }
 

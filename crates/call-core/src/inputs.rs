@@ -6,7 +6,7 @@ use crate::leg::{Leg, LegCommand, LegEvent, LegState};
 use crate::transfer::Phase;
 use call_model::{
     BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, LegStats, MediaEvent, Party, Prompt, Role,
-    TraceKind,
+    Speaker, TraceKind,
 };
 use core::time::Duration;
 
@@ -136,13 +136,20 @@ impl Call {
         if let Some(said) = said {
             self.on_stage_direction(&said, world);
         }
-        while let Some(decision) = self.engine.poll_output() {
-            self.on_decision(decision, world);
+        while let Some(doubt) = self.engine.poll_doubt() {
+            self.note(Party::Gateway, format!("for review: {} (rule {})", doubt.because.text, doubt.rule));
         }
+        self.decide(world);
         if grew {
             self.grow_pop(world);
         }
         self.settle();
+    }
+
+    fn decide(&mut self, world: &mut World<'_>) {
+        while let Some(decision) = self.engine.poll_output() {
+            self.on_decision(decision, world);
+        }
     }
 
     /// Lets everything that is due happen.
@@ -154,9 +161,7 @@ impl Call {
         }
         if due(self.engine.poll_timeout().map(|(at, _)| at)) {
             self.engine.handle_timeout(now);
-            while let Some(decision) = self.engine.poll_output() {
-                self.on_decision(decision, world);
-            }
+            self.decide(world);
         }
         if due(self.bot_deadline) {
             self.on_bot_timeout(world);
@@ -359,6 +364,15 @@ impl Call {
     fn on_speech(&mut self, id: LegId, speaks: bool, world: &mut World<'_>) {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.speaking = speaks;
+        let speaker = match leg.role {
+            Role::Caller => Some(Speaker::Caller),
+            Role::Bot => Some(Speaker::Bot),
+            Role::Desk => None,
+        };
+        if let Some(speaker) = speaker {
+            self.engine.handle_speech(speaker, speaks, world.now);
+            self.decide(world);
+        }
         self.on_turn(id, speaks, world);
         self.on_media_proof(world);
         self.on_announced(world);

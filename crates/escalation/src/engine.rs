@@ -1,5 +1,6 @@
-use crate::evidence::{Evidence, Heard};
-use crate::rules::{Rule, Rules};
+use crate::evidence::{Evidence, Heard, doubt};
+use crate::pulse::Pulse;
+use crate::rules::{Judgement, Rule, Rules, When};
 use call_model::{Because, Decision, Fact, FactKind, Instant, Layer, Speaker};
 use core::time::Duration;
 use std::borrow::Cow;
@@ -17,6 +18,19 @@ pub struct Engine {
     tail: Option<(Instant, String)>,
     now: Instant,
     decided: VecDeque<Decision>,
+    /// The latest intent of the caller, by which rules may judge otherwise.
+    intent: Option<String>,
+    pulse: Pulse,
+    doubts: VecDeque<Doubt>,
+}
+
+/// Something that goes on, and that somebody should look at later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Doubt {
+    /// The rule that flags it.
+    pub rule: String,
+    /// What was observed.
+    pub because: Because,
 }
 
 /// Why the engine wants to be woken.
@@ -24,6 +38,8 @@ pub struct Engine {
 pub enum TimerName {
     /// Evidence is too old to count.
     Forget,
+    /// A rule over time is satisfied unless something happens before.
+    Judge,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,53 +52,111 @@ struct Watch {
 const SAME_SENTENCE: Duration = Duration::from_secs(4);
 /// Characters of a turn that are looked at, from its end: the newest words matter.
 const MAX_TURN: usize = 4000;
-/// Decisions kept for a caller that does not drain; the oldest go first.
-const MAX_DECIDED: usize = 16;
+/// Decisions and doubts kept for a caller that does not drain; the oldest go first.
+const MAX_KEPT: usize = 16;
 
 impl Engine {
     /// An engine for one call.
     pub fn new(rules: Arc<Rules>) -> Self {
         let watches = vec![Watch::default(); rules.rules().len()];
-        Self { rules, watches, tail: None, now: Instant::ZERO, decided: VecDeque::new() }
+        Self {
+            rules,
+            watches,
+            tail: None,
+            now: Instant::ZERO,
+            decided: VecDeque::new(),
+            intent: None,
+            pulse: Pulse::default(),
+            doubts: VecDeque::new(),
+        }
     }
 
     /// Something was observed. At most one decision follows, taken by the strongest rule that is satisfied: hard
     /// before tunable, then the more urgent, then the file's order. The reasons of the others are added to it.
     pub fn handle_fact(&mut self, fact: &Fact) {
-        self.now = self.now.max(fact.at);
-        self.handle_timeout(self.now);
+        self.advance(fact.at);
+        self.pulse.begin(self.now);
         let heard = self.hear(fact);
+        if let FactKind::Intent { name, .. } = &fact.kind {
+            self.intent = Some(name.clone());
+        }
         let rules = Arc::clone(&self.rules);
-        let mut fired: Vec<(&Rule, Vec<Because>)> = Vec::new();
+        let mut fired = self.due(&rules);
         for (rule, watch) in rules.rules().iter().zip(&mut self.watches) {
+            let Some(judgement) = rule.judgement(self.intent.as_deref()) else { continue };
+            if let Some(because) = doubt(&judgement.when, fact) {
+                push(&mut self.doubts, Doubt { rule: rule.name.clone(), because });
+            }
             if watch.quiet_until.is_some_and(|until| until > self.now) {
                 continue;
             }
-            if let Some(because) = watch.evidence.observe(rule, fact, heard.as_ref(), self.now) {
-                watch.rest(rule, self.now);
-                fired.push((rule, because));
+            if let Some(because) = watch.evidence.observe(&judgement.when, fact, heard.as_ref(), self.now) {
+                watch.rest(judgement, self.now);
+                fired.push((rule, judgement, because));
             }
         }
         self.decide(fired);
     }
 
+    /// Caller or bot begins or ends to speak, whatever they say.
+    pub fn handle_speech(&mut self, speaker: Speaker, speaks: bool, now: Instant) {
+        self.handle_timeout(now);
+        self.pulse.begin(self.now);
+        self.pulse.speech(speaker, speaks, self.now);
+    }
+
+    /// A human is fetched: the time that rules count stands still until [`Engine::handle_returned`].
+    pub fn handle_handoff(&mut self) {
+        self.pulse.leave();
+    }
+
     /// The caller is the bot's again after a handoff that failed: hard rules listen again at once, while tunable
     /// rules start their cool-down here and need new evidence.
     pub fn handle_returned(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        self.advance(now);
+        self.pulse.begin_anew(self.now);
         for (rule, watch) in self.rules.rules().iter().zip(&mut self.watches) {
-            match rule.layer() {
-                Layer::Hard => watch.quiet_until = None,
-                Layer::Tunable => watch.rest(rule, self.now),
+            match (rule.layer(), rule.judgement(self.intent.as_deref())) {
+                (Layer::Hard, _) => watch.quiet_until = None,
+                (Layer::Tunable, Some(judgement)) => watch.rest(judgement, self.now),
+                (Layer::Tunable, None) => watch.evidence.clear(),
             }
         }
     }
 
-    /// Forgets evidence that is too old to count.
+    /// Forgets evidence that is too old to count, and lets rules over time decide.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        let rules = Arc::clone(&self.rules);
+        let fired = self.due(&rules);
+        self.decide(fired);
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         for (rule, watch) in self.rules.rules().iter().zip(&mut self.watches) {
-            watch.evidence.forget(&rule.when, now);
+            if let Some(judgement) = rule.judgement(self.intent.as_deref()) {
+                watch.evidence.forget(&judgement.when, self.now);
+            }
         }
+    }
+
+    /// The rules over time that are satisfied by now.
+    fn due<'a>(&mut self, rules: &'a Rules) -> Vec<Fired<'a>> {
+        let mut fired = Vec::new();
+        for (rule, watch) in rules.rules().iter().zip(&mut self.watches) {
+            let Some(judgement) = rule.judgement(self.intent.as_deref()) else { continue };
+            if watch.due(&self.pulse, &judgement.when).is_some_and(|due| due <= self.now) {
+                watch.rest(judgement, self.now);
+                fired.push((rule, judgement, self.pulse.because(&judgement.when, self.now)));
+            }
+        }
+        fired
+    }
+
+    /// What somebody should look at later, if there is anything.
+    pub fn poll_doubt(&mut self) -> Option<Doubt> {
+        self.doubts.pop_front()
     }
 
     /// The decision, if one was taken.
@@ -92,47 +166,63 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
-        let watched = self.rules.rules().iter().zip(&self.watches);
-        let stale = watched.filter_map(|(rule, watch)| watch.evidence.stale_at(&rule.when)).min()?;
-        Some((stale, TimerName::Forget))
+        let judged = self.rules.rules().iter().zip(&self.watches).filter_map(|(rule, watch)| {
+            let when = &rule.judgement(self.intent.as_deref())?.when;
+            let stale = watch.evidence.stale_at(when).map(|at| (at, TimerName::Forget));
+            let due = watch.due(&self.pulse, when).map(|at| (at, TimerName::Judge));
+            stale.into_iter().chain(due).min()
+        });
+        judged.min()
     }
 
-    /// The words of a caller's turn; a bot's turn in between ends the sentence.
+    /// The words of a turn; a bot's turn in between ends the caller's sentence.
     fn hear(&mut self, fact: &Fact) -> Option<Heard> {
         let FactKind::Turn { speaker, text, .. } = &fact.kind else { return None };
         let before = self.tail.take();
         if *speaker != Speaker::Caller {
-            return None;
+            return Some(Heard::new(*speaker, "", newest(text)));
         }
         let close = before.filter(|(at, _)| self.now.since(*at) <= SAME_SENTENCE);
         let tail = close.map_or(Cow::Borrowed(""), |(_, tail)| Cow::Owned(tail));
-        let heard = Heard::new(&tail, newest(text));
+        let heard = Heard::new(*speaker, &tail, newest(text));
         self.tail = Some((self.now, heard.tail().to_owned()));
         Some(heard)
     }
 
-    fn decide(&mut self, mut fired: Vec<(&Rule, Vec<Because>)>) {
-        fired.sort_by_key(|(rule, _)| (rule.layer(), Reverse(rule.urgency)));
-        let Some((rule, _)) = fired.first() else { return };
-        let (name, trigger, layer, urgency) = (rule.name.clone(), rule.trigger(), rule.layer(), rule.urgency);
+    fn decide(&mut self, mut fired: Vec<Fired<'_>>) {
+        fired.sort_by_key(|(rule, judgement, _)| (rule.layer(), Reverse(judgement.urgency)));
+        let Some((rule, judgement, _)) = fired.first() else { return };
+        let (name, trigger, layer, urgency) = (rule.name.clone(), rule.trigger(), rule.layer(), judgement.urgency);
         let mut because: Vec<Because> = Vec::new();
-        for reason in fired.into_iter().flat_map(|(_, reasons)| reasons) {
+        for reason in fired.into_iter().flat_map(|(_, _, reasons)| reasons) {
             if !because.contains(&reason) {
                 because.push(reason);
             }
         }
-        if self.decided.len() == MAX_DECIDED {
-            self.decided.pop_front();
-        }
-        self.decided.push_back(Decision { at: self.now, rule: name, trigger, layer, urgency, because });
+        push(&mut self.decided, Decision { at: self.now, rule: name, trigger, layer, urgency, because });
     }
 }
 
+/// A rule that is satisfied, how it judged, and why.
+type Fired<'a> = (&'a Rule, &'a Judgement, Vec<Because>);
+
 impl Watch {
-    fn rest(&mut self, rule: &Rule, now: Instant) {
-        self.quiet_until = Some(now + rule.cool_down);
+    fn rest(&mut self, judgement: &Judgement, now: Instant) {
+        self.quiet_until = Some(now + judgement.cool_down);
         self.evidence.clear();
     }
+
+    fn due(&self, pulse: &Pulse, when: &When) -> Option<Instant> {
+        let due = pulse.due(when)?;
+        Some(self.quiet_until.map_or(due, |until| due.max(until)))
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() == MAX_KEPT {
+        queue.pop_front();
+    }
+    queue.push_back(item);
 }
 
 fn newest(text: &str) -> &str {

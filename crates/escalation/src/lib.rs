@@ -16,14 +16,20 @@
 //! ```
 
 mod complaint;
+mod conversation;
 mod engine;
 mod evidence;
+mod likeness;
 mod parse;
 mod phrase;
+mod pulse;
 mod rules;
+mod shipped;
+mod talk;
 mod words;
 
 pub use complaint::Complaint;
-pub use engine::{Engine, TimerName};
+pub use conversation::Conversation;
+pub use engine::{Doubt, Engine, TimerName};
 pub use phrase::Phrase;
-pub use rules::{Distress, Rule, Rules, Said, When};
+pub use rules::{Category, Distress, Judgement, Name, Often, Rule, Rules, Said, When};

@@ -15,6 +15,15 @@ pub struct Rules {
 pub struct Rule {
     /// Its name in the file: lower-case letters, digits, `-` and `_`.
     pub name: String,
+    /// How it judges as long as no intent says otherwise.
+    pub usual: Judgement,
+    /// How it judges while the caller's latest intent has this name; none: not at all.
+    pub by_intent: Vec<(Name, Option<Judgement>)>,
+}
+
+/// What a rule looks for, and what follows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judgement {
     /// How quickly somebody should take the call.
     pub urgency: Urgency,
     /// How long it stays quiet after it fired.
@@ -22,6 +31,10 @@ pub struct Rule {
     /// What it looks for.
     pub when: When,
 }
+
+/// The name of an intent, an action or the like; with `*` at its end, of all that begin so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name(pub(crate) String);
 
 /// What a rule looks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,10 +51,8 @@ pub enum When {
         /// `0-9`, `*`, `#`, `A-D`.
         digits: Vec<char>,
     },
-    /// Words of an emergency.
-    Emergency(Said),
-    /// Words that the law or the house wants a human to hear.
-    Compliance(Said),
+    /// Words of the caller that only a human may answer.
+    Category(Category, Said),
     /// The bot is gone while the caller is not.
     BotDown,
     /// The bot asks for it.
@@ -52,18 +63,144 @@ pub enum When {
     LowConfidence {
         /// Confidence under this is low, 0..1.
         below: f32,
+        /// Confidence from `below` to under this goes on and is flagged for review, 0..1.
+        review_below: f32,
         /// How many in a row.
         times: usize,
         /// A low older than this no longer counts.
         within: Duration,
     },
     /// What the bot tried went wrong several times.
-    FailedAttempts {
-        /// How many.
-        times: usize,
-        /// A failure older than this no longer counts.
-        within: Duration,
+    FailedAttempts(Often),
+    /// The caller's words are frustrated, several times, or once in a voice that is distressed.
+    Frustration {
+        /// The words that count.
+        said: Said,
+        /// How often without the voice's help.
+        often: Often,
+        /// A voice at or over this makes one time enough, 0..1.
+        with_distress: f32,
+        /// How far words and voice may be apart.
+        fuse: Duration,
     },
+    /// The caller says the same again, in these or other words.
+    SameQuestion {
+        /// How like two turns must be, 0..1.
+        alike: f32,
+        /// How often it must be said, the first time included.
+        often: Often,
+    },
+    /// The bot says the same again, or the conversation comes back to an intent it had left.
+    Loop {
+        /// How like two turns of the bot must be, 0..1.
+        alike: f32,
+        /// How often, the first time included.
+        often: Often,
+    },
+    /// The bot hedges, takes back what it said, or says yes and no to the same.
+    Hedging {
+        /// The bot's words that count.
+        said: Said,
+        /// How like two turns must be to contradict each other, 0..1.
+        alike: f32,
+        /// How often.
+        often: Often,
+    },
+    /// The bot asks the caller to say it again.
+    Unclear {
+        /// The bot's words that count.
+        said: Said,
+        /// How often.
+        often: Often,
+    },
+    /// The caller could not be verified.
+    Verification {
+        /// Which actions verify.
+        actions: Vec<Name>,
+        /// How many failures.
+        often: Often,
+    },
+    /// An action failed because a system did.
+    SystemError {
+        /// The words of a result that tell so.
+        said: Said,
+        /// How often.
+        often: Often,
+    },
+    /// What the caller wants is worth a human's time.
+    HighValue {
+        /// Which intents.
+        intents: Vec<Name>,
+        /// An intent that is less certain does not count, 0..1.
+        confidence: f32,
+    },
+    /// The bot knows the caller as one of few.
+    Vip {
+        /// The entity that tells.
+        entity: String,
+        /// Its values that count, in lower case.
+        values: Vec<String>,
+    },
+    /// Neither caller nor bot has been heard for this long.
+    Silence(Duration),
+    /// The caller has spoken for this long without a word of the bot.
+    Monologue(Duration),
+    /// Caller and bot have talked for this long.
+    LongCall(Duration),
+}
+
+/// How often within how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Often {
+    /// How often.
+    pub times: usize,
+    /// What is older no longer counts.
+    pub within: Duration,
+}
+
+/// Matters that are a human's, told by the caller's words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum Category {
+    Emergency,
+    Compliance,
+    Legal,
+    Medical,
+    Minors,
+    Fraud,
+    Dispute,
+    Cancellation,
+    Vulnerable,
+}
+
+impl Category {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Emergency,
+        Self::Compliance,
+        Self::Legal,
+        Self::Medical,
+        Self::Minors,
+        Self::Fraud,
+        Self::Dispute,
+        Self::Cancellation,
+        Self::Vulnerable,
+    ];
+
+    /// The kind of reason; its token is the rule's `kind`.
+    pub const fn trigger(self) -> Trigger {
+        match self {
+            Self::Emergency => Trigger::Emergency,
+            Self::Compliance => Trigger::Compliance,
+            Self::Legal => Trigger::Legal,
+            Self::Medical => Trigger::Medical,
+            Self::Minors => Trigger::Minors,
+            Self::Fraud => Trigger::Fraud,
+            Self::Dispute => Trigger::Dispute,
+            Self::Cancellation => Trigger::Cancellation,
+            Self::Vulnerable => Trigger::Vulnerable,
+        }
+    }
 }
 
 /// Phrases to listen for, and phrases that look like them and are not.
@@ -115,28 +252,74 @@ pub(crate) const DEFAULT_PACK: &str = include_str!("../../../config/rules.toml")
 impl Rule {
     /// The kind of reason it gives.
     pub fn trigger(&self) -> Trigger {
-        match self.when {
-            When::Asked { .. } => Trigger::Asked,
-            When::Key { .. } => Trigger::Dtmf,
-            When::Emergency(_) => Trigger::Emergency,
-            When::Compliance(_) => Trigger::Compliance,
-            When::BotDown => Trigger::BotDown,
-            When::BotEscalates => Trigger::Bot,
-            When::Distress(_) => Trigger::Distress,
-            When::LowConfidence { .. } => Trigger::LowConfidence,
-            When::FailedAttempts { .. } => Trigger::FailedAttempts,
-        }
+        self.usual.when.trigger()
     }
 
     /// Hard rules decide at once on one fact; tunable ones weigh.
     pub fn layer(&self) -> Layer {
-        match self.when {
-            When::Asked { .. } | When::Key { .. } | When::Emergency(_) | When::Compliance(_) | When::BotDown => {
-                Layer::Hard
-            }
-            When::BotEscalates | When::Distress(_) | When::LowConfidence { .. } | When::FailedAttempts { .. } => {
-                Layer::Tunable
-            }
+        self.usual.when.layer()
+    }
+
+    /// How it judges while the caller's latest intent is this one: the exact name goes before the longest beginning.
+    pub(crate) fn judgement(&self, intent: Option<&str>) -> Option<&Judgement> {
+        let named = self.by_intent.iter().filter(|(name, _)| intent.is_some_and(|intent| name.fits(intent)));
+        let closest = named.max_by_key(|(name, _)| (!name.0.ends_with('*'), name.0.len()));
+        closest.map_or(Some(&self.usual), |(_, judgement)| judgement.as_ref())
+    }
+}
+
+impl Name {
+    pub(crate) fn fits(&self, name: &str) -> bool {
+        self.0.strip_suffix('*').map_or(self.0 == name, |beginning| name.starts_with(beginning))
+    }
+}
+
+impl When {
+    pub(crate) fn trigger(&self) -> Trigger {
+        match self {
+            Self::Asked { .. } => Trigger::Asked,
+            Self::Key { .. } => Trigger::Dtmf,
+            Self::Category(category, _) => category.trigger(),
+            Self::BotDown => Trigger::BotDown,
+            Self::BotEscalates => Trigger::Bot,
+            Self::Distress(_) => Trigger::Distress,
+            Self::LowConfidence { .. } => Trigger::LowConfidence,
+            Self::FailedAttempts(_) => Trigger::FailedAttempts,
+            Self::Frustration { .. } => Trigger::Frustration,
+            Self::SameQuestion { .. } => Trigger::SameQuestion,
+            Self::Loop { .. } => Trigger::Loop,
+            Self::Hedging { .. } => Trigger::Hedging,
+            Self::Unclear { .. } => Trigger::Unclear,
+            Self::Verification { .. } => Trigger::Verification,
+            Self::SystemError { .. } => Trigger::SystemError,
+            Self::HighValue { .. } => Trigger::HighValue,
+            Self::Vip { .. } => Trigger::Vip,
+            Self::Silence(_) => Trigger::Silence,
+            Self::Monologue(_) => Trigger::Monologue,
+            Self::LongCall(_) => Trigger::LongCall,
+        }
+    }
+
+    pub(crate) fn layer(&self) -> Layer {
+        match self {
+            Self::Asked { .. } | Self::Key { .. } | Self::Category(..) | Self::BotDown => Layer::Hard,
+            _ => Layer::Tunable,
+        }
+    }
+
+    /// How long evidence counts that is counted.
+    pub(crate) fn within(&self) -> Option<Duration> {
+        match self {
+            Self::LowConfidence { within, .. } => Some(*within),
+            Self::FailedAttempts(often)
+            | Self::Frustration { often, .. }
+            | Self::SameQuestion { often, .. }
+            | Self::Loop { often, .. }
+            | Self::Hedging { often, .. }
+            | Self::Unclear { often, .. }
+            | Self::Verification { often, .. }
+            | Self::SystemError { often, .. } => Some(often.within),
+            _ => None,
         }
     }
 }

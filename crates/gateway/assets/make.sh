@@ -85,6 +85,25 @@ compliance|This matter must be handled by a person.
 distress|The caller sounds upset.
 low_confidence|The assistant was not sure what to say.
 failed_attempts|The assistant could not help.
+legal|This is a legal matter.
+medical|The caller has a medical question.
+minors|The caller may be a child.
+fraud|The caller speaks of fraud.
+dispute|The caller disputes a charge.
+cancellation|The caller wants to cancel.
+vulnerable|The caller may need special care.
+frustration|The caller is frustrated.
+same_question|The caller keeps asking the same question.
+loop|The assistant is going round in circles.
+hedging|The assistant contradicts itself, or will not commit.
+unclear|The assistant does not understand the caller.
+verification|The caller could not be verified.
+system_error|A system does not answer.
+high_value|This caller wants to do business.
+vip|This is a priority customer.
+silence|The line has been silent.
+monologue|The caller has been talking for long.
+long_call|The caller has been with the assistant for long.
 bot|The assistant asked for your help.
 bot_down|The assistant has broken down.
 operator|Operations asked for you to take this call.

@@ -244,7 +244,7 @@ fn triggers(facts: Vec<(u64, FactKind)>) -> Vec<(u64, Trigger)> {
     run(facts).iter().map(|decision| (decision.at.as_millis(), decision.trigger)).collect()
 }
 
-fn decide(rules: Arc<Rules>, facts: Vec<(u64, FactKind)>) -> Vec<Decision> {
+pub(crate) fn decide(rules: Arc<Rules>, facts: Vec<(u64, FactKind)>) -> Vec<Decision> {
     let mut engine = Engine::new(rules);
     facts
         .iter()
@@ -257,11 +257,11 @@ fn decide(rules: Arc<Rules>, facts: Vec<(u64, FactKind)>) -> Vec<Decision> {
         .collect()
 }
 
-fn drain(engine: &mut Engine) -> Vec<Decision> {
+pub(crate) fn drain(engine: &mut Engine) -> Vec<Decision> {
     std::iter::from_fn(|| engine.poll_output()).collect()
 }
 
-fn lines(decisions: &[Decision]) -> Vec<String> {
+pub(crate) fn lines(decisions: &[Decision]) -> Vec<String> {
     let line = |d: &Decision| {
         let because: Vec<String> = d.because.iter().map(|b| format!("{} {}", seconds(b.at), b.text)).collect();
         format!("{} {} {}: {}", seconds(d.at), d.rule, d.trigger, because.join(" + "))
@@ -277,31 +277,31 @@ fn default_rules() -> Arc<Rules> {
     Arc::new(Rules::default_pack())
 }
 
-fn rules(toml: &str) -> Arc<Rules> {
+pub(crate) fn rules(toml: &str) -> Arc<Rules> {
     Arc::new(Rules::parse(toml).expect("rules of a test"))
 }
 
-fn at((millis, kind): &(u64, FactKind)) -> Fact {
+pub(crate) fn at((millis, kind): &(u64, FactKind)) -> Fact {
     Fact { at: Instant::from_millis(*millis), kind: kind.clone() }
 }
 
-fn caller(text: &str) -> FactKind {
+pub(crate) fn caller(text: &str) -> FactKind {
     FactKind::Turn { speaker: Speaker::Caller, text: text.to_owned(), confidence: None }
 }
 
-fn bot(text: &str, confidence: Option<f32>) -> FactKind {
+pub(crate) fn bot(text: &str, confidence: Option<f32>) -> FactKind {
     FactKind::Turn { speaker: Speaker::Bot, text: text.to_owned(), confidence }
 }
 
-fn action(name: &str, succeeded: bool, result: &str) -> FactKind {
+pub(crate) fn action(name: &str, succeeded: bool, result: &str) -> FactKind {
     FactKind::Action { name: name.to_owned(), succeeded, result: result.to_owned() }
 }
 
 /// One window a second, from 1 s on.
-fn voices(distress: impl IntoIterator<Item = f32>) -> Vec<(u64, FactKind)> {
+pub(crate) fn voices(distress: impl IntoIterator<Item = f32>) -> Vec<(u64, FactKind)> {
     distress.into_iter().zip(1..).map(|(d, second)| (second * 1_000, FactKind::Voice(score(d)))).collect()
 }
 
-fn score(distress: f32) -> VoiceScore {
+pub(crate) fn score(distress: f32) -> VoiceScore {
     VoiceScore { distress, speech_ratio: 0.8, baselined: true, ..VoiceScore::default() }
 }

@@ -11,7 +11,8 @@ fn the_pack_that_ships_has_every_kind_of_rule() {
     let triggers: Vec<&str> = pack.rules().iter().map(|rule| rule.trigger().as_str()).collect();
     assert_eq!(
         triggers.join(" "),
-        "emergency asked dtmf compliance bot_down bot distress low_confidence failed_attempts"
+        "emergency asked dtmf vulnerable minors fraud legal compliance medical dispute cancellation bot_down bot \
+         distress low_confidence failed_attempts frustration same_question loop hedging unclear verification system_error"
     );
 }
 
@@ -149,10 +150,6 @@ fn compliance_words_are_heard() {
     all_fire(
         Trigger::Compliance,
         &[
-            "you will hear from my lawyer",
-            "I'm going to sue you",
-            "I will take legal action",
-            "we'll take you to court",
             "I want to make a formal complaint",
             "I'd like to file a complaint",
             "I'm going to the ombudsman",
@@ -162,13 +159,7 @@ fn compliance_words_are_heard() {
             "this is a data breach",
             "stop recording me",
             "I do not consent to this",
-            "there is an unauthorized transaction on my account",
-            "somebody stole my card",
-            "my account has been hacked",
-            "I've been scammed",
-            "this is fraud",
             "that is discrimination",
-            "I am a victim of identity fraud",
         ],
     );
 }

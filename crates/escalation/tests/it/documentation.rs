@@ -1,13 +1,19 @@
 //! docs/rules.md says what the parser does.
 
-use escalation::Rules;
+use escalation::{Conversation, Rules};
+use std::sync::Arc;
 
 const PAGE: &str = include_str!("../../../../docs/rules.md");
 
 #[test]
-fn the_example_of_the_page_is_a_rules_file() {
-    let example = PAGE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    assert_eq!(Rules::parse(example).map(|rules| rules.rules().len()), Ok(1));
+fn the_examples_of_the_page_are_what_they_say() {
+    let examples: Vec<&str> = PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [rule, by_intent, conversation] = examples[..] else { panic!("{examples:?}") };
+    assert_eq!(Rules::parse(rule).map(|rules| rules.rules().len()), Ok(1));
+    assert_eq!(Rules::parse(by_intent).map(|rules| rules.rules()[0].by_intent.len()), Ok(2));
+    let conversations = Conversation::parse(conversation).expect("a conversation");
+    let decision = conversations[0].play(&Arc::new(Rules::default_pack()));
+    assert_eq!(decision.map(|decision| decision.rule), conversations[0].expect);
 }
 
 #[test]

@@ -4,3 +4,6 @@ mod complaints;
 mod decisions;
 mod default_pack;
 mod documentation;
+mod kinds;
+mod packs;
+mod phrases;
