@@ -20,6 +20,7 @@ Where to begin:
   warmline serve --config warmline.toml
   warmline tail                          in another terminal: what happens, as it happens
   warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
+  warmline rules check rules.toml        is this rules file in order, and what does it listen for?
   warmline trunks                        what trunks and desks can do, and how that is known
 
 Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
@@ -37,8 +38,52 @@ pub enum Command {
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
     Verify(Verify),
+    /// Check a rules file, and test rules with example conversations.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Print the commented default configuration.
     Config,
+}
+
+const RULES_CHECK: &str = "\
+Start with a pack: config/rules.toml is the general one, config/packs/ has others. docs/rules.md explains every field.
+
+Exit status: 0 in order, 3 not in order; every mistake is listed with its place.";
+
+const RULES_TEST: &str = "\
+A file of conversations looks like this; docs/rules.md lists every line there is:
+
+  [[conversation]]
+  name = \"Two unsure answers in a row\"
+  expect = \"low-confidence\"     # the rule that must decide first, or \"nothing\"
+  rules = \"my-rules.toml\"       # as seen from this file; left out: --rules, else the general pack
+  says = [
+    \"caller: is my basement insured\",
+    \"bot 0.55: Do you mean the contents?\",
+    \"caller: no, the basement\",
+    \"bot 0.41: Basements are included.\",
+  ]
+
+Exit status: 0 all as expected, 3 not all, or a file is not in order.";
+
+/// Subcommands of `warmline rules`.
+#[derive(Subcommand, Debug)]
+pub enum Rules {
+    /// Is this rules file in order? Lists every mistake with its place, else every rule.
+    #[command(after_help = RULES_CHECK)]
+    Check {
+        /// The rules file.
+        file: PathBuf,
+    },
+    /// Play example conversations: does the rule decide that should, and why?
+    #[command(after_help = RULES_TEST)]
+    Test {
+        /// The file of conversations.
+        file: PathBuf,
+        /// The rules for conversations that name none; without it the general pack.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+    },
 }
 
 /// Options of `warmline serve`.

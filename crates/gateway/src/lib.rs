@@ -24,6 +24,7 @@ pub mod nofile;
 mod preflight;
 mod prompts;
 mod resolve;
+pub mod rule_files;
 mod running;
 pub mod serve;
 mod sip_streams;

@@ -25,6 +25,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Trunks(options) => gateway::trunks::trunks(options)?,
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
+        Command::Rules(command) => return gateway::rule_files::rules(command),
         Command::Config => gateway::serve::print_config()?,
     }
     Ok(0)
