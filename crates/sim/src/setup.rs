@@ -103,6 +103,8 @@ pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 pub struct Setup {
     /// Decides everything random.
     pub seed: u64,
+    /// The rules; without them the general pack.
+    pub rules: Option<Arc<Rules>>,
     /// How SIP travels, to and from everybody.
     pub transport: Transport,
     /// How it travels to and from the trunk, where that is another way.
@@ -218,6 +220,7 @@ impl Default for Setup {
         let ring = |answer| Arrival::Ring { after: Duration::from_millis(50), then: answer };
         Self {
             seed: 1,
+            rules: None,
             transport: Transport::Udp,
             trunk_transport: None,
             release: Release::Stay,
@@ -494,7 +497,7 @@ impl Setup {
             media_ip: GATEWAY,
             rtp_ports: self.rtp_ports,
             timers: self.timers.clone(),
-            rules: Arc::clone(&RULES),
+            rules: Arc::clone(self.rules.as_ref().unwrap_or(&RULES)),
             package_url_base: Some("https://gateway.invalid/h/".into()),
             call_limit: 20,
             new_requests_per_s: 0,

@@ -26,6 +26,7 @@ mod registering;
 mod release;
 mod reliable;
 mod replaced;
+mod rules_over_time;
 mod session_timers;
 mod srtp;
 mod storm;
