@@ -95,9 +95,12 @@ impl Heard {
 
     /// The words that count, quoted.
     pub(crate) fn find(&self, said: &Said) -> Option<String> {
+        let found =
+            |masked: &[bool]| said.phrases.iter().find_map(|phrase| phrase.find(&self.words, masked, self.fresh));
+        found(&[])?;
         let mut masked = vec![false; self.words.len()];
         said.unless.iter().for_each(|phrase| phrase.mask(&self.words, &mut masked, self.fresh));
-        let (first, end) = said.phrases.iter().find_map(|phrase| phrase.find(&self.words, &masked, self.fresh))?;
+        let (first, end) = found(&masked)?;
         let (from, to) = self.words.place(first, end)?;
         Some(quoted(&self.text[from..to], QUOTE))
     }

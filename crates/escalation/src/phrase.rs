@@ -1,6 +1,6 @@
 //! Phrases of a rules file, and where they occur in what a caller said.
 
-use crate::words::Words;
+use crate::words::{Words, bucket};
 
 /// A compiled phrase: `talk|speak to a? real? human|person`. See docs/rules.md for the notation.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,8 +13,8 @@ pub struct Phrase {
     entry: u64,
     /// The steps that may be left out, one bit each.
     optional: u64,
-    /// The first letters of words a match may begin with, one bit each: most words of a turn end here.
-    letters: u32,
+    /// The buckets of words a match may begin with: most words of a turn end here.
+    begins: u128,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,8 @@ struct Step {
     /// Any of these; empty: any word.
     words: Vec<Word>,
     optional: bool,
+    /// The buckets of its words.
+    buckets: u128,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,14 +47,14 @@ impl Phrase {
             at_end: false,
             entry: 0,
             optional: 0,
-            letters: 0,
+            begins: 0,
         };
         let tokens: Vec<&str> = source.split_whitespace().collect();
         for (index, token) in tokens.iter().enumerate() {
             match *token {
                 "^" if index == 0 => phrase.at_start = true,
                 "$" if index + 1 == tokens.len() => phrase.at_end = true,
-                "..." => phrase.steps.extend((0..GAP).map(|_| Step { words: Vec::new(), optional: true })),
+                "..." => phrase.steps.extend((0..GAP).map(|_| Step::new(Vec::new(), true))),
                 token => phrase.push_token(token)?,
             }
         }
@@ -66,7 +68,7 @@ impl Phrase {
         phrase.optional = optional.fold(0, |bits, (i, _)| bits | (1 << i));
         phrase.entry = phrase.with_skips(1);
         let entry = bits(phrase.entry).filter_map(|i| phrase.steps.get(i));
-        phrase.letters = entry.fold(0, |letters, step| letters | step.letters());
+        phrase.begins = entry.fold(0, |buckets, step| buckets | step.buckets);
         Ok(phrase)
     }
 
@@ -79,6 +81,9 @@ impl Phrase {
     ///
     /// Words before `fresh` were heard earlier: they may begin a phrase, but not be all of it.
     pub(crate) fn find(&self, words: &Words, masked: &[bool], fresh: usize) -> Option<(usize, usize)> {
+        if !self.is_possible(words) {
+            return None;
+        }
         self.starts(words, fresh).find_map(|first| {
             let end = self.matches_at(words, masked, first)?;
             (end > fresh).then_some((first, end))
@@ -87,10 +92,18 @@ impl Phrase {
 
     /// Marks the words of every occurrence.
     pub(crate) fn mask(&self, words: &Words, masked: &mut [bool], fresh: usize) {
+        if !self.is_possible(words) {
+            return;
+        }
         for first in self.starts(words, fresh) {
             let end = self.matches_at(words, &[], first).unwrap_or(first);
             masked.iter_mut().take(end).skip(first).for_each(|word| *word = true);
         }
+    }
+
+    /// Whether every word it needs may be there.
+    fn is_possible(&self, words: &Words) -> bool {
+        self.steps.iter().all(|step| step.optional || step.buckets & words.buckets() != 0)
     }
 
     fn starts(&self, words: &Words, fresh: usize) -> core::ops::Range<usize> {
@@ -105,11 +118,11 @@ impl Phrase {
         if simple {
             let words = Words::new(body);
             let exact = (0..words.len()).filter_map(|i| words.get(i)).map(|word| Word::Exact(word.to_owned()));
-            self.steps.extend(exact.map(|word| Step { words: vec![word], optional: false }));
+            self.steps.extend(exact.map(|word| Step::new(vec![word], false)));
             return if words.len() == 0 { Err(format!("`{token}` holds no word")) } else { Ok(()) };
         }
         let words = alternatives.iter().map(|text| Self::word(text, token)).collect::<Result<Vec<_>, _>>()?;
-        self.steps.push(Step { words, optional });
+        self.steps.push(Step::new(words, optional));
         Ok(())
     }
 
@@ -127,7 +140,7 @@ impl Phrase {
     /// steps times words whatever the phrase.
     fn matches_at(&self, words: &Words, masked: &[bool], first: usize) -> Option<usize> {
         let done = 1_u64 << self.steps.len();
-        if words.get(first).is_none_or(|word| self.letters & letter(word) == 0) {
+        if self.begins & words.bucket(first) == 0 {
             return None;
         }
         let mut states = self.entry;
@@ -140,13 +153,14 @@ impl Phrase {
                 break;
             }
             let Some(word) = words.get(index) else { break };
-            states = self.advance(states, word);
+            states = self.advance(states, word, words.bucket(index));
         }
         end.filter(|end| *end > first)
     }
 
-    fn advance(&self, states: u64, word: &str) -> u64 {
-        let accepts = |i: &usize| self.steps.get(*i).is_some_and(|step| step.accepts(word));
+    fn advance(&self, states: u64, word: &str, bucket: u128) -> u64 {
+        let accepts =
+            |i: &usize| self.steps.get(*i).is_some_and(|step| step.buckets & bucket != 0 && step.accepts(word));
         self.with_skips(bits(states).filter(accepts).fold(0, |next, i| next | (1_u64 << (i + 1))))
     }
 
@@ -171,18 +185,10 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The first letter of a word, as one bit; several letters share one.
-fn letter(word: &str) -> u32 {
-    1 << (word.bytes().next().unwrap_or_default() & 31)
-}
-
 impl Step {
-    fn letters(&self) -> u32 {
-        if self.words.is_empty() {
-            u32::MAX
-        } else {
-            self.words.iter().fold(0, |bits, word| bits | letter(word.text()))
-        }
+    fn new(words: Vec<Word>, optional: bool) -> Self {
+        let buckets = words.iter().fold(0, |buckets, word| buckets | word.buckets());
+        Self { buckets: if words.is_empty() { u128::MAX } else { buckets }, words, optional }
     }
 
     fn accepts(&self, word: &str) -> bool {
@@ -191,9 +197,11 @@ impl Step {
 }
 
 impl Word {
-    fn text(&self) -> &str {
+    /// A beginning of one letter may be in any.
+    fn buckets(&self) -> u128 {
         match self {
-            Self::Exact(text) | Self::Prefix(text) => text,
+            Self::Prefix(prefix) if prefix.len() < 2 => u128::MAX,
+            Self::Exact(text) | Self::Prefix(text) => bucket(text),
         }
     }
 

@@ -5,6 +5,15 @@
 pub(crate) struct Words {
     text: String,
     words: Vec<Span>,
+    /// The buckets of all words.
+    buckets: u128,
+}
+
+/// Which of 128 buckets a word is in, by its first two letters, as one bit: tells at once that two words differ.
+pub(crate) fn bucket(word: &str) -> u128 {
+    let mut letters = word.bytes();
+    let [first, second] = [letters.next(), letters.next()].map(Option::unwrap_or_default);
+    1 << ((first.wrapping_mul(31) ^ second) & 127)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +21,7 @@ struct Span {
     /// Bytes of `Words::text`.
     start: usize,
     end: usize,
+    bucket: u128,
     /// Bytes of the original.
     from: usize,
     to: usize,
@@ -21,7 +31,7 @@ impl Words {
     /// Cuts a text. Apostrophes join (`can't` is `cant`); every other mark parts. Scripts that are written without
     /// spaces are cut into single characters, so a phrase in them is found anywhere.
     pub(crate) fn new(original: &str) -> Self {
-        let mut words = Self { text: String::with_capacity(original.len()), words: Vec::new() };
+        let mut words = Self { text: String::with_capacity(original.len()), words: Vec::new(), buckets: 0 };
         let mut open: Option<Span> = None;
         for (at, c) in original.char_indices() {
             let end = at + c.len_utf8();
@@ -36,7 +46,7 @@ impl Words {
                 words.close(&mut open);
             }
             let start = words.text.len();
-            let span = open.get_or_insert(Span { start, end: start, from: at, to: end });
+            let span = open.get_or_insert(Span { start, end: start, bucket: 0, from: at, to: end });
             span.to = end;
             c.to_lowercase().for_each(|c| push_folded(&mut words.text, c));
             if is_spaceless(c) {
@@ -55,6 +65,15 @@ impl Words {
         self.words.get(index).map(|span| &self.text[span.start..span.end])
     }
 
+    pub(crate) fn bucket(&self, index: usize) -> u128 {
+        self.words.get(index).map_or(0, |span| span.bucket)
+    }
+
+    /// The buckets of all words.
+    pub(crate) const fn buckets(&self) -> u128 {
+        self.buckets
+    }
+
     /// Where words `first..end` stand in the original, in bytes.
     pub(crate) fn place(&self, first: usize, end: usize) -> Option<(usize, usize)> {
         Some((self.words.get(first)?.from, self.words.get(end.checked_sub(1)?)?.to))
@@ -64,6 +83,8 @@ impl Words {
         if let Some(mut span) = open.take() {
             span.end = self.text.len();
             if span.end > span.start {
+                span.bucket = bucket(&self.text[span.start..]);
+                self.buckets |= span.bucket;
                 self.words.push(span);
             }
         }
