@@ -24,6 +24,7 @@ fn a_caller_who_loses_patience_reaches_the_human_and_a_calm_one_stays_with_the_b
     assert_eq!(upset["handed_over"], true, "{upset}");
     assert_eq!(upset["pop_before_ring"], true, "{upset}");
     assert_eq!(upset["refer_outcome"], "released", "{upset}");
-    assert_eq!(upset["trigger"], "distress", "the voice, before the words: {upset}");
+    let trigger = upset["trigger"].as_str().expect("it is told");
+    assert!(["distress", "frustration"].contains(&trigger), "the voice, before a human is asked for: {upset}");
     assert_eq!(calm["handed_over"], false, "{calm}");
 }
