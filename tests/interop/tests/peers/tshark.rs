@@ -50,7 +50,7 @@ fn nothing_the_gateway_sends_is_malformed() {
         }
     }
     eprintln!("read without a complaint: {seen:?}");
-    let known = ["SIP", "SIP/SDP", "SIP/sipfrag", "RTP", "RTCP", "RTP EVENT", "OPUS"];
+    let known = ["SIP", "SIP/SDP", "SIP/sipfrag", "RTP", "RTCP", "RTP EVENT", "OPUS", "SRTP"];
     let unknown: Vec<_> = seen.keys().filter(|protocol| !known.contains(&protocol.as_str())).collect();
     assert!(unknown.is_empty(), "taken for something else: {unknown:?}");
     for protocol in known {
