@@ -48,14 +48,15 @@ impl BlindStep {
 /// Asking.
 impl Call {
     /// Whether the trunk is to be asked to call this desk: the desk is set so, nothing is known against it, and nobody
-    /// needs us in the path. A second desk that rings already may answer at any time, so we keep the caller.
+    /// needs us in the path. A second desk that rings already may answer at any time, so we keep the caller; and a human who
+    /// passes the caller on is better served by us, wherever we can call.
     pub(crate) fn may_refer_blindly(&self, desk: &Desk, world: &World<'_>) -> bool {
         let (known, now) = (&*world.capabilities, world.now);
         let trunk = self.trunk_peer();
         let alone = |handoff: &crate::transfer::Handoff| handoff.in_place_of.is_none() && handoff.beside.is_empty();
         desk.handover == Handover::Refer
             && self.handoff.as_ref().is_some_and(alone)
-            && self.passing_human().is_none()
+            && (self.passing_human().is_none() || !desk.is_callable())
             && self.caller_is_up()
             && !self.is_needed_always()
             && known.may(trunk, Ability::Refer, now)

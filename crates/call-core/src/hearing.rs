@@ -49,11 +49,11 @@ impl Call {
 
     fn source_for_caller(&self) -> Selector {
         match &self.phase {
+            // The desk has the caller: we only wait for the trunk to hang up.
+            _ if self.is_referred_away() => Selector::Silence,
             _ if self.passing_human().is_some() && self.phase.is_consulting() => {
                 self.source_of_passing_human().unwrap_or(Selector::Music)
             }
-            // The desk has the caller: we only wait for the trunk to hang up.
-            _ if self.is_referred_away() => Selector::Silence,
             Phase::WithBot
             | Phase::Offering { .. }
             | Phase::Alerting { .. }

@@ -123,8 +123,8 @@ pub struct Setup {
     pub on_human_gone: OnHumanGone,
     /// The desks' URIs, where they are not those of their telephones.
     pub desk_uri: [Option<&'static str>; 2],
-    /// The gateway can call the desks.
-    pub desk_address: bool,
+    /// The desks that the gateway can call; the others are the trunk's to call.
+    pub desk_address: [bool; 2],
     /// Where the first desk is called, in this order: at a party's telephone, or where nobody is. Empty: at its own.
     pub desk_at: Vec<Option<Party>>,
     /// The form of telephone numbers in a blind REFER.
@@ -230,7 +230,7 @@ impl Default for Setup {
             choreography: Choreography::default(),
             on_human_gone: OnHumanGone::Bot,
             desk_uri: [None; 2],
-            desk_address: true,
+            desk_address: [true; 2],
             desk_at: vec![],
             refer_to: ReferTo::AsIs,
             handover: [Handover::Warm; 2],
@@ -399,7 +399,7 @@ impl Setup {
     fn targets_of(&self, desk: usize) -> Vec<Target> {
         let own = [Some(DESK + desk)];
         let at: &[Option<Party>] = match desk {
-            _ if !self.desk_address || self.desks_register => &[],
+            _ if !self.desk_address[desk] || self.desks_register => &[],
             0 if !self.desk_at.is_empty() => &self.desk_at,
             _ => &own,
         };

@@ -21,8 +21,13 @@ pub(super) fn setup(seed: u64, dice: &mut Dice<'_>) -> Setup {
     let no_progress = if dice.chance(10) { hesitate(&mut desk, dice) } else { Timers::default().no_progress };
     let number = dice.chance(12).then_some("tel:+44-20-7946-0000;ext=12");
     // A number that we have no address for is the trunk's to call.
-    let desk_address = number.is_none() || dice.chance(2);
-    let handover = if desk_address { [handover(dice), handover(dice)] } else { [Handover::Refer; 2] };
+    let callable = number.is_none() || dice.chance(2);
+    let mut handover = if callable { [handover(dice), handover(dice)] } else { [Handover::Refer; 2] };
+    // Now and then, without a throw of the dice, only the second desk is the trunk's.
+    let desk_address = [callable, callable && seed % 17 != 2];
+    if !desk_address[1] {
+        handover[1] = Handover::Refer;
+    }
     let timers = Timers {
         ring_timeout: dice.millis(2_000, 7_000),
         accept_timeout: dice.millis(1_000, 6_000),

@@ -2,9 +2,10 @@
 //! who hears whom, on the NOTIFYs that the sender gets, and on the ladder.
 
 use crate::support::{asks_for_a_human, heard, judge, ring, scenario};
+use call_core::Handover;
 use call_model::PopUpdate;
 use core::time::Duration;
-use phone::{AfterRefer, Answer, PhoneEvent};
+use phone::{AfterRefer, Answer, OnRefer, PhoneEvent};
 use sim::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Party, Setup, TRUNK, World};
 
 /// What a party was told about its REFER: the answer, then each NOTIFY; `!` marks the last.
@@ -238,6 +239,29 @@ fn a_human_keeps_the_caller_until_the_next_one_has_it() {
         (package.trigger.as_str(), package.because[0].text.as_str()),
         ("passed_on", "ada passes the caller on: needs billing")
     );
+}
+
+/// Only the trunk can call the desk that the human means: it is asked to, and the human keeps the caller until it has, or
+/// where it will not.
+#[test]
+fn a_human_passes_the_caller_on_to_a_desk_that_only_the_trunk_can_call() {
+    for (name, on_refer, last) in [
+        ("follows", OnRefer::Follow, "NOTIFY 200!"),
+        ("refuses", OnRefer::Refuse(603), "NOTIFY 503!"),
+        ("reports_busy", OnRefer::Report(486), "NOTIFY 486!"),
+    ] {
+        let setup =
+            Setup { desk_address: [true, false], handover: [Handover::Warm, Handover::Refer], on_refer, ..two_desks() };
+        let mut world = with_ada(&setup);
+        world.at(12_000, Do::Refer(DESK, "sip:bob@10.0.0.1".into()));
+        world.at(20_000, Do::HangUp(DESK2)).at(21_000, Do::HangUp(TRUNK));
+        scenario(&format!("refer_from_the_desk_trunk_{name}"), &mut world, 90_000);
+        let follows = on_refer == OnRefer::Follow;
+        heard(&world, TRUNK, 8_200, 13_000, &[DESK_TONE]);
+        heard(&world, TRUNK, 14_500, 19_950, if follows { &[DESK2_TONE] } else { &[DESK_TONE] });
+        assert_eq!(told(&world, DESK).last().map(String::as_str), Some(last), "{name}");
+        assert_eq!(pops_of(&world, "ada"), ["offered", "joined", "retracted"], "{name}");
+    }
 }
 
 #[test]
