@@ -541,8 +541,9 @@ impl Call {
         self.unproven = Some(Unproven { desk: leg, by, handoff });
     }
 
-    /// The caller was last heard so long ago. Where a late NOTIFY has said that a desk has the caller, it has. Who agreed to a REFER, and told no end, and whose audio stopped while they were
-    /// at it, has taken the caller away without a word: the bot is talking to nobody.
+    /// The caller was last heard so long ago. Where a late NOTIFY has said that a desk has the caller, it has. Who agreed
+    /// to a REFER, and told no end, and whose audio stopped while they were at it, has taken the caller away without a
+    /// word: the bot is talking to nobody.
     pub(crate) fn on_caller_silent(&mut self, lasted: Duration, world: &mut World<'_>) {
         if self.elsewhere.is_some_and(|since| world.now - lasted <= since + PROOF) {
             return self.leave_the_caller_elsewhere(world);

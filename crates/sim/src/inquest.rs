@@ -257,7 +257,9 @@ impl<'a> Inquest<'a> {
                 continue;
             };
             let desk = pop.desk.map(|desk| self.heir(desk));
-            let referred = [pop.caller, desk].into_iter().flatten().any(|party| party.referred.is_some());
+            // Whoever was asked may have been replaced meanwhile.
+            let asked = desk.map(|desk| self.chain(desk)).unwrap_or_default();
+            let referred = asked.into_iter().chain(pop.caller).any(|party| party.referred.is_some());
             let patience = if referred { PROOF } else { AT_ONCE };
             let gone = pop.caller.and_then(|caller| caller.over().or(caller.left()));
             let given_up = desk.and_then(|desk| [desk.over(), desk.cancelled].into_iter().flatten().min());

@@ -132,7 +132,10 @@ impl<'a> Inquest<'a> {
         let mut left = self.world.events().iter();
         let left = left.find(|(when, who, event)| *when >= at && parties.contains(who) && leaves(event));
         let heard = parties.into_iter().flat_map(|party| &self.witness.heard[party]);
-        let elsewhere = heard.filter(|heard| !heard.ours && heard.to >= at).map(|heard| heard.from.max(at)).min();
+        // Who has stopped dead is not heard elsewhere any more, and whoever listens there does not come back.
+        let dead = |heard: &Heard| matches!(heard.voice, Voice::Of(speaker) if self.had_stopped(speaker, at));
+        let elsewhere = heard.filter(|heard| !heard.ours && (heard.to >= at || dead(heard)));
+        let elsewhere = elsewhere.map(|heard| heard.from.max(at)).min();
         left.map(|(when, ..)| *when).into_iter().chain(elsewhere).min()
     }
 

@@ -48,6 +48,8 @@ const KNOWN: &[u64] = &[
     60_323_794, // An INVITE that nobody could cancel any more rang when it had been given up.
     60_368_117, // As 60145313.
     60_393_781, // An answer that came 32 s after the CANCEL was expected to be hung up.
+    80_016_838, // Who took over from a telephone that was asked to REFER hung up: the proof has its time.
+    80_061_188, // A release succeeded late, and the human who has the caller had stopped: the next heard nobody.
 ];
 
 #[test]
