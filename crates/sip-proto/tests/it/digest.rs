@@ -4,7 +4,7 @@ use crate::harness::peer::*;
 use crate::harness::*;
 use call_model::{IdSource, Secret};
 use core::time::Duration;
-use sip_proto::{Account, Credentials, DialogEvent as E, DialogId, EndpointConfig, Guard};
+use sip_proto::{Account, Credentials, DialogEvent as E, EndpointConfig, Guard};
 use sip_wire::{DigestResponse, Message, Method};
 
 const REALM: &str = "carrier.example";
@@ -22,19 +22,6 @@ fn world(seed: u64, password: &str, within: bool) -> World {
     let guard = Guard { peer: vec![(address(A).ip(), 32)], credentials: credentials("secret"), within };
     world.add(B, EndpointConfig { guards: vec![guard], ..EndpointConfig::default() });
     world
-}
-
-fn incoming(world: &mut World) -> DialogId {
-    dialog_of(&world.run_until(B, |event| matches!(event, E::Incoming { .. }))).expect("a dialog")
-}
-
-fn establish(world: &mut World) -> (DialogId, DialogId) {
-    let a = world.invite(A, B);
-    let b = incoming(world);
-    world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("a common codec");
-    world.run_until(A, |event| matches!(event, E::Answered { .. }));
-    world.run_until(B, |event| matches!(event, E::Confirmed { .. }));
-    (a, b)
 }
 
 fn sent<'a>(world: &'a mut World, at: &str, method: &'a Method) -> Vec<&'a Message> {

@@ -5,7 +5,7 @@ use crate::harness::peer::*;
 use crate::harness::*;
 use core::time::Duration;
 use proptest::prelude::*;
-use sip_proto::{DialogEvent as E, DialogId, EndedBecause, RequestId, SubscriptionId};
+use sip_proto::{DialogEvent as E, EndedBecause, RequestId, SubscriptionId};
 use sip_wire::{Message, Method};
 
 const TO_DESK: (&str, &str) = ("Refer-To", "<sip:desk@cc.example.net>");
@@ -293,15 +293,6 @@ fn a_peer_may_refresh_and_end_what_its_refer_began() {
 
 // --- two endpoints
 
-fn established(world: &mut World) -> (DialogId, DialogId) {
-    let a = world.invite(A, B);
-    let b = dialog_of(&world.run_until(B, |event| matches!(event, E::Incoming { .. }))).expect("a dialog");
-    world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("a common codec");
-    world.run_until(A, |event| matches!(event, E::Answered { .. }));
-    world.run_until(B, |event| matches!(event, E::Confirmed { .. }));
-    (a, b)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -316,7 +307,7 @@ proptest! {
         steps in prop::collection::vec((0u64..3_000, 0u8..5), 1..12),
     ) {
         let mut world = World::new(seed, PERFECT);
-        let (a, b) = established(&mut world);
+        let (a, b) = establish(&mut world);
         world.network = Network { loss_percent: loss, delay_ms: (5, slowest), twice_percent: twice };
         let (mut subscription, mut outcome) = (None, None);
         world.on(A, |endpoint, now| endpoint.refer(a, "sip:x@y.example", "sip:gw@gw.example.com", now));

@@ -4,7 +4,7 @@ use crate::harness::peer::*;
 use crate::harness::*;
 use call_model::Direction;
 use core::time::Duration;
-use sip_proto::{DialogEvent as E, DialogId, EndedBecause, EndpointConfig};
+use sip_proto::{DialogEvent as E, EndedBecause, EndpointConfig};
 use sip_wire::{Message, Method};
 
 const MINUTES: fn(u64) -> Duration = |minutes| Duration::from_secs(60 * minutes);
@@ -18,15 +18,6 @@ fn between(a: EndpointConfig, b: EndpointConfig) -> World {
     world.add(A, a);
     world.add(B, b);
     world
-}
-
-fn establish(world: &mut World) -> (DialogId, DialogId) {
-    let a = world.invite(A, B);
-    let b = dialog_of(&world.run_until(B, |event| matches!(event, E::Incoming { .. }))).expect("a dialog");
-    world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("a common codec");
-    world.run_until(A, |event| matches!(event, E::Answered { .. }));
-    world.run_until(B, |event| matches!(event, E::Confirmed { .. }));
-    (a, b)
 }
 
 fn sent(world: &mut World, at: &str, method: &Method) -> Vec<Message> {

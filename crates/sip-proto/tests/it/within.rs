@@ -7,15 +7,6 @@ use core::time::Duration;
 use sip_proto::{DialogEvent as E, DialogId, EndedBecause, ReferStage, RequestId};
 use sip_wire::Method;
 
-fn establish(world: &mut World) -> (DialogId, DialogId) {
-    let a = world.invite(A, B);
-    let b = dialog_of(&world.run_until(B, |event| matches!(event, E::Incoming { .. }))).expect("a dialog");
-    world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("a common codec");
-    world.run_until(A, |event| matches!(event, E::Answered { .. }));
-    world.run_until(B, |event| matches!(event, E::Confirmed { .. }));
-    (a, b)
-}
-
 fn towards(direction: Direction) -> call_model::LocalMedia {
     call_model::LocalMedia { direction, ..local(20_000) }
 }

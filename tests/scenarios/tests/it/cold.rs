@@ -1,22 +1,16 @@
 //! Passing the caller on without asking the human first: joined on answer, or called by the trunk (REFER without Replaces).
 
-use crate::support::{asks_for_a_human, heard, ring, scenario};
+use crate::support::{asks_for_a_human, heard, ring, scenario, they_talk};
 use call_core::{
     Abilities, CapabilityView, Evidence, Handover, Manual, PeerKind, ReferTo, Release, Timers, WhileConsulting,
 };
 use call_model::{HandoffOutcome, PopUpdate};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer, PhoneEvent};
-use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
+use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
 
 fn cold() -> Setup {
     Setup { handover: [Handover::Cold, Handover::Warm], ..Setup::default() }
-}
-
-/// From `from` to `to`, caller and human hear each other and nothing else.
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
 }
 
 fn says(world: &World, what: &str) {
@@ -252,7 +246,7 @@ fn a_blind_refer_that_stalls_becomes_a_call() {
 fn a_desk_without_address_is_lost_with_its_refer() {
     let setup = Setup {
         desk_uri: [Some("tel:+44-20-7946-0000;ext=12"), None],
-        desk_address: false,
+        desk_address: [false; 2],
         ..blind(OnRefer::Refuse(603))
     };
     let mut world = asks_for_a_human(&setup);

@@ -1,15 +1,10 @@
 //! Peers that ask who we are, and peers whom we ask.
 
-use crate::support::{asks_for_a_human, heard, scenario};
+use crate::support::{asks_for_a_human, heard, scenario, they_talk};
 use call_core::{OnHumanGone, Release};
 use call_model::Direction;
 use phone::{OnRefer, PhoneEvent};
-use sim::{BOT, BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, Setup, TRUNK, World};
-
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
-}
+use sim::{BOT, BOT_TONE, DESK, Do, Setup, TRUNK, World};
 
 /// Bot and desk ask at every INVITE; the human gets the caller all the same.
 #[test]

@@ -1,22 +1,17 @@
 //! A desk that is reached in two places, of which the first is no good. The caller waits a little longer, and that is all.
 
-use crate::support::{asks_for_a_human, heard, ring, scenario};
+use crate::support::{asks_for_a_human, ring, scenario, they_talk};
 use call_core::{Target, TargetView, Timers};
 use call_model::{Instant, Party};
 use core::time::Duration;
 use phone::{Answer, Arrival};
-use sim::{CALLER_TONE, DESK, DESK_TONE, DESK2, Do, Setup, TRUNK, World};
+use sim::{DESK, DESK2, Do, Setup, TRUNK, World};
 use sip_proto::Transport;
 
 /// One desk, at the second desk's telephone first.
 fn at_desk2_first(arrival: Arrival) -> Setup {
     let answers = ring(Answer::After(Duration::from_secs(2)));
     Setup { desk_at: vec![Some(DESK2), Some(DESK)], desk: [answers, arrival], ..Setup::default() }
-}
-
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --release -p scenarios` rewrites them: review the difference before you commit it.
 
-use crate::support::{asks_for_a_human, heard, ring, scenario};
+use crate::support::{asks_for_a_human, heard, ring, scenario, they_talk};
 use call_core::{AcceptGate, Release, WhileConsulting};
 use call_model::{Codec, Direction};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer};
 use sim::{
-    BOT, BOT_TONE, CALLER_TONE, Click, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, NOBODY_TONE, PRESS_ONE_TONE,
-    Setup, TRUNK, WHY_TONE, World,
+    BOT, BOT_TONE, CALLER_TONE, Click, DESK, DESK2, DESK2_TONE, Do, MUSIC_TONE, NOBODY_TONE, PRESS_ONE_TONE, Setup,
+    TRUNK, WHY_TONE, World,
 };
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -286,12 +286,6 @@ fn draining_may_give_callers_to_humans() {
     scenario("draining_to_a_human", &mut world, 60_000);
     they_talk(&world, 6_300, 9_000);
     they_talk(&world, 9_600, 19_950);
-}
-
-/// From `from` to `to`, caller and human at the first desk hear each other and nothing else.
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
 }
 
 /// Everything about REFER happens after the join; whatever comes of it, the two people keep talking.

@@ -1,12 +1,12 @@
 //! Taking ourselves out of the path, row by row of the failure table: whatever trunk and desk make of our REFER, the
 //! two people go on hearing each other.
 
-use crate::support::{asks_for_a_human, heard, scenario};
+use crate::support::{asks_for_a_human, heard, scenario, they_talk};
 use call_core::{Abilities, Evidence, Manual, PeerKind, Release};
 use call_model::{Direction, Instant};
 use core::time::Duration;
 use phone::OnRefer;
-use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
+use sim::{BOT_TONE, CALLER2, DESK, DESK_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -31,12 +31,6 @@ fn desk_can(on_refer: OnRefer, desk_on_refer: OnRefer) -> Setup {
         desk_on_refer,
         ..Setup::default()
     }
-}
-
-/// From `from` to `to`, caller and human hear each other and nothing else.
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
 }
 
 fn evidence(world: &World, peer: PeerKind) -> (Evidence, Evidence) {

@@ -1,18 +1,13 @@
 //! Calls that last, and calls whose other end is dead without a word (RFC 4028).
 
-use crate::support::{asks_for_a_human, heard, scenario};
+use crate::support::{asks_for_a_human, heard, scenario, they_talk};
 use call_core::{Release, Timers};
 use call_model::{Direction, Instant};
 use core::time::Duration;
 use phone::{OnRefer, PhoneEvent};
-use sim::{BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, Setup, TRUNK, World};
+use sim::{BOT_TONE, DESK, Do, Setup, TRUNK, World};
 
 const MINUTES: fn(u64) -> u64 = |minutes| minutes * 60_000;
-
-fn they_talk(world: &World, from: u64, to: u64) {
-    heard(world, TRUNK, from, to, &[DESK_TONE]);
-    heard(world, DESK, from, to, &[CALLER_TONE]);
-}
 
 fn talk_for_fifteen_minutes(name: &str, setup: &Setup) {
     let mut world = asks_for_a_human(setup);

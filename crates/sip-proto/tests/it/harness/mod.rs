@@ -273,6 +273,16 @@ pub fn invite_request(flow: Flow, local: LocalMedia) -> InviteRequest {
     }
 }
 
+/// A calls B, which answers: the dialog as each of them knows it.
+pub fn establish(world: &mut World) -> (DialogId, DialogId) {
+    let a = world.invite(A, B);
+    let b = dialog_of(&world.run_until(B, |event| matches!(event, DialogEvent::Incoming { .. }))).expect("a dialog");
+    world.on(B, |endpoint, now| endpoint.accept(b, local(30_000), &[], now)).expect("a common codec");
+    world.run_until(A, |event| matches!(event, DialogEvent::Answered { .. }));
+    world.run_until(B, |event| matches!(event, DialogEvent::Confirmed { .. }));
+    (a, b)
+}
+
 pub fn dialog_of(event: &DialogEvent) -> Option<DialogId> {
     use DialogEvent::*;
     match event {

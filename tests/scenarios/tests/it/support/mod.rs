@@ -2,7 +2,7 @@
 use call_model::Instant;
 use core::time::Duration;
 use phone::{Answer, Arrival};
-use sim::{CALLER2, Do, Party, Setup, TRUNK, World};
+use sim::{CALLER_TONE, CALLER2, DESK, DESK_TONE, Do, Party, Setup, TRUNK, World};
 use std::path::Path;
 
 /// Rings at once, then does something.
@@ -56,6 +56,12 @@ pub(crate) fn heard(world: &World, party: Party, from: u64, to: u64, tones: &[f3
     if let Some(other) = blocks.iter().find(|block| block.tones != tones) {
         panic!("party {party}, from {from} to {to}, should hear {tones:?} and heard {other:?}\n{}", world.ladder());
     }
+}
+
+/// From `from` to `to`, caller and human hear each other and nothing else.
+pub(crate) fn they_talk(world: &World, from: u64, to: u64) {
+    heard(world, TRUNK, from, to, &[DESK_TONE]);
+    heard(world, DESK, from, to, &[CALLER_TONE]);
 }
 
 fn compare(name: &str, ladder: &str) {
