@@ -3,7 +3,7 @@
 use super::evidence::Popped;
 use super::{AT_ONCE, Inquest, LATE};
 use crate::setup::{BOT, DESK, DESK_NAMES, Party};
-use crate::witness::{Dialog, Did, Voice};
+use crate::witness::{Dialog, Did, Heard, Voice};
 use call_core::OnHumanGone;
 use call_model::{BotCommand, Instant, PopUpdate};
 
@@ -19,9 +19,9 @@ impl Inquest<'_> {
     /// was the bot that left last.
     pub(super) fn goodbyes(&mut self) {
         for caller in self.callers_dialogs().filter(|caller| !Self::is_direct(caller)) {
-            let up = |at: Instant| caller.answered.is_some_and(|ok| ok <= at) && caller.over().is_none_or(|o| o >= at);
             let mut heard = self.witness.heard[caller.party].iter();
-            let Some(goodbye) = heard.find(|heard| heard.voice == Voice::Goodbye && up(heard.from)) else { continue };
+            let told = |heard: &&Heard| heard.voice == Voice::Goodbye && self.is_leaving(caller, heard.from);
+            let Some(goodbye) = heard.find(told) else { continue };
             let at = goodbye.from;
             let popped = self.popped();
             let theirs = |pop: &&Popped<'_>| pop.at <= at && pop.caller.is_some_and(|of| of.call_id == caller.call_id);
@@ -36,6 +36,14 @@ impl Inquest<'_> {
                 self.wrong(at, &format!("a caller was told goodbye, and party {desk} was free"));
             }
         }
+    }
+
+    /// Whether this is the call of its party that is up then and ends first.
+    fn is_leaving(&self, caller: &Dialog, at: Instant) -> bool {
+        let up = |call: &&Dialog| call.answered.is_some_and(|ok| ok <= at) && call.over().is_none_or(|o| o >= at);
+        let own = self.callers_dialogs().filter(|call| call.party == caller.party).filter(up);
+        let first = own.min_by_key(|call| call.over().unwrap_or(self.world.now()));
+        first.is_some_and(|first| first.call_id == caller.call_id)
     }
 
     fn bot_spared(&self, caller: &Dialog, pops: &[&Popped<'_>], at: Instant) -> Option<&'static str> {
