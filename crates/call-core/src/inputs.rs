@@ -371,6 +371,7 @@ impl Call {
         };
         if let Some(speaker) = speaker {
             self.engine.handle_speech(speaker, speaks, world.now);
+            self.trace(TraceKind::Speech { speaker, speaks });
             self.decide(world);
         }
         self.on_turn(id, speaks, world);

@@ -1,7 +1,7 @@
 //! What happened, as data: feeds ladders, `warmline tail` and the ledger. Separate from logs.
 
 use crate::cause::{EndCause, Party};
-use crate::fact::{Decision, Fact};
+use crate::fact::{Decision, Fact, Speaker};
 use crate::ids::{CallId, HandoffId, LegId, Role};
 use crate::leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 use crate::media::{LegStats, Selector};
@@ -72,6 +72,13 @@ pub enum TraceKind {
     },
     /// Something was observed.
     Fact(Fact),
+    /// Caller or bot begins or ends to speak: heard in the audio, whatever is said.
+    Speech {
+        /// Who.
+        speaker: Speaker,
+        /// Begins.
+        speaks: bool,
+    },
     /// A human is needed.
     Decided(Decision),
     /// A desk was chosen.

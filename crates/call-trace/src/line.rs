@@ -27,6 +27,10 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::State { from, to } => format!("{from} -> {to}"),
         TraceKind::Fed { role, from, source, .. } => format!("{role} hears {}", hears(*role, *from, *source)),
         TraceKind::Fact(fact) => fact_words(&fact.kind),
+        TraceKind::Speech { speaker, speaks } => {
+            let who = if *speaker == Speaker::Caller { "caller" } else { "bot" };
+            format!("{who} {} to speak", if *speaks { "begins" } else { "ends" })
+        }
         TraceKind::Decided(decision) => decided(decision),
         TraceKind::Routed { handoff, desk, because } => format!("handoff {handoff} to desk {desk}: {because}"),
         TraceKind::Pop { handoff, desk, what } => format!("pop {what} on the page of {desk}, handoff {handoff}"),

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Warmline hands callers from an AI voice agent to a human, warm, with the story already on the human's screen.
 #[derive(Parser, Debug)]
@@ -21,6 +22,7 @@ Where to begin:
   warmline tail                          in another terminal: what happens, as it happens
   warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
   warmline rules check rules.toml        is this rules file in order, and what does it listen for?
+  warmline rules replay --rules new.toml what would these rules have done to the calls of the last 30 days?
   warmline trunks                        what trunks and desks can do, and how that is known
 
 Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
@@ -38,7 +40,7 @@ pub enum Command {
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
     Verify(Verify),
-    /// Check a rules file, and test rules with example conversations.
+    /// Check rules files, test them with example conversations, explain and replay past calls.
     #[command(subcommand)]
     Rules(Rules),
     /// Print the commented default configuration.
@@ -66,6 +68,17 @@ A file of conversations looks like this; docs/rules.md lists every line there is
 
 Exit status: 0 all as expected, 3 not all, or a file is not in order.";
 
+const RULES_EXPLAIN: &str = "\
+It needs the call's facts: ledger.keep_facts_days in the configuration, 30 unless set. The gateway may be running.
+
+Exit status: 0 told, 1 there is nothing to tell from, and why.";
+
+const RULES_REPLAY: &str = "\
+Each call is first judged by the rules it had; only calls whose record leads to what was decided then are judged by the
+new ones. A call is compared up to the moment a human was fetched: what would have come after it, nobody knows.
+
+Exit status: 0 told, 1 the rules or the ledger cannot be used.";
+
 /// Subcommands of `warmline rules`.
 #[derive(Subcommand, Debug)]
 pub enum Rules {
@@ -84,6 +97,56 @@ pub enum Rules {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
+    /// Why a past call went as it did: which rules decided on what, and which were near.
+    #[command(after_help = RULES_EXPLAIN)]
+    Explain {
+        /// The call, by its id.
+        call: String,
+        /// Where the record is.
+        #[command(flatten)]
+        record: Record,
+    },
+    /// Judge past calls by other rules: which would change, and how?
+    #[command(after_help = RULES_REPLAY)]
+    Replay {
+        /// The rules to judge by.
+        #[arg(long, value_name = "FILE")]
+        rules: PathBuf,
+        /// Calls that began within this time: 30d, 12h, 90m.
+        #[arg(long, default_value = "30d", value_parser = span)]
+        since: Duration,
+        /// One JSON object with all calls that change.
+        #[arg(long)]
+        json: bool,
+        /// Where the record is.
+        #[command(flatten)]
+        record: Record,
+    },
+}
+
+/// Where past calls are recorded.
+#[derive(Args, Debug)]
+pub struct Record {
+    /// The ledger's file; without it, that of the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// The configuration; without it config/warmline.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let unit = |unit: char| {
+        Some(match unit {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            _ => return None,
+        })
+    };
+    let split = text.char_indices().next_back();
+    let parsed = split.and_then(|(at, last)| text[..at].parse::<u64>().ok()?.checked_mul(unit(last)?));
+    parsed.map(Duration::from_secs).ok_or_else(|| "write a number with d, h or m, such as 30d".to_owned())
 }
 
 /// Options of `warmline serve`.

@@ -1,11 +1,15 @@
 //! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
 
 use crate::inbox::{Inbox, Input};
+use crate::rules_keeper::RulesKeeper;
 use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, RegistrationStatus, Switchboard};
 use call_model::{
     CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
 };
-use http_api::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
+use http_api::{
+    AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, RulesRefusal, RulesView,
+    TelephoneShown,
+};
 use sip_proto::Binding;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +32,7 @@ impl Draining {
 pub(crate) struct GatewayControl {
     pub(crate) inbox: Inbox,
     pub(crate) draining: Draining,
+    pub(crate) keeper: RulesKeeper,
 }
 
 impl GatewayControl {
@@ -73,6 +78,14 @@ impl Control for GatewayControl {
 
     fn check_token(&self, call: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>> {
         self.ask(|reply| Input::Token { call, token, reply })
+    }
+
+    fn rules(&self) -> RulesView {
+        self.keeper.view()
+    }
+
+    fn reload_rules(&self) -> Reply<Result<RulesView, RulesRefusal>> {
+        self.keeper.reload()
     }
 
     fn readiness(&self) -> Readiness {

@@ -5,6 +5,7 @@ use call_model::{
     BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
     Party, Secret,
 };
+use escalation::Rules;
 use http_api::{PeerView, Refused};
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
@@ -42,6 +43,8 @@ pub(crate) enum Input {
     Page { desk: DeskId, open: bool },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Calls that begin from now on are judged by these.
+    Rules { rules: Arc<Rules>, done: oneshot::Sender<()> },
     /// No new calls from now on; tell when nothing is left.
     Drain { idle: oneshot::Sender<()> },
     /// Hang everybody up.

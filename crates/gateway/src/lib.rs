@@ -25,6 +25,8 @@ mod preflight;
 mod prompts;
 mod resolve;
 pub mod rule_files;
+mod rule_replay;
+mod rules_keeper;
 mod running;
 pub mod serve;
 mod sip_streams;

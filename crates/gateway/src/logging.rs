@@ -53,7 +53,7 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::Release { what, status } => tracing::info!(call, what, status, "release"),
         TraceKind::Pop { handoff, desk, what } => tracing::debug!(call, %handoff, %desk, what, "pop"),
         TraceKind::Fact(_) => tracing::debug!(call, "a fact was observed"),
-        TraceKind::Fed { .. } | TraceKind::Flowing { .. } | TraceKind::Quality { .. } => {
+        TraceKind::Fed { .. } | TraceKind::Flowing { .. } | TraceKind::Quality { .. } | TraceKind::Speech { .. } => {
             tracing::trace!(call, line = %call_trace::describe(&event.kind), "media");
         }
         TraceKind::Dropped { what } => tracing::debug!(call, what, "dropped"),

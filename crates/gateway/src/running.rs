@@ -9,6 +9,7 @@ use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
 use crate::resolve::Resolver;
+use crate::rules_keeper::RulesKeeper;
 use crate::sip_streams::{Limits, Setup, Streams, Tls};
 use crate::sip_udp::UdpSip;
 use crate::sockets::Sockets;
@@ -121,7 +122,9 @@ impl Gateway {
         let admin_token = settings.http.api.admin_token.get_or_insert_with(|| Secret::new(ids.hex(32))).clone();
 
         let hub = Hub::new(HubConfig::new(clock.wall()));
-        let ledger = Arc::new(Ledger::open(&settings.ledger, clock.wall())?);
+        let ledger = Arc::new(Ledger::open_keeping(&settings.ledger, clock.wall(), settings.keep_facts)?);
+        let rules = &settings.switchboard.rules;
+        ledger.rules(&rules.version(), rules.text(), clock.now());
         let (listening, model) = listening(&settings, &inbox, &hub)?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
         let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
@@ -155,7 +158,14 @@ impl Gateway {
             poll.registry().register(udp.socket(), UDP, mio::Interest::READABLE)?;
         }
         let draining = Draining::default();
-        let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone() });
+        let keeper = RulesKeeper::new(
+            settings.rules_file.clone(),
+            rules,
+            (inbox.clone(), hub.clone()),
+            runtime.handle().clone(),
+        );
+        runtime.spawn(keeper.clone().on_hangup(signal(SignalKind::hangup())?));
+        let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone(), keeper });
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let api = Api {
             config: Arc::new(settings.http.api.clone()),

@@ -11,7 +11,7 @@ use crate::running::server_names;
 use crate::sip_streams::Streams;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Switchboard};
-use call_model::{HandoffRefused, Instant, Secret, TraceEvent};
+use call_model::{HandoffRefused, Instant, Secret, TraceEvent, TraceKind};
 use http_api::{Hub, Metric, Refused};
 use ledger::Ledger;
 use sip_proto::{Flow, Transport};
@@ -186,6 +186,11 @@ impl SwitchboardLoop {
                 });
                 let _ = reply.send(answer);
             }
+            Input::Rules { rules, done } => {
+                self.outputs.ledger.rules(&rules.version(), rules.text(), now);
+                board.set_rules(rules);
+                let _ = done.send(());
+            }
             Input::Drain { idle } => {
                 guarded("the drain", || board.drain(now));
                 self.outputs.hub.metrics().set(Metric::Draining, 1);
@@ -265,6 +270,16 @@ impl Outputs {
         }
     }
 
+    /// The record of what was said keeps no long numbers.
+    fn record(&self, event: &TraceEvent) {
+        if let TraceKind::Fact(_) = &event.kind {
+            let mut kept = event.clone();
+            call_trace::redact(&mut kept.kind);
+            return self.ledger.record(&kept);
+        }
+        self.ledger.record(event);
+    }
+
     fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: Option<&UdpSip>) {
         match (flow.transport, udp) {
             (Transport::Udp, Some(udp)) => {
@@ -281,7 +296,7 @@ impl Outputs {
     fn trace(&mut self, event: TraceEvent) {
         crate::logging::trace(&event);
         self.hub.trace(&event);
-        self.ledger.record(&event);
+        self.record(&event);
         if let Some(observer) = &self.observer
             && observer.send(event).is_err()
         {

@@ -69,6 +69,14 @@ impl Control for Pretend {
         tokio::sync::oneshot::channel().1
     }
 
+    fn rules(&self) -> http_api::RulesView {
+        http_api::RulesView::default()
+    }
+
+    fn reload_rules(&self) -> Reply<Result<http_api::RulesView, http_api::RulesRefusal>> {
+        tokio::sync::oneshot::channel().1
+    }
+
     fn readiness(&self) -> Readiness {
         Readiness::NotReady("this is an example".into())
     }

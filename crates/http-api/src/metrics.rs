@@ -43,6 +43,12 @@ pub enum Metric {
     TrunksUnregistered,
     /// Telephones of desks that are registered here (gauge).
     Telephones,
+    /// Rules files that were read again and are in force (counter).
+    RulesReloaded,
+    /// Rules files that were refused (counter).
+    RulesRefused,
+    /// 1 while the rules in force are not those of the file, because it was refused (gauge).
+    RulesStale,
     /// 1 while draining (gauge).
     Draining,
     /// Requests with a wrong or missing token (counter).
@@ -57,7 +63,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -73,6 +79,9 @@ impl Metric {
         Self::TrunksRegistered,
         Self::TrunksUnregistered,
         Self::Telephones,
+        Self::RulesReloaded,
+        Self::RulesRefused,
+        Self::RulesStale,
         Self::Draining,
         Self::HttpUnauthorized,
         Self::HttpRefused,
@@ -110,6 +119,9 @@ impl Metric {
                 ("warmline_trunks_not_registered", GAUGE, "Trunks at which we should be registered and are not.")
             }
             Self::Telephones => ("warmline_telephones_registered", GAUGE, "Telephones of desks registered here."),
+            Self::RulesReloaded => ("warmline_rules_reloads_total", COUNTER, "Rules files read again, in force."),
+            Self::RulesRefused => ("warmline_rules_refused_total", COUNTER, "Rules files refused; the old ones stay."),
+            Self::RulesStale => ("warmline_rules_stale", GAUGE, "1 while the file's rules are refused."),
             Self::Draining => ("warmline_draining", GAUGE, "1 while draining."),
             Self::HttpUnauthorized => {
                 ("warmline_http_unauthorized_total", COUNTER, "Requests with a wrong or missing token.")

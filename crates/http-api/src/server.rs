@@ -83,6 +83,7 @@ pub fn router(api: Api) -> Router {
         routes::admin::routes,
         routes::cdrs::routes,
         routes::trunks::routes,
+        routes::rules::routes,
     ];
     routes
         .into_iter()

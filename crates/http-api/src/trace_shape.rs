@@ -45,6 +45,7 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
             }),
         ),
         TraceKind::Fact(fact) => ("fact", fact_json(event.at, &fact.kind, wall)),
+        TraceKind::Speech { speaker: who, speaks } => ("speech", json!({"speaker": speaker(*who), "speaks": speaks})),
         TraceKind::Decided(decision) => ("decided", to_value(DecisionShape::from_model(decision, wall))),
         TraceKind::Routed { handoff, desk, because } => {
             ("routed", json!({"handoff": handoff.to_string(), "desk": desk.0, "because": because}))

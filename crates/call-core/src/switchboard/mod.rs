@@ -28,6 +28,7 @@ use call_model::{
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use escalation::Rules;
 pub use registrations::{Registered, RegistrationStatus};
 use routing::Presence;
 use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow, RegistrationId};
@@ -214,6 +215,11 @@ const PARTING: Duration = Duration::from_secs(5);
 const REMEMBER: Duration = Duration::from_secs(40);
 
 impl Switchboard {
+    /// Calls that begin from now on are judged by these; those that are up keep theirs.
+    pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        Arc::make_mut(&mut self.config).rules = rules;
+    }
+
     /// A switchboard without calls.
     pub fn new(config: Arc<SwitchboardConfig>, mut ids: IdSource, wall: WallAnchor) -> Self {
         let endpoint_config = EndpointConfig {

@@ -20,7 +20,7 @@ use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
 use sip_proto::{Registrar, Transport};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,10 +40,10 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let routes: Vec<(usize, Route)> = routes.filter_map(|(at, section)| Some((at, routes::route(section)?))).collect();
     names.check(&routes, complaints);
     let routes = routes.into_iter().map(|(_, route)| route).collect();
-    let rules = rules(root.section("rules"), complaints, base);
+    let (rules, rules_file) = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
     let sounds = prompts::sounds(root.section("prompts"), base);
-    let ledger = ledger_place(root.section("ledger"), base);
+    let (ledger, keep_facts) = ledger(root.section("ledger"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
@@ -69,8 +69,20 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         drain_to_human,
         user_agent: user_agent(),
     };
-    let mut settings =
-        Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
+    let mut settings = Settings {
+        switchboard,
+        lookups,
+        sip,
+        rtp,
+        http,
+        listen,
+        sounds,
+        ledger,
+        keep_facts,
+        rules_file,
+        drain_max,
+        warnings: Vec::new(),
+    };
     reachability(&settings, complaints);
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
@@ -479,23 +491,18 @@ fn profile(section: &mut Section, complaints: &Complaints, base: &Path) -> Profi
     Profile::default()
 }
 
-fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {
+fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> (Arc<Rules>, Option<PathBuf>) {
     let file = section.text("file", |text| Ok(base.join(text)));
     let path = section.path_of("file");
     section.finish();
-    let Some(file) = file else { return Arc::new(Rules::default_pack()) };
-    match std::fs::read_to_string(&file) {
-        Err(error) => complaints.add(path, format!("cannot read {}: {error}", file.display())),
-        Ok(text) => match Rules::parse(&text) {
-            Ok(rules) => return Arc::new(rules),
-            Err(found) => {
-                for complaint in found {
-                    complaints.add(format!("{path} ({})", file.display()), complaint.to_string());
-                }
-            }
-        },
-    }
-    Arc::new(Rules::default_pack())
+    let read = file.as_deref().map_or_else(|| Ok(Rules::default_pack()), |file| crate::rule_files::load(file));
+    let rules = read.unwrap_or_else(|found| {
+        for complaint in found {
+            complaints.add(path.clone(), complaint);
+        }
+        Rules::default_pack()
+    });
+    (Arc::new(rules), file)
 }
 
 fn model(mut section: Section, base: &Path) -> ListenSettings {
@@ -512,12 +519,15 @@ fn model(mut section: Section, base: &Path) -> ListenSettings {
     settings
 }
 
-fn ledger_place(mut section: Section, base: &Path) -> ledger::Place {
+fn ledger(mut section: Section, base: &Path) -> (ledger::Place, Option<Duration>) {
     let place = section.text("path", |text| {
         Ok(if text == ":memory:" { ledger::Place::Memory } else { ledger::Place::File(base.join(text)) })
     });
+    let days = section.number("keep_facts_days", 0..=3_650, 30);
     section.finish();
-    place.unwrap_or(ledger::Place::Memory)
+    let place = place.unwrap_or(ledger::Place::Memory);
+    let keep = (days > 0 && place != ledger::Place::Memory).then(|| Duration::from_secs(days * 86_400));
+    (place, keep)
 }
 
 fn timers(mut section: Section) -> (Timers, Duration, bool) {

@@ -28,6 +28,10 @@ pub struct Settings {
     pub sounds: Sounds,
     /// Where calls are recorded.
     pub ledger: ledger::Place,
+    /// How long it is kept what the rules were told of each call; none: not at all.
+    pub keep_facts: Option<Duration>,
+    /// Where the rules come from; none: the ones built in.
+    pub rules_file: Option<PathBuf>,
     /// After SIGTERM, calls that are up have so long to end by themselves.
     pub drain_max: Duration,
     /// What an operator should know although it is no mistake.

@@ -5,6 +5,7 @@ pub(crate) mod bot;
 pub(crate) mod cdrs;
 pub(crate) mod desk;
 pub(crate) mod handoffs;
+pub(crate) mod rules;
 pub(crate) mod trunks;
 
 use crate::control::{Refused, Reply};

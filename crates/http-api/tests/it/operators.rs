@@ -305,3 +305,19 @@ async fn broken_http_harms_nobody() {
     }
     assert_eq!(world.request("GET", "/healthz", &[], b"").await.status, 200);
 }
+
+#[tokio::test]
+async fn rules_are_shown_and_a_file_that_is_refused_tells_everything_that_is_wrong() {
+    let world = world().await;
+    assert_eq!(world.get("/v1/rules", "wrong").await.error_code(), "unauthorized");
+    assert_eq!(world.post("/v1/rules/reload", "wrong", b"").await.error_code(), "unauthorized");
+    let shown = world.get("/v1/rules", ADMIN).await.json();
+    assert_eq!((shown["file"].as_str(), shown["version"].as_str()), (Some("rules.toml"), Some("0123456789abcdef")));
+    assert_eq!(shown["rules"][0]["trigger"], "asked");
+    assert_eq!(world.post("/v1/rules/reload", ADMIN, b"").await.status, 200);
+    *world.control.rules_refused.lock().unwrap() = vec!["rule[0].kind: one".to_owned(), "rule[1].name: two".to_owned()];
+    let refused = world.post("/v1/rules/reload", ADMIN, b"").await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (422, "rules_refused"));
+    assert_eq!(refused.json()["complaints"], serde_json::json!(["rule[0].kind: one", "rule[1].name: two"]));
+    assert_eq!(world.get("/v1/rules", ADMIN).await.json()["refused"][1], "rule[1].name: two");
+}

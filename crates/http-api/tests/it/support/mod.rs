@@ -4,9 +4,12 @@
 pub(crate) mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Layer, Secret, Trigger,
+    WallAnchor,
 };
-use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
+use http_api::{
+    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply, RulesRefusal, RulesView,
+};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,6 +31,7 @@ pub(crate) struct Recorder {
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
     pub(crate) silent: Mutex<bool>,
+    pub(crate) rules_refused: Mutex<Vec<String>>,
     pub(crate) not_ready: Mutex<Option<String>>,
 }
 
@@ -85,6 +89,19 @@ impl Control for Recorder {
     fn check_token(&self, _: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>> {
         let (tell, reply) = oneshot::channel();
         let _ = tell.send(if token.matches(CALL_TOKEN) { Ok(()) } else { Err(HandoffRefused::WrongToken) });
+        reply
+    }
+
+    fn rules(&self) -> RulesView {
+        let refused = self.rules_refused.lock().unwrap().clone();
+        let rules = vec![("caller-asked".to_owned(), Trigger::Asked, Layer::Hard)];
+        RulesView { file: Some("rules.toml".to_owned()), version: "0123456789abcdef".to_owned(), rules, refused }
+    }
+
+    fn reload_rules(&self) -> Reply<Result<RulesView, RulesRefusal>> {
+        let (tell, reply) = oneshot::channel();
+        let refused = self.rules_refused.lock().unwrap().clone();
+        let _ = tell.send(if refused.is_empty() { Ok(self.rules()) } else { Err(RulesRefusal::Wrong(refused)) });
         reply
     }
 
