@@ -344,7 +344,7 @@ fn a_rule_that_has_to_be_armed_again_waits_until_nothing_counts_any_more() {
     let mut engine = Engine::new(rules(rule));
     let mut fired = Vec::new();
     engine.handle_speech(Speaker::Caller, false, Instant::from_millis(1_000));
-    for second in 2..=30 {
+    for second in 2..=30_u64 {
         let now = Instant::from_millis(second * 1_000);
         if second == 20 {
             engine.handle_speech(Speaker::Caller, true, now);
@@ -353,5 +353,5 @@ fn a_rule_that_has_to_be_armed_again_waits_until_nothing_counts_any_more() {
         engine.handle_timeout(now);
         fired.extend(engine.poll_output().map(|_| second));
     }
-    assert_eq!(fired, [6, 25], "one silence fires once");
+    assert_eq!(fired, [6_u64, 25], "one silence fires once");
 }

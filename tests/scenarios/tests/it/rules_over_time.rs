@@ -88,19 +88,19 @@ fn moments(world: &World) -> Vec<(Instant, Moment)> {
 #[test]
 fn a_trace_judged_again_by_its_rules_comes_to_the_same_decisions() {
     let rules = "[[rule]]\nname = 'dead-air'\nkind = 'silence'\nfor_s = 15\n\
-                 [[rule]]\nname = 'talks'\nkind = 'monologue'\nfor_s = 20\n\
+                 [[rule]]\nname = 'talks'\nkind = 'monologue'\nfor_s = 20\ncool_down_s = 10\n\
                  [[rule]]\nname = 'zero'\nkind = 'key'\n\
                  [[rule]]\nname = 'long'\nkind = 'long_call'\nafter_s = 40";
     let mut world = with(rules);
     // Nobody accepts: the caller is the bot's again, and the rules begin anew.
-    world.at(3_000, Do::Mute(sim::BOT, true)).at(70_000, Do::Mute(TRUNK, true)).at(75_000, Do::Press(TRUNK, '0'));
+    world.at(3_000, Do::Mute(sim::BOT, true)).at(75_000, Do::Press(TRUNK, '0'));
     world.at(150_000, Do::HangUp(TRUNK)).run_until(200_000);
     let decisions = world.trace().iter().filter_map(|event| match &event.kind {
         TraceKind::Decided(decision) => Some(decision.clone()),
         _ => None,
     });
     let decisions: Vec<Decision> = decisions.collect();
-    assert!(decisions.len() >= 3, "{}", world.ladder());
+    assert!(decisions.len() >= 2, "{}", world.ladder());
     let rules = Arc::new(Rules::parse(rules).expect("rules of a test"));
     assert_eq!(judge_again(&rules, &moments(&world)).decisions, decisions);
 }
@@ -113,6 +113,7 @@ fn a_call_keeps_the_rules_it_began_with_and_the_next_one_has_the_new() {
     world.at(24_000, Do::Press(TRUNK, '0')).at(30_000, Do::Press(TRUNK, '9')).at(40_000, Do::Press(DESK, '1'));
     world.at(50_000, Do::HangUp(TRUNK)).run_until(4_000);
     world.switchboard.set_rules(Arc::new(new));
-    scenario("new_rules_for_new_calls", &mut world, 120_000);
+    world.run_until(120_000);
+    assert_eq!(world.broken(), [""; 0]);
     assert!(matches!(decided(&world)[..], [(31 | 32, Trigger::Dtmf)]), "{:?}", decided(&world));
 }
