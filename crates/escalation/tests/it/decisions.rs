@@ -330,7 +330,7 @@ fn what_counts_must_last_as_long_as_the_rule_says() {
     assert_eq!(fires(rule, facts), [11]);
     let rule = "[[rule]]\nname='a'\nkind='failed_attempts'\ntimes=2\nfor_s=10\n";
     let failed =
-        |second| (second * 1_000, FactKind::Action { name: "x".into(), succeeded: false, result: "no".into() });
+        |second: u64| (second * 1_000, FactKind::Action { name: "x".into(), succeeded: false, result: "no".into() });
     assert_eq!(fires(rule, vec![failed(1), failed(2), failed(12)]), [12]);
 }
 
