@@ -21,6 +21,8 @@ Where to begin:
   warmline tail                          in another terminal: what happens, as it happens
   warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
   warmline rules check rules.toml        is this rules file in order, and what does it listen for?
+  warmline listen call.wav               what the voice model hears in a recording
+  warmline doctor                        which voice model and ONNX runtime this machine would use, and their price
   warmline trunks                        what trunks and desks can do, and how that is known
 
 Logs go to standard error; WARMLINE_LOG=debug shows every SIP message.";
@@ -41,8 +43,121 @@ pub enum Command {
     /// Check a rules file, and test rules with example conversations.
     #[command(subcommand)]
     Rules(Rules),
+    /// What the voice model hears in recordings: the trajectory, and a plot.
+    Listen(Listen),
+    /// Check, time or describe a voice model.
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Which voice model, ONNX runtime and configuration this machine would use, and whether they are in order.
+    Doctor(Doctor),
     /// Print the commented default configuration.
     Config,
+}
+
+/// A voice model, as an option.
+#[derive(Args, Debug)]
+pub struct ModelChoice {
+    /// The ONNX file; without it the shipped model.
+    #[arg(long, value_name = "FILE.onnx")]
+    pub model: Option<PathBuf>,
+    /// How it is run.
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// A voice model, as an argument.
+#[derive(Args, Debug)]
+pub struct ModelFile {
+    /// The ONNX file; without it the shipped model.
+    #[arg(value_name = "FILE.onnx")]
+    pub file: Option<PathBuf>,
+    /// How it is run.
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// How a voice model is asked and run.
+#[derive(Args, Debug)]
+pub struct Engine {
+    /// How to ask a model that does not fulfil models/CONTRACT.md.
+    #[arg(long, value_name = "FILE.toml")]
+    pub adapter: Option<PathBuf>,
+    /// libonnxruntime.so; without it what WARMLINE_ONNXRUNTIME names, else pure Rust.
+    #[arg(long, value_name = "FILE.so")]
+    pub onnxruntime: Option<PathBuf>,
+}
+
+impl Engine {
+    /// With a model, or the shipped one.
+    pub(crate) fn config(&self, path: Option<&PathBuf>) -> prosody::ModelConfig {
+        prosody::ModelConfig {
+            path: path.cloned(),
+            adapter: self.adapter.clone(),
+            onnxruntime: self.onnxruntime.clone(),
+            ..prosody::ModelConfig::default()
+        }
+    }
+}
+
+const LISTEN: &str = "\
+Distress is what the rules see: smoothed, compared with the caller's own calm beginning, and calibrated so that 0.5 is
+the threshold of so many false alarms an hour. `before baseline` leaves the caller's own beginning out.
+
+Exit status: 0, or 3 when a file could not be heard; the others are told all the same.";
+
+/// Options of `warmline listen`.
+#[derive(Args, Debug)]
+#[command(after_help = LISTEN)]
+pub struct Listen {
+    /// WAV files of any rate: PCM, float, A-law or mu-law; channels are mixed.
+    #[arg(required_unless_present = "list")]
+    pub files: Vec<PathBuf>,
+    /// More of them, one path a line.
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
+    /// One JSON object a line for every file instead of the story.
+    #[arg(long)]
+    pub json: bool,
+    /// Sensitivity: false alarms an hour at which distress 0.5 is set.
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    pub alarms_per_hour: f32,
+    /// Which model.
+    #[command(flatten)]
+    pub choice: ModelChoice,
+}
+
+/// Subcommands of `warmline model`.
+#[derive(Subcommand, Debug)]
+pub enum ModelCommand {
+    /// Load it, look at its form, run its golden vector: would the gateway start with it? Exit status 0 or 3.
+    Check {
+        /// Which model.
+        #[command(flatten)]
+        choice: ModelFile,
+    },
+    /// CPU time for each second of speech on this machine.
+    Bench {
+        /// Which model.
+        #[command(flatten)]
+        choice: ModelFile,
+        /// One JSON object instead of the table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What it says about itself, and what it is made of, without running it.
+    Info {
+        /// Which model.
+        #[command(flatten)]
+        choice: ModelFile,
+    },
+}
+
+/// Options of `warmline doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The configuration; without it config/warmline.toml if there is one, else the built-in default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 const RULES_CHECK: &str = "\

@@ -17,7 +17,7 @@ pub(crate) struct Listening(Option<Arc<Scorer>>);
 pub struct ModelInfo {
     /// Name and version.
     pub name: String,
-    /// `tract`, or `onnxruntime` with its version.
+    /// `tract`, or `onnxruntime` and where it was found, with what a window costs here.
     pub backend: String,
 }
 
@@ -30,10 +30,24 @@ impl Listening {
     /// Loads and checks the model and starts the workers.
     pub(crate) fn start(settings: &ListenSettings, inbox: Inbox, hub: Hub) -> Result<(Self, ModelInfo), ModelError> {
         let model = Model::load(&settings.model_config())?;
-        let info = ModelInfo { name: model.name().to_owned(), backend: model.backend().to_owned() };
+        let info = ModelInfo::of(&model);
         let config = ScorerConfig { workers: settings.workers, on_start: crate::nice::be, ..ScorerConfig::default() };
         let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &hub, scored))?;
         Ok((Self(Some(Arc::new(scorer))), info))
+    }
+
+    /// Reads the model again, for the calls that are up too. One that fails its checks changes nothing.
+    pub(crate) fn reload(&self, settings: &ListenSettings) {
+        let Some(scorer) = &self.0 else { return };
+        match Model::load(&settings.model_config()).and_then(|model| scorer.change_model(&model).map(|()| model)) {
+            Ok(model) => {
+                let ModelInfo { name, backend } = ModelInfo::of(&model);
+                tracing::info!(model = name, backend, "listening goes on with the model as it is now");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the model was not read again; listening goes on with the one before")
+            }
+        }
     }
 
     /// Follows the switchboard's taps, so that each begins with a fresh baseline and ends with its leg.
@@ -62,6 +76,14 @@ impl Listening {
             hub.metrics().set(Metric::WindowsScored, stats.windows);
             hub.metrics().set(Metric::WindowsShed, stats.shed);
         }
+    }
+}
+
+impl ModelInfo {
+    fn of(model: &Model) -> Self {
+        let library = model.library().map_or(String::new(), |path| format!(" ({})", path.display()));
+        let backend = format!("{}{library}, {:.2} ms a window", model.backend(), model.window_ms());
+        Self { name: model.name().to_owned(), backend }
     }
 }
 

@@ -26,6 +26,9 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Rules(command) => return gateway::rule_files::rules(command),
+        Command::Listen(options) => return gateway::listen_files::listen(options),
+        Command::Model(command) => return gateway::model_files::model(command),
+        Command::Doctor(options) => return gateway::model_files::doctor(options),
         Command::Config => gateway::serve::print_config()?,
     }
     Ok(0)

@@ -2,7 +2,7 @@
 
 use crate::bot_streams::{self, BotStreams, StreamRoutes};
 use crate::clock::Clock;
-use crate::config::{Lookup, Settings};
+use crate::config::{ListenSettings, Lookup, Settings};
 use crate::control::{Draining, GatewayControl};
 use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
@@ -70,6 +70,8 @@ pub struct Gateway {
     http: SocketAddr,
     admin_token: Secret,
     model: Option<ModelInfo>,
+    listening: Listening,
+    listen: ListenSettings,
     hub: Hub,
     ledger: Arc<Ledger>,
     clock: Clock,
@@ -176,7 +178,7 @@ impl Gateway {
         let outputs = Outputs {
             streams,
             media: media.handle(),
-            listening,
+            listening: listening.clone(),
             bots,
             hub: hub.clone(),
             ledger: ledger.clone(),
@@ -199,6 +201,8 @@ impl Gateway {
             http,
             admin_token,
             model,
+            listening,
+            listen: settings.listen,
             hub,
             ledger,
             clock,
@@ -279,7 +283,7 @@ impl Gateway {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT.
+    /// Waits for SIGTERM or SIGINT. SIGHUP reads the voice model again.
     ///
     /// # Errors
     /// When the system gives no signal handlers.
@@ -287,8 +291,22 @@ impl Gateway {
         let Some(runtime) = &self.runtime else { return Ok("none") };
         runtime.block_on(async {
             let signals = Signals::watch()?;
-            tracing::info!("ready; SIGTERM or Ctrl-C drains, a second one ends at once");
-            Ok(signals.next().await)
+            let mut hangup = signal(SignalKind::hangup())?;
+            tracing::info!(
+                "ready; SIGTERM or Ctrl-C drains, a second one ends at once; SIGHUP reads the voice model again"
+            );
+            let ended = signals.next();
+            tokio::pin!(ended);
+            loop {
+                tokio::select! {
+                    name = &mut ended => return Ok(name),
+                    _ = hangup.recv() => {
+                        let (listening, listen) = (self.listening.clone(), self.listen.clone());
+                        // Takes a second or so, and nobody waits for it.
+                        drop(runtime.spawn_blocking(move || listening.reload(&listen)));
+                    }
+                }
+            }
         })
     }
 

@@ -22,6 +22,7 @@ pub mod g711;
 pub mod history;
 pub mod mel;
 pub mod pitch;
+pub mod resample;
 pub mod wav;
 
 pub use extract::{Extractor, FrameFeatures};

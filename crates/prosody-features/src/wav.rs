@@ -1,13 +1,11 @@
-//! Reading WAV files: PCM of 8, 16, 24 or 32 bits, float, A-law (format 6), mu-law (format 7), any rate down to
-//! 8 kHz by averaging or linear interpolation, any channel count (mixed).
+//! Reading WAV files: PCM of 8, 16, 24 or 32 bits, float, A-law (format 6), mu-law (format 7), brought from
+//! any rate to 8 kHz, any channel count (mixed).
 //!
 //! Written for recordings found in the wild: odd chunk sizes, missing pad bytes, lengths that lie (streams write
 //! 0 or 0xffffffff), and cut-off files are read as far as they go. Anything else is refused with the reason.
 
-use crate::{SAMPLE_RATE, g711};
+use crate::{SAMPLE_RATE, g711, resample};
 use core::fmt;
-use rubato::audioadapter_buffers::owned::InterleavedOwned;
-use rubato::{Fft, FixedSync, Resampler as _};
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +116,9 @@ impl Format {
             .chunks_exact(width * self.channels)
             .map(|frame| frame.chunks_exact(width).map(|s| self.one(s)).sum::<f32>() / self.channels as f32)
             .collect();
+        let mono = resample::to(mono, self.rate, SAMPLE_RATE).map_err(WavError::Absurd)?;
         // `as` saturates: ringing above full scale is clipped.
-        Ok(resample(mono, self.rate)?.into_iter().map(|s| s.round() as i16).collect())
+        Ok(mono.into_iter().map(|s| s.round() as i16).collect())
     }
 
     fn one(self, bytes: &[u8]) -> f32 {
@@ -135,21 +134,6 @@ impl Format {
             }
         }
     }
-}
-
-/// To 8 kHz.
-fn resample(samples: Vec<f32>, rate: u32) -> Result<Vec<f32>, WavError> {
-    if rate == SAMPLE_RATE || samples.is_empty() {
-        return Ok(samples);
-    }
-    let refused =
-        |why: &dyn fmt::Display| WavError::Absurd(format!("{rate} samples per second cannot be converted: {why}"));
-    let count = samples.len();
-    let input = InterleavedOwned::new_from(samples, 1, count).map_err(|why| refused(&why))?;
-    let resampler = Fft::<f32>::new(rate as usize, SAMPLE_RATE as usize, 1024, 1, FixedSync::Both);
-    let output =
-        resampler.map_err(|why| refused(&why))?.process_all(&input, count, None).map_err(|why| refused(&why))?;
-    Ok(output.take_data())
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

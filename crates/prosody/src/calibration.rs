@@ -24,12 +24,17 @@ impl Calibration {
     /// Says what is wrong.
     pub fn parse(json: &str) -> Result<Self, String> {
         let this: Self = serde_json::from_str(json).map_err(|e| format!("warmline.calibration cannot be read: {e}"))?;
-        let sane = this.points().len() == this.threshold_per_hour.len()
-            && !this.threshold_per_hour.is_empty()
-            && this.scale.is_finite()
-            && this.scale > 0.0
-            && this.population_logit.is_finite();
-        if sane { Ok(this) } else { Err("warmline.calibration holds no usable threshold, scale or logit".into()) }
+        this.checked()
+    }
+
+    /// The same, if it can be used.
+    pub(crate) fn checked(self) -> Result<Self, String> {
+        let sane = self.points().len() == self.threshold_per_hour.len()
+            && !self.threshold_per_hour.is_empty()
+            && self.scale.is_finite()
+            && self.scale > 0.0
+            && self.population_logit.is_finite();
+        if sane { Ok(self) } else { Err("the calibration holds no usable threshold, scale or logit".into()) }
     }
 
     /// The threshold for a number of false alarms per hour; between the table's rows by the logarithm of the rate,

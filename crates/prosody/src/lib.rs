@@ -12,19 +12,27 @@
 //! # Ok::<(), prosody::ModelError>(())
 //! ```
 
+pub mod adapter;
 pub mod calibration;
+pub mod cost;
 pub mod ear;
+pub mod error;
 pub mod listening;
 pub mod metadata;
 pub mod model;
 pub mod offline;
+pub mod onnx;
+pub mod runner;
 pub mod runtime;
 pub mod scorer;
 pub mod stream;
 
+pub use adapter::{Adapter, Form};
 pub use calibration::Calibration;
+pub use error::ModelError;
 pub use listening::{Heard, Shift};
 pub use metadata::Metadata;
-pub use model::{Answer, Model, ModelConfig, ModelError, Runner};
-pub use offline::{hear_samples, score_samples, score_wav};
+pub use model::{Answer, Model, ModelConfig};
+pub use offline::{Recordings, hear_samples, score_samples, score_wav};
+pub use runner::Runner;
 pub use scorer::{Scored, Scorer, ScorerConfig, ScorerStats};

@@ -53,6 +53,8 @@ pub struct Heard {
     pub score: VoiceScore,
     /// The smoothed, baseline-corrected anger logit behind `score.distress`.
     pub corrected: f32,
+    /// The distress there would be without the caller's own baseline: everybody's stands in.
+    pub uncorrected: f32,
     /// A lasting change, at the window that made it one.
     pub shift: Option<Shift>,
 }
@@ -85,13 +87,18 @@ impl Listening {
         let score = VoiceScore {
             anger: answer.anger.clamp(0.0, 1.0),
             arousal: answer.arousal.clamp(0.0, 1.0),
-            distress: 1.0 / (1.0 + ((self.threshold - corrected) / self.scale).exp()),
+            distress: self.distress(corrected),
             emotion,
             confidence: confidence.clamp(0.0, 1.0),
             speech_ratio: speech_ratio.clamp(0.0, 1.0),
             baselined: self.speech_frames >= BASELINE_FRAMES,
         };
-        Heard { score, corrected, shift: self.judge(corrected) }
+        let uncorrected = self.distress(smoothed - BASELINE_SHARE * self.population);
+        Heard { score, corrected, uncorrected, shift: self.judge(corrected) }
+    }
+
+    fn distress(&self, corrected: f32) -> f32 {
+        1.0 / (1.0 + ((self.threshold - corrected) / self.scale).exp())
     }
 
     /// Whether the caller counts as upset now.

@@ -16,7 +16,14 @@ pub(crate) struct Runtime {
     /// `tract` or `onnxruntime`.
     pub(crate) name: &'static str,
     /// Where libonnxruntime was loaded from.
-    library: Option<PathBuf>,
+    pub(crate) library: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// Whether several windows at once are worth asking.
+    pub(crate) const fn batches(&self) -> bool {
+        self.library.is_some()
+    }
 }
 
 const MISSING: &str = "there is no such file";

@@ -1,20 +1,22 @@
 //! The listening threads: packets in without ever blocking, scores out.
 //!
 //! Each worker owns some callers, whole: their ears, one model session and one queue. It computes features of all that
-//! came, then runs the model for the caller who has waited longest. A caller who becomes due again while still waiting
+//! came, then runs the model for those who have waited longest: one on pure Rust, as many as are ready, up to eight, on
+//! libonnxruntime, which does several at once for less. A caller who becomes due again while still waiting
 //! loses the older window and keeps the place in line, so that under load everyone is heard less often, and no one
 //! never. Packets are taken every 20 ms by the workers; producers wake nobody.
 
 use crate::ear::Ear;
+use crate::error::ModelError;
 use crate::listening::Heard;
-use crate::model::{Model, ModelError, Runner};
+use crate::model::Model;
+use crate::runner::Runner;
 use call_model::{LegId, TapFrame, VoiceScore};
 use core::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use prosody_features::WINDOW_VALUES;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -95,8 +97,7 @@ impl ScorerStats {
 pub struct Scorer {
     workers: Vec<Handle>,
     shared: Arc<Shared>,
-    name: String,
-    backend: &'static str,
+    model: Mutex<Model>,
 }
 
 struct Handle {
@@ -108,6 +109,7 @@ struct Handle {
 enum Control {
     Open(LegId),
     Close(LegId),
+    Model(Box<(Model, Runner)>),
     Stop,
 }
 
@@ -139,7 +141,21 @@ impl Scorer {
         let workers = (0..config.workers.max(1))
             .map(|i| start_worker(i, &config, model, Arc::clone(&shared), Arc::clone(&sink)))
             .collect::<Result<_, _>>()?;
-        Ok(Self { workers, shared, name: model.name().into(), backend: model.backend() })
+        Ok(Self { workers, shared, model: Mutex::new(model.clone()) })
+    }
+
+    /// Goes on with another model. Calls that are up stay; their baselines begin anew.
+    ///
+    /// # Errors
+    /// When a session cannot be made; nothing has changed then.
+    pub fn change_model(&self, model: &Model) -> Result<(), ModelError> {
+        let runners = self.workers.iter().map(|_| model.runner()).collect::<Result<Vec<_>, _>>()?;
+        for (worker, runner) in self.workers.iter().zip(runners) {
+            // A worker that died has nobody to tell.
+            let _ = worker.control.send(Control::Model(Box::new((model.clone(), runner))));
+        }
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = model.clone();
+        Ok(())
     }
 
     /// Starts listening to a leg, with a fresh baseline.
@@ -181,14 +197,9 @@ impl Scorer {
         }
     }
 
-    /// The runtime: `tract` or `onnxruntime`.
-    pub fn backend(&self) -> &'static str {
-        self.backend
-    }
-
-    /// Name and version of the model.
-    pub fn model_name(&self) -> &str {
-        &self.name
+    /// The model in use.
+    pub fn model(&self) -> Model {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn tell(&self, leg: LegId, control: Control) {
@@ -232,7 +243,8 @@ fn start_worker(
         alarms_per_hour: config.alarms_per_hour,
         ears: BTreeMap::new(),
         waiting: VecDeque::new(),
-        window: vec![0.0; WINDOW_VALUES],
+        windows: Vec::new(),
+        asked: Vec::new(),
         shared,
         sink,
         cpu_ns: 0,
@@ -259,7 +271,9 @@ struct Worker {
     ears: BTreeMap<LegId, Listener>,
     /// Callers with a due window, longest wait first.
     waiting: VecDeque<LegId>,
-    window: Vec<f32>,
+    /// The windows that the model is asked about, and whose they are.
+    windows: Vec<f32>,
+    asked: Vec<LegId>,
     shared: Arc<Shared>,
     sink: Arc<dyn Fn(Scored) + Send + Sync>,
     cpu_ns: u64,
@@ -277,7 +291,7 @@ impl Worker {
     fn run(mut self) {
         while !self.stopping {
             let took = self.take_frames();
-            self.score_next();
+            self.score_some();
             self.account();
             while let Ok(control) = self.control.try_recv() {
                 self.handle_control(control);
@@ -296,7 +310,7 @@ impl Worker {
     fn handle_control(&mut self, control: Control) {
         match control {
             Control::Open(leg) => {
-                let ear = Ear::new(&self.model.metadata().calibration, self.alarms_per_hour);
+                let ear = Ear::new(&self.model, self.alarms_per_hour);
                 if self.ears.insert(leg, Listener { ear, waiting: false, quiet: 0 }).is_none() {
                     self.shared.legs.fetch_add(1, Ordering::Relaxed);
                 }
@@ -307,6 +321,12 @@ impl Worker {
                     self.shared.legs.fetch_sub(1, Ordering::Relaxed);
                 }
                 self.waiting.retain(|waiting| *waiting != leg);
+            }
+            Control::Model(new) => {
+                (self.model, self.runner) = *new;
+                for listener in self.ears.values_mut() {
+                    listener.ear.change_model(&self.model, self.alarms_per_hour);
+                }
             }
             Control::Stop => self.stopping = true,
         }
@@ -343,26 +363,38 @@ impl Worker {
         }
     }
 
-    fn score_next(&mut self) {
-        let Some(leg) = self.waiting.pop_front() else { return };
-        let Some(listener) = self.ears.get_mut(&leg) else { return };
-        listener.waiting = false;
-        if !listener.ear.take_window(&mut self.window) {
+    fn score_some(&mut self) {
+        self.windows.clear();
+        self.asked.clear();
+        while self.asked.len() < self.model.most_at_once() {
+            let Some(leg) = self.waiting.pop_front() else { break };
+            let Some(listener) = self.ears.get_mut(&leg) else { continue };
+            listener.waiting = false;
+            if listener.ear.take_window(&mut self.windows) {
+                self.asked.push(leg);
+            }
+        }
+        let count = self.asked.len();
+        if count == 0 {
             return;
         }
-        let started = Instant::now();
-        match self.runner.run(&self.window) {
-            Ok(answer) => {
-                let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(0);
-                self.shared.model_ns.fetch_add(spent, Ordering::Relaxed);
-                self.shared.windows.fetch_add(1, Ordering::Relaxed);
-                let heard = listener.ear.handle_answer(&answer);
-                (self.sink)(Scored { leg, at: listener.ear.media_time(), score: heard.score, heard });
-            }
+        let (started, shared) = (Instant::now(), &self.shared);
+        let answers = match self.runner.run_all(&self.windows, count) {
+            Ok(answers) => answers,
             Err(error) => {
-                if self.shared.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                if shared.failed.fetch_add(count as u64, Ordering::Relaxed) == 0 {
                     tracing::error!(%error, "the prosody model fails; callers are not heard");
                 }
+                return;
+            }
+        };
+        let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(0);
+        shared.model_ns.fetch_add(spent, Ordering::Relaxed);
+        shared.windows.fetch_add(count as u64, Ordering::Relaxed);
+        for (leg, answer) in self.asked.iter().zip(answers) {
+            if let Some(listener) = self.ears.get_mut(leg) {
+                let heard = listener.ear.handle_answer(&answer);
+                (self.sink)(Scored { leg: *leg, at: listener.ear.media_time(), score: heard.score, heard });
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The shipped model and the threads, as the gateway uses them.
 
 use call_model::{CallId, LegId, TapFrame};
-use prosody::{Model, ModelConfig, Scorer, ScorerConfig, score_samples, score_wav};
+use prosody::cost::syllables;
+use prosody::{Model, ModelConfig, Scorer, ScorerConfig, hear_samples, score_samples, score_wav};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -13,18 +14,6 @@ fn shipped() -> Model {
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
-}
-
-/// Speech-like noise: syllables with pauses, enough to open the gate.
-fn syllables(seconds: usize) -> Vec<i16> {
-    let mut seed = 1u32;
-    (0..seconds * 8000)
-        .map(|i| {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let noise = (seed >> 18) as i16 - 8192;
-            if i % 2400 < 1600 { noise / 2 } else { noise / 200 }
-        })
-        .collect()
 }
 
 fn in_temp(name: &str, bytes: &[u8]) -> PathBuf {
@@ -191,6 +180,147 @@ fn a_library_asked_for_that_does_not_load_is_an_error_and_spoils_nothing() {
     if std::env::var_os(prosody::runtime::LIBRARY_VARIABLE).is_none() {
         assert_eq!(model.backend(), "tract");
     }
+}
+
+#[test]
+fn names_that_differ_are_an_adapters_business() {
+    let mut bytes = std::fs::read(models().join("prosody.onnx")).expect("shipped");
+    let places: Vec<usize> = bytes.windows(8).enumerate().filter(|(_, w)| *w == b"features").map(|(i, _)| i).collect();
+    for place in places {
+        bytes[place..place + 8].copy_from_slice(b"pictures");
+    }
+    let adapter = br#"
+        name = "renamed"
+        version = "2"
+        licence = "none"
+        [input]
+        name = "pictures"
+        form = "features"
+        [emotion]
+        output = "emotion"
+        values = "probabilities"
+        labels = ["neutral", "happy", "sad", "angry", "fear", "disgust"]
+        [anger]
+        output = "anger"
+        [arousal]
+        output = "arousal"
+    "#;
+    let config = ModelConfig {
+        path: Some(in_temp("renamed.onnx", &bytes)),
+        adapter: Some(in_temp("renamed.toml", adapter)),
+        ..ModelConfig::default()
+    };
+    let (ours, theirs) = (shipped(), Model::load(&config).expect("loads"));
+    assert_eq!(theirs.name(), "renamed 2");
+    let anger = |model: &Model| -> Vec<f32> {
+        score_samples(model, &syllables(8)).expect("runs").iter().map(|(_, score)| score.anger).collect()
+    };
+    assert_eq!(anger(&ours), anger(&theirs));
+}
+
+const WAVE: &str = r#"
+    name = "loudness"
+    version = "1"
+    licence = "none"
+    [input]
+    name = "input_values"
+    form = "waveform"
+    rate = 16000
+    window_s = 1.0
+    hop_s = 0.5
+    [emotion]
+    output = "logits"
+    labels = ["angry", "neutral", "-"]
+"#;
+
+fn wave(name: &str, adapter: &str) -> ModelConfig {
+    ModelConfig {
+        path: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/wave.onnx")),
+        adapter: Some(in_temp(name, adapter.as_bytes())),
+        ..ModelConfig::default()
+    }
+}
+
+#[test]
+fn a_model_of_raw_samples_hears_the_same_windows_at_its_own_rate_and_hop() {
+    let model = Model::load(&wave("wave.toml", WAVE)).expect("loads");
+    let loud = syllables(6);
+    let quiet: Vec<i16> = loud.iter().map(|s| s / 8).collect();
+    let anger = |samples: &[i16]| -> Vec<(f32, f32)> {
+        let heard = hear_samples(&model, samples, 1.0).expect("runs");
+        heard.iter().map(|(t, heard)| (*t, heard.score.anger)).collect()
+    };
+    let (loud, quiet) = (anger(&loud), anger(&quiet));
+    assert!(loud.len() >= 9 && loud.len() == quiet.len(), "{loud:?}");
+    assert!(loud.iter().zip(&quiet).all(|(l, q)| l.1 > 2.0 * q.1 && l.0 == q.0), "{loud:?} {quiet:?}");
+    assert!(loud.windows(2).all(|pair| (pair[1].0 - pair[0].0 - 0.5).abs() < 1e-3), "{loud:?}");
+}
+
+#[test]
+fn an_adapters_golden_vector_is_kept_too() {
+    let model = Model::load(&wave("wave-golden.toml", WAVE)).expect("loads");
+    let golden = model.golden_answer().expect("runs").map(|value| value.to_string()).join(", ");
+    let with = |golden: &str| WAVE.replacen("licence", &format!("golden_output = [{golden}]\nlicence"), 1);
+    Model::load(&wave("wave-same.toml", &with(&golden))).expect("the same");
+    let other = Model::load(&wave("wave-other.toml", &with("0.5,0,0,0.5,0,0,0.5,0.5,1"))).expect_err("another");
+    assert!(other.to_string().contains("golden vector"), "{other}");
+}
+
+#[test]
+fn an_adapter_that_does_not_fit_the_model_is_told_where() {
+    for (from, to, told) in [
+        ("rate = 16000", "rate = 8000", "[1, 16000]"),
+        ("input_values", "samples", "`samples`"),
+        ("\"logits\"", "\"answer\"", "`answer`"),
+        ("\"-\"]", "\"-\", \"sad\"]", "[1, 3]"),
+    ] {
+        let config = wave(&format!("wave-{}.toml", told.len()), &WAVE.replace(from, to));
+        let why = Model::load(&config).expect_err("refused").to_string();
+        assert!(why.contains(told), "{told}: {why}");
+    }
+    let missing = ModelConfig { adapter: Some("/nonexistent.toml".into()), ..ModelConfig::default() };
+    assert!(Model::load(&missing).expect_err("refused").to_string().contains("/nonexistent.toml"));
+}
+
+#[test]
+fn a_model_that_is_not_ready_in_time_is_refused() {
+    let config = ModelConfig { deadline: Duration::ZERO, ..ModelConfig::default() };
+    let why = Model::load(&config).expect_err("no time").to_string();
+    assert!(why.contains("not ready after 0 s"), "{why}");
+}
+
+#[test]
+fn another_model_takes_over_while_calls_are_up_and_begins_with_a_fresh_baseline() {
+    let model = shipped();
+    let (send, scores) = mpsc::channel();
+    let scorer = Scorer::start(ScorerConfig::default(), &model, move |scored| {
+        let _ = send.send(scored);
+    })
+    .expect("starts");
+    let leg = LegId { call: CallId(9), index: 0 };
+    scorer.open(leg);
+    let mut spoken = syllables(40).into_iter();
+    let mut sent = 0u32;
+    let mut until = |wanted: &dyn Fn(&prosody::Scored) -> bool| {
+        for _ in 0..30 {
+            for _ in 0..50 {
+                let octets: Vec<u8> = spoken.by_ref().take(160).map(to_mulaw).collect();
+                assert!(scorer.push(&TapFrame::new(leg, sent as u16, sent * 160, 0, &octets)));
+                sent += 1;
+            }
+            while let Ok(scored) = scores.recv_timeout(Duration::from_millis(500)) {
+                if wanted(&scored) {
+                    return true;
+                }
+            }
+        }
+        false
+    };
+    assert!(until(&|scored| scored.score.baselined), "a baseline after 10 s");
+    scorer.change_model(&Model::load(&wave("wave-live.toml", WAVE)).expect("loads")).expect("changed");
+    assert!(until(&|scored| !scored.score.baselined), "the call goes on, its baseline anew");
+    assert_eq!(scorer.model().name(), "loudness 1");
+    assert_eq!(scorer.stats().failed, 0);
 }
 
 /// The nearest mu-law octet, by search: tests need no speed.

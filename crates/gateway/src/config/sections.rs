@@ -505,6 +505,7 @@ fn model(mut section: Section, base: &Path) -> ListenSettings {
     };
     let settings = ListenSettings {
         model: section.text("path", existing),
+        adapter: section.text("adapter", existing),
         onnxruntime: section.text("onnxruntime", existing),
         workers: as_size(section.number("workers", 1..=64, 1)),
     };

@@ -105,6 +105,8 @@ impl HttpSettings {
 pub struct ListenSettings {
     /// The model; `None`: the one built in.
     pub model: Option<PathBuf>,
+    /// How to ask a model that does not fulfil the contract.
+    pub adapter: Option<PathBuf>,
     /// `libonnxruntime.so`; `None`: the pure-Rust backend.
     pub onnxruntime: Option<PathBuf>,
     /// Scorer threads.
@@ -113,6 +115,11 @@ pub struct ListenSettings {
 
 impl ListenSettings {
     pub(crate) fn model_config(&self) -> prosody::ModelConfig {
-        prosody::ModelConfig { path: self.model.clone(), onnxruntime: self.onnxruntime.clone() }
+        prosody::ModelConfig {
+            path: self.model.clone(),
+            adapter: self.adapter.clone(),
+            onnxruntime: self.onnxruntime.clone(),
+            ..prosody::ModelConfig::default()
+        }
     }
 }
