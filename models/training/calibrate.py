@@ -6,7 +6,7 @@ An alarm an hour means: of ten hours of callers, nine are calm and one is lively
 mixed in, but no anger). Acted calm speech alone is too easy and would promise too much.
 
 Needs train.py (with folds) and export.py to have run. The calls are scored by the gateway's own listening code
-(the `listen` example of crates/prosody). Writes calibration.json to --work, for export.py --calibration, and prints
+(`warmline listen`). Writes calibration.json to --work, for export.py --calibration, and prints
 call-level figures: how many callers who turn angry are noticed, how fast, at what price.
 """
 
@@ -71,9 +71,10 @@ def main():
 
 
 def build():
-    command = ["cargo", "build", "--release", "--package", "prosody", "--example", "listen", "--message-format=short"]
+    """Builds the gateway and says how it is asked to listen."""
+    command = ["cargo", "build", "--release", "--package", "gateway", "--bin", "warmline", "--message-format=short"]
     subprocess.run(command, cwd=features.ROOT, check=True)
-    return features.binary().parent / "examples" / "listen"
+    return [features.target() / "release" / "warmline", "listen", "--json"]
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------
@@ -137,7 +138,8 @@ def score(args, listen, jobs, calibration, kinds):
         for kind in kinds:
             paths = args.work / f"calls-{fold}-{kind}.txt"
             paths.write_text("\n".join(str(path) for f, path in jobs[kind] if f == fold))
-            done = subprocess.run([listen, "--model", model, "--list", paths], check=True, capture_output=True, text=True)
+            command = [*listen, "--model", model, "--list", paths]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
             out[kind] += [json.loads(line)["windows"] for line in done.stdout.splitlines()]
         print(f"fold {fold}: calls scored", flush=True)
     return out

@@ -30,29 +30,35 @@ def main():
     clips = speech.load(args.data)
     extractor = features.Extractor()
     report = {}
-    model = session(args.model)
-    trained = []
-    if args.work:
-        trained = json.loads((args.work / "facts.json").read_text())["folds"]
     for corpus in sorted({clip.corpus for clip in clips}):
         part = [clip for clip in clips if clip.corpus == corpus]
-        held = [i for i, pair in enumerate(trained) if any(clip.speaker in pair for clip in part)]
-        if part[0].shippable and not held:
+        pairs = judges(args.model, args.work, part)
+        if not pairs:
             print(f"{corpus}: skipped; its speakers were trained on (give --work for the fold models)")
             continue
-        if held:
-            pairs = [(session(args.work / f"fold{i}.onnx"), trained[i]) for i in held]
-        else:
-            pairs = [(model, sorted({clip.speaker for clip in part}))]
         for name, change in DEGRADED.items():
             if name != "clean" and corpus == "nemo":
                 continue
-            scores = [judge(m, [c for c in part if c.speaker in who], extractor, change) for m, who in pairs]
-            who = [c for m, names in pairs for c in part if c.speaker in names]
-            report[f"{corpus} {name}"] = row = measure(who, np.concatenate(scores))
+            who, scores = judged(pairs, part, extractor, change)
+            report[f"{corpus} {name}"] = row = measure(who, scores)
             show(f"{corpus} {name}", row, len(who))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1))
+
+
+def judges(model, work, clips):
+    """Who judges whom: (session, speakers). Speakers that were trained on have their fold's model; none without it."""
+    trained = json.loads((work / "facts.json").read_text())["folds"] if work else []
+    held = [i for i, pair in enumerate(trained) if any(clip.speaker in pair for clip in clips)]
+    if held:
+        return [(session(work / f"fold{i}.onnx"), trained[i]) for i in held]
+    return [] if clips[0].shippable else [(session(model), sorted({clip.speaker for clip in clips}))]
+
+
+def judged(pairs, clips, extractor, change):
+    """The clips in the order they were judged, and their scores."""
+    scores = [judge(model, [c for c in clips if c.speaker in who], extractor, change) for model, who in pairs]
+    return [c for _, who in pairs for c in clips if c.speaker in who], np.concatenate(scores)
 
 
 def rng():

@@ -30,10 +30,12 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--calibration", type=pathlib.Path, help="made by calibrate.py; neutral placeholder without it")
+    parser.add_argument("--private", action="store_true", help="weights whose licence forbids shipping, for yourself")
     args = parser.parse_args()
     facts = json.loads((args.work / "facts.json").read_text()) if (args.work / "facts.json").exists() else {}
-    if not facts.get("shippable", False):
-        print("note: these weights are not marked as shippable")
+    if not facts.get("shippable", False) and not args.private:
+        sets = ", ".join(facts.get("training_sets", ["sets that nobody wrote down"]))
+        raise SystemExit(f"trained on {sets}: these weights may not be shipped; --private writes them for yourself")
     calibration = json.loads(args.calibration.read_text()) if args.calibration else None
     finals = sorted(args.work.glob("final*.pt"))
     write(ensemble(finals), args.out / "prosody", metadata(args, facts, calibration), batch=True)

@@ -29,15 +29,20 @@ def main():
     parser.add_argument("--voices", type=pathlib.Path, required=True)
     parser.add_argument("--model", default=str(calibrate.features.ROOT / "models" / "prosody.onnx"))
     args = parser.parse_args()
+    count(args.voices, args.model)
+
+
+def count(voices, model):
+    """Prints a line a voice; hours and shifts altogether."""
     listen = calibrate.build()
     total = np.zeros(4)
     print("voice                          calls  hours  shifts to upset  rule fires")
-    for folder in sorted(path for path in args.voices.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in voices.iterdir() if path.is_dir()):
         with tempfile.TemporaryDirectory() as temp:
             paths = make_calls(folder, pathlib.Path(temp))
             if not paths:
                 continue
-            command = [listen, "--model", args.model, *paths]
+            command = [*listen, "--model", model, *paths]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
         calls = [json.loads(line)["windows"] for line in done.stdout.splitlines()]
         shifts = sum(window["shift"] == "Upset" for call in calls for window in call)
@@ -46,6 +51,7 @@ def main():
         print(f"{folder.name:30} {row[0]:5.0f}  {row[1]:5.2f}  {row[2]:15.0f}  {row[3]:10.0f}")
     print(f"{'all':30} {total[0]:5.0f}  {total[1]:5.2f}  {total[2]:15.0f}  {total[3]:10.0f}")
     print(f"per hour: {total[2] / total[1]:.2f} shifts, {total[3] / total[1]:.2f} handoffs by the default rule")
+    return total[1], total[2]
 
 
 def make_calls(folder, out):

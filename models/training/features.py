@@ -17,10 +17,14 @@ def binary():
     """Builds the extractor and says where it is."""
     command = ["cargo", "build", "--release", "--package", "prosody-features", "--message-format=short"]
     subprocess.run(command, cwd=ROOT, check=True)
-    metadata = subprocess.run(
-        ["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT, check=True, capture_output=True
-    )
-    return pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / "release" / "prosody-features"
+    return target() / "release" / "prosody-features"
+
+
+def target():
+    """Where cargo puts what it builds."""
+    command = ["cargo", "metadata", "--no-deps", "--format-version=1"]
+    metadata = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return pathlib.Path(json.loads(metadata.stdout)["target_directory"])
 
 
 class Extractor:

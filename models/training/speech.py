@@ -24,6 +24,10 @@ class Clip:
         self.shippable = row.get("shippable", "").startswith("yes")
         self.label = NAMES.get(self.emotion, -1)
         self.arousal = AROUSAL.get(self.emotion, 0.5)
+        # Empty for a team's own calls: those train.
+        self.split = row.get("split", "") or "train"
+        votes = np.array([float(row.get(f"votes_{name}") or 0) for name in CLASSES], np.float32)
+        self.soft = votes / votes.sum() if votes.sum() > 0 else np.eye(6, dtype=np.float32)[self.label]
         self._audio = None
 
     @property

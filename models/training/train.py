@@ -28,7 +28,7 @@ def main():
     args = arguments()
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
-    clips = [clip for clip in speech.load(args.data) if clip.label >= 0]
+    clips = [clip for clip in speech.load(args.data) if clip.label >= 0 and clip.split == "train"]
     if not args.all_sets:
         clips = [clip for clip in clips if clip.shippable]
     if not clips:
@@ -109,6 +109,7 @@ class Pool:
     def __init__(self, clips, copies):
         self.copies = copies
         self.labels = np.array([clip.label for clip in clips])
+        self.soft = np.stack([clip.soft for clip in clips])
         self.arousal = np.array([clip.arousal for clip in clips], np.float32)
         self.speakers = np.array([clip.speaker for clip in clips])
 
@@ -136,8 +137,8 @@ class Pool:
         windows = [self.window(rng, clip) for clip in chosen]
         x = torch.from_numpy(np.stack([w[0] for w in windows]).astype(np.float32))
         gate = torch.from_numpy(np.stack([w[1] for w in windows]).astype(np.float32))
-        emotion = F.one_hot(torch.from_numpy(self.labels[chosen]), 6).float()
-        target = torch.cat([emotion, emotion[:, 3:4], torch.from_numpy(self.arousal[chosen])[:, None]], 1)
+        emotion = torch.from_numpy(self.soft[chosen])
+        target = torch.cat([emotion, emotion[:, speech.ANGRY : speech.ANGRY + 1], torch.from_numpy(self.arousal[chosen])[:, None]], 1)
         heard = (gate.mean(1) > 0.15).float()
         return x, gate, target, heard
 

@@ -7,10 +7,17 @@ use http_api::{Hub, Metric};
 use prosody::{Model, ModelError, Scored, Scorer, ScorerConfig};
 use rtp_proto::TapSink;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The scorer, when any route listens.
 #[derive(Clone)]
-pub(crate) struct Listening(Option<Arc<Scorer>>);
+pub(crate) struct Listening(Option<Arc<Listener>>);
+
+struct Listener {
+    scorer: Scorer,
+    /// Scores for which the switchboard had no room.
+    late: Arc<AtomicU64>,
+}
 
 /// What `warmline serve` says about the model at start-up.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,17 +35,19 @@ impl Listening {
     }
 
     /// Loads and checks the model and starts the workers.
-    pub(crate) fn start(settings: &ListenSettings, inbox: Inbox, hub: Hub) -> Result<(Self, ModelInfo), ModelError> {
+    pub(crate) fn start(settings: &ListenSettings, inbox: Inbox) -> Result<(Self, ModelInfo), ModelError> {
         let model = Model::load(&settings.model_config())?;
         let info = ModelInfo::of(&model);
         let config = ScorerConfig { workers: settings.workers, on_start: crate::nice::be, ..ScorerConfig::default() };
-        let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &hub, scored))?;
-        Ok((Self(Some(Arc::new(scorer))), info))
+        let late = Arc::new(AtomicU64::new(0));
+        let counted = late.clone();
+        let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &counted, scored))?;
+        Ok((Self(Some(Arc::new(Listener { scorer, late }))), info))
     }
 
     /// Reads the model again, for the calls that are up too. One that fails its checks changes nothing.
     pub(crate) fn reload(&self, settings: &ListenSettings) {
-        let Some(scorer) = &self.0 else { return };
+        let Some(Listener { scorer, .. }) = self.0.as_deref() else { return };
         match Model::load(&settings.model_config()).and_then(|model| scorer.change_model(&model).map(|()| model)) {
             Ok(model) => {
                 let ModelInfo { name, backend } = ModelInfo::of(&model);
@@ -52,7 +61,7 @@ impl Listening {
 
     /// Follows the switchboard's taps, so that each begins with a fresh baseline and ends with its leg.
     pub(crate) fn follow(&self, command: &MediaCommand) {
-        let Some(scorer) = &self.0 else { return };
+        let Some(Listener { scorer, .. }) = self.0.as_deref() else { return };
         match command {
             MediaCommand::Tap { leg, on: true } => scorer.open(*leg),
             // Leg 0 is the caller's, the only one ever tapped.
@@ -64,17 +73,18 @@ impl Listening {
     /// For one media thread.
     pub(crate) fn tap(&self) -> Box<dyn TapSink> {
         match &self.0 {
-            Some(scorer) => Box::new(ScorerTap(scorer.clone())),
+            Some(listener) => Box::new(ScorerTap(listener.clone())),
             None => Box::new(rtp_proto::NoTap),
         }
     }
 
     /// Copies the scorer's counters to where `/metrics` reads them.
     pub(crate) fn publish(&self, hub: &Hub) {
-        if let Some(scorer) = &self.0 {
-            let stats = scorer.stats();
+        if let Some(listener) = &self.0 {
+            let stats = listener.scorer.stats();
+            let late = listener.late.load(Ordering::Relaxed);
             hub.metrics().set(Metric::WindowsScored, stats.windows);
-            hub.metrics().set(Metric::WindowsShed, stats.shed);
+            hub.metrics().set(Metric::WindowsShed, stats.shed + stats.failed + late);
         }
     }
 }
@@ -87,18 +97,18 @@ impl ModelInfo {
     }
 }
 
-fn report(inbox: &Inbox, hub: &Hub, scored: Scored) {
+fn report(inbox: &Inbox, late: &AtomicU64, scored: Scored) {
     let input = Input::Fact { call: scored.leg.call, kind: FactKind::Voice(scored.score) };
     if !inbox.try_send(input) {
         // The switchboard is behind: the next window says more than a late one.
-        hub.metrics().add(Metric::WindowsShed, 1);
+        late.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-struct ScorerTap(Arc<Scorer>);
+struct ScorerTap(Arc<Listener>);
 
 impl TapSink for ScorerTap {
     fn push(&mut self, frame: &TapFrame) -> bool {
-        self.0.push(frame)
+        self.0.scorer.push(frame)
     }
 }

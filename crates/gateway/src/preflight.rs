@@ -11,7 +11,11 @@ pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
     if settings.switchboard.routes.iter().any(|route| route.listen)
         && let Err(error) = Model::load(&settings.listen.model_config())
     {
-        let key = if matches!(error, ModelError::Library { .. }) { "model.onnxruntime" } else { "model.path" };
+        let key = match error {
+            ModelError::Library { .. } => "model.onnxruntime",
+            ModelError::Adapter { .. } => "model.adapter",
+            _ => "model.path",
+        };
         found.push(Complaint { path: key.to_owned(), problem: error.to_string() });
     }
     if let Err(error) = ledger::check(&settings.ledger) {

@@ -124,7 +124,7 @@ impl Gateway {
 
         let hub = Hub::new(HubConfig::new(clock.wall()));
         let ledger = Arc::new(Ledger::open(&settings.ledger, clock.wall())?);
-        let (listening, model) = listening(&settings, &inbox, &hub)?;
+        let (listening, model) = listening(&settings, &inbox)?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
         let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
 
@@ -359,11 +359,11 @@ impl Signals {
     }
 }
 
-fn listening(settings: &Settings, inbox: &Inbox, hub: &Hub) -> Result<(Listening, Option<ModelInfo>), StartError> {
+fn listening(settings: &Settings, inbox: &Inbox) -> Result<(Listening, Option<ModelInfo>), StartError> {
     if !settings.switchboard.routes.iter().any(|route| route.listen) {
         return Ok((Listening::off(), None));
     }
-    let (listening, info) = Listening::start(&settings.listen, inbox.clone(), hub.clone())?;
+    let (listening, info) = Listening::start(&settings.listen, inbox.clone())?;
     Ok((listening, Some(info)))
 }
 

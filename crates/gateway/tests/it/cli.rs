@@ -4,29 +4,29 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-fn warmline(arguments: &[&str]) -> Command {
+pub(super) fn warmline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warmline"));
     command.args(arguments).env_remove("WARMLINE_LOG").env_remove("WARMLINE_ADMIN_TOKEN");
     command
 }
 
-fn output(arguments: &[&str]) -> (Output, String, String) {
+pub(super) fn output(arguments: &[&str]) -> (Output, String, String) {
     let output = warmline(arguments).output().expect("the binary runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     (output, out, err)
 }
 
-struct File(PathBuf);
+pub(super) struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: impl AsRef<[u8]>) -> Self {
+    pub(super) fn new(name: &str, text: impl AsRef<[u8]>) -> Self {
         let path = std::env::temp_dir().join(format!("warmline-{}-{name}", std::process::id()));
         std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_ref())).expect("a temporary file");
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.0.to_str().expect("plain characters")
     }
 }
@@ -38,7 +38,7 @@ impl Drop for File {
     }
 }
 
-const SMALL: &str = r#"
+pub(super) const SMALL: &str = r#"
 [sip]
 listen = ["udp:127.0.0.1:0"]
 [http]

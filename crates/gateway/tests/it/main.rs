@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod listen;
 mod names;
 mod running;
 mod streams;
