@@ -1,10 +1,10 @@
 //! The control channel: what a bot tells Warmline beside its audio, and what it is told (docs/control-events.md).
 //!
 //! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`,
-//! `introduced`, `announcement`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
+//! `introduced`, `announcement`, `recording`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
 
 use crate::field::Fields;
-use call_model::{BotUpdate, FactKind, Speaker};
+use call_model::{BotUpdate, FactKind, RecordingWish, Speaker};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,8 +29,8 @@ const MAX_VALUE: usize = 500;
 const MAX_NAME: usize = 100;
 const MAX_ENTITIES: usize = 50;
 const MAX_STEPS: usize = 20;
-const KNOWN: &str =
-    "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate";
+const KNOWN: &str = "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, recording, \
+                     asked_for_human, escalate";
 
 /// Reads one control event, the same object on the WebSocket and as HTTP body.
 ///
@@ -72,6 +72,7 @@ pub(crate) fn from_value(value: Value) -> Result<Vec<FactKind>, ControlError> {
         facts.push(FactKind::Introduced);
     }
     facts.extend(announcement(&mut fields)?);
+    facts.extend(recording(&mut fields)?.map(FactKind::Recording));
     if fields.flag("asked_for_human")?.unwrap_or(false) {
         facts.push(FactKind::AskedForHuman);
     }
@@ -207,6 +208,13 @@ fn announcement(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {
     let mark = announcement.text_or_none("mark", MAX_NAME)?;
     announcement.finish("mark")?;
     Ok(Some(FactKind::Announcement { mark }))
+}
+
+fn recording(fields: &mut Fields) -> Result<Option<RecordingWish>, ControlError> {
+    let Some(text) = fields.text_or_none("recording", MAX_NAME)? else { return Ok(None) };
+    let known = RecordingWish::ALL.into_iter().find(|wish| wish.as_str() == text);
+    let unknown = || refuse("recording", format!("`{text}` is not \"start\", \"pause\", \"resume\" or \"stop\""));
+    known.map(Some).ok_or_else(unknown)
 }
 
 fn escalate(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {

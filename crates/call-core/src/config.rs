@@ -44,6 +44,8 @@ pub struct SwitchboardConfig {
     pub new_requests_per_s: u32,
     /// What telephones that register here are asked for, and for how long they may; who may is said at each desk.
     pub registrar: Registrar,
+    /// How calls are recorded.
+    pub recording: Recording,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
     pub drain_to_human: bool,
     /// `User-Agent` and `Server`.
@@ -117,6 +119,8 @@ pub struct Trunk {
     pub allowed_media: Vec<Network>,
     /// Codecs we accept from it, in our order of preference.
     pub codecs: Vec<Codec>,
+    /// Whether its calls are recorded, where the route does not say so.
+    pub record: Option<Record>,
     /// How SIP is spoken with it.
     pub signalling: Signalling,
 }
@@ -360,6 +364,59 @@ pub struct Route {
     pub choreography: Choreography,
     /// Who has the caller when the human hangs up and the caller does not.
     pub on_human_gone: OnHumanGone,
+    /// Whether its calls are recorded, whatever the trunk says.
+    pub record: Option<Record>,
+}
+
+/// How calls are recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recording {
+    /// Whether they are, where neither route nor trunk says.
+    pub calls: Record,
+    /// What of them.
+    pub what: Recorded,
+    /// When the caller has agreed.
+    pub consent: Consent,
+    /// The key by which a caller who is asked agrees.
+    pub consent_key: Option<char>,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Record {
+    /// Not.
+    #[default]
+    Never,
+    /// For as long as we are in the path: until a release.
+    WhileHere,
+    /// To the end: we stay in the path for it.
+    Always,
+}
+
+/// What of a call is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Recorded {
+    /// The caller on the left, whomever the caller hears on the right.
+    #[default]
+    Stereo,
+    /// Both in one channel.
+    Mixed,
+    /// The caller alone.
+    Caller,
+    /// The human alone, while they have the caller.
+    Human,
+}
+
+/// When the caller has agreed to be recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Consent {
+    /// By calling.
+    #[default]
+    Implied,
+    /// By staying on the line after a notice.
+    Announced,
+    /// Once the bot or somebody in operations says so, or the caller presses the key.
+    Asked,
 }
 
 /// Who stays after the join, and who may give the caller back.

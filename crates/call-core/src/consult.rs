@@ -94,7 +94,7 @@ impl Call {
         }
         match (self.phase.clone(), event.clone()) {
             (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id && self.is_direct() => {
-                self.command(self.caller_id(), LegCommand::Ring);
+                self.ring_caller();
             }
             (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id => {
                 self.report_referrals(180);
@@ -173,6 +173,9 @@ impl Call {
     }
 
     pub(crate) fn on_desk_answered(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.is_direct() && self.caller_is_up() {
+            return self.connect_directly(world);
+        }
         if self.is_direct() {
             let codec = self.leg(leg).and_then(|leg| leg.codec);
             return self.answer_caller(codec);

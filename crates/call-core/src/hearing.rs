@@ -33,6 +33,7 @@ impl Call {
                 self.outputs.push_back(CallOutput::Media(MediaCommand::Tap { leg: self.caller_id(), on: listen }));
             }
         }
+        self.settle_recording();
         self.close_when_empty();
     }
 

@@ -130,6 +130,9 @@ impl Call {
         let fact = Fact { at: world.now, kind };
         let grew = self.known.note(&fact);
         self.engine.handle_fact(&fact);
+        if let FactKind::Recording(wish) = fact.kind {
+            self.on_recording_wish(wish, world);
+        }
         let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
         let said = direction.then(|| fact.kind.clone());
         self.trace(TraceKind::Fact(fact));
@@ -321,6 +324,7 @@ impl Call {
 
     /// The caller is answered: whoever was waited for is there.
     fn on_caller_up(&mut self, world: &mut World<'_>) {
+        self.begin_recording(world);
         if matches!(self.phase, Phase::Alerting { .. }) && self.is_direct() {
             return self.connect_directly(world);
         }
@@ -331,6 +335,9 @@ impl Call {
 
     fn on_digit(&mut self, leg: LegId, digit: char, world: &mut World<'_>) {
         let Some(role) = self.leg(leg).map(|leg| leg.role) else { return };
+        if role == Role::Caller {
+            self.consent_by_key(digit, world);
+        }
         match role {
             Role::Caller if self.phase.before_join() && !self.is_direct() => {
                 self.digits.handle_digit(digit, world.now);
@@ -420,6 +427,9 @@ impl Call {
     }
 
     fn on_played(&mut self, leg: LegId, prompt: Prompt, world: &mut World<'_>) {
+        if leg == self.caller_id() && prompt == Prompt::Recorded {
+            self.on_notice_played();
+        }
         if leg == self.caller_id() && self.prompt.is_some_and(|(playing, _)| playing == prompt) {
             self.after_prompt(world);
         }

@@ -47,6 +47,7 @@ impl Known {
                 self.next_steps = steps.iter().take(MAX_ITEMS).map(|step| clip(step)).collect()
             }
             FactKind::Introduced
+            | FactKind::Recording(_)
             | FactKind::Announcement { .. }
             | FactKind::AskedForHuman
             | FactKind::BotEscalates { .. }

@@ -49,6 +49,7 @@ mod pop;
 mod popping;
 mod ports;
 pub mod profile;
+mod recording;
 mod referral;
 mod release;
 mod replaced;
@@ -68,9 +69,9 @@ mod tests;
 
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
-    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
-    Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Record, Recorded, Recording, ReferTo, Release, Route,
+    RouteTo, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 pub use info::KeysOut;
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
@@ -81,5 +82,6 @@ pub use profile::Profile;
 pub use routing::Presence;
 pub use signalling::{CallerId, Register, Signalling};
 pub use switchboard::{
-    CallView, ControlRefused, DeskRefused, Output, Registered, RegistrationStatus, Switchboard, TargetView, TimerName,
+    CallView, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus, Switchboard,
+    TargetView, TimerName,
 };

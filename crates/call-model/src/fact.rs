@@ -1,5 +1,6 @@
 //! Timed observations, and the explained outcome of rules over them.
 
+use crate::recording::RecordingWish;
 use crate::time::Instant;
 use core::fmt;
 
@@ -69,6 +70,8 @@ pub enum FactKind {
         /// The stream mark that tells its end, where the bot has one.
         mark: Option<String>,
     },
+    /// Somebody wants something of the recording.
+    Recording(RecordingWish),
     /// The bot is gone while the caller is not.
     BotDown {
         /// For the human and the operator.

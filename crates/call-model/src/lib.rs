@@ -12,6 +12,7 @@ pub mod leg;
 pub mod media;
 pub mod package;
 pub mod pop;
+pub mod recording;
 pub mod request;
 pub mod secret;
 pub mod srtp;
@@ -29,6 +30,7 @@ pub use media::{
 };
 pub use package::{EarlierHandoff, HandoffEnd, HandoffPackage};
 pub use pop::{DeskAction, DeskId, PopUpdate};
+pub use recording::{RecordingCommand, RecordingWish};
 pub use request::{HandoffRefused, HandoffRequest};
 pub use secret::{Redacted, Secret};
 pub use srtp::{Crypto, DtlsPeer, Fingerprint, Keying, SrtpKey, SrtpSuite, SrtpUse};

@@ -153,6 +153,8 @@ pub enum Prompt {
     NobodyAvailable,
     /// To a caller who waits with music: somebody is still being sought.
     StillTrying,
+    /// To the caller, before anything else: the call is recorded.
+    Recorded,
     /// To the human, whisper: why the caller needs a person.
     Why(Trigger),
     /// To the human, whisper: press 1 to take the call.
@@ -213,6 +215,11 @@ pub enum MediaCommand {
     },
     /// Start a leg whose audio comes and goes as mu-law frames over a bot's WebSocket.
     OpenStream {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Start an ear: a leg that only hears, for a recording of the call. Keys that somebody presses it does not hear.
+    OpenEar {
         /// The leg.
         leg: LegId,
     },
@@ -283,6 +290,7 @@ impl MediaCommand {
         match self {
             Self::Open { leg, .. }
             | Self::OpenStream { leg }
+            | Self::OpenEar { leg }
             | Self::Replaced { leg }
             | Self::Remote { leg, .. }
             | Self::Feed { leg, .. }

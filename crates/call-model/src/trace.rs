@@ -145,6 +145,13 @@ pub enum TraceKind {
         /// What is known of why, in words: the `Reason` of the BYE, a SIP status, missing audio.
         cause: String,
     },
+    /// Something happened to the recording of the call.
+    Recording {
+        /// Its name, under which it is kept.
+        name: String,
+        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written.
+        what: &'static str,
+    },
     /// A leg ended.
     LegEnded {
         /// The leg.

@@ -39,6 +39,7 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
             format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())
         }
+        TraceKind::Recording { name, what } => format!("recording {what}: {name}"),
         TraceKind::LegEnded { role, cause, .. } => format!("{role} leg ended: {cause}"),
         TraceKind::Ended { cause } => format!("call ended: {cause}"),
         TraceKind::Dropped { what } => format!("dropped: {what}"),
@@ -81,6 +82,7 @@ pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> Str
         (Selector::Prompt(Prompt::BotLost), _) => "\"one moment\"".to_owned(),
         (Selector::Prompt(Prompt::NobodyAvailable), _) => "\"nobody there\"".to_owned(),
         (Selector::Prompt(Prompt::StillTrying), _) => "\"still trying\"".to_owned(),
+        (Selector::Prompt(Prompt::Recorded), _) => "\"you are recorded\"".to_owned(),
         (Selector::Prompt(Prompt::Why(trigger)), _) => format!("\"why: {trigger}\""),
         (Selector::Prompt(Prompt::PressOne), _) => "\"press 1\"".to_owned(),
         (Selector::Prompt(Prompt::CallerGone), _) => "\"caller gone\"".to_owned(),
@@ -113,6 +115,7 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::BotEscalates { because } => format!("bot asks for a human: {because}"),
         FactKind::LoneDigit(digit) => format!("caller pressed {digit} alone"),
         FactKind::Summary(text) => format!("summary: {}", quoted(text, 160)),
+        FactKind::Recording(wish) => format!("recording: {} is asked for", wish.as_str()),
         FactKind::Introduced => "the bot has introduced the human".to_owned(),
         FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),
         FactKind::Announcement { mark: None } => "announcement".to_owned(),

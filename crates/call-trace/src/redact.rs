@@ -26,6 +26,7 @@ fn redact_fact(kind: &mut FactKind) {
         FactKind::Voice(_)
         | FactKind::Intent { .. }
         | FactKind::Introduced
+        | FactKind::Recording(_)
         | FactKind::Announcement { .. }
         | FactKind::AskedForHuman
         | FactKind::LoneDigit(_) => {}

@@ -50,6 +50,9 @@ pub enum Command {
     Model(ModelCommand),
     /// Which voice model, ONNX runtime and configuration this machine would use, and whether they are in order.
     Doctor(Doctor),
+    /// Read recordings of calls.
+    #[command(subcommand)]
+    Recording(Recording),
     /// Print the commented default configuration.
     Config,
 }
@@ -199,6 +202,32 @@ pub enum Rules {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
+}
+
+const DECRYPT: &str = "\
+The name of a call's recording is in its trace (warmline tail --call ID), in GET /v1/calls/ID and in the ledger.
+
+Exit status: 0 all of it, 3 not all (it says what is missing), 1 nothing.";
+
+/// Subcommands of `warmline recording`.
+#[derive(Subcommand, Debug)]
+pub enum Recording {
+    /// Write a recording as a WAV file.
+    Decrypt(Decrypt),
+}
+
+/// Options of `warmline recording decrypt`.
+#[derive(Args, Debug)]
+#[command(after_help = DECRYPT)]
+pub struct Decrypt {
+    /// The recording: NAME.wrec in the folder of the configuration.
+    pub file: PathBuf,
+    /// Its key, as recording.key in the configuration: env:NAME or file:PATH.
+    #[arg(long, value_name = "KEY", default_value = "env:WARMLINE_RECORDING_KEY")]
+    pub key: String,
+    /// Where to write; without it NAME.wav beside it.
+    #[arg(long, value_name = "FILE.wav")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `warmline serve`.

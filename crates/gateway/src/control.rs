@@ -1,9 +1,12 @@
 //! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
 
 use crate::inbox::{Inbox, Input};
-use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, RegistrationStatus, Switchboard};
+use call_core::{
+    CapabilityView, ControlRefused, DeskRefused, PeerKind, RecordingRefused, RegistrationStatus, Switchboard,
+};
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, RecordingWish,
+    Secret,
 };
 use http_api::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
 use sip_proto::Binding;
@@ -75,6 +78,10 @@ impl Control for GatewayControl {
         self.ask(|reply| Input::Token { call, token, reply })
     }
 
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Recording { call, wish, reply })
+    }
+
     fn readiness(&self) -> Readiness {
         if self.draining.begun() { Readiness::NotReady("draining".to_owned()) } else { Readiness::Ready }
     }
@@ -84,6 +91,13 @@ pub(crate) fn refused_control(refused: ControlRefused) -> Refused {
     match refused {
         ControlRefused::UnknownCall => Refused::UnknownCall,
         ControlRefused::WrongToken => Refused::BadToken,
+    }
+}
+
+pub(crate) fn refused_recording(refused: RecordingRefused) -> Refused {
+    match refused {
+        RecordingRefused::UnknownCall => Refused::UnknownCall,
+        RecordingRefused::NotRecorded | RecordingRefused::NotNow => Refused::NotNow(refused.to_string()),
     }
 }
 

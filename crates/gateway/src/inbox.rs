@@ -3,7 +3,7 @@
 use call_core::Target;
 use call_model::{
     BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
-    Party, Secret,
+    Party, RecordingWish, Secret,
 };
 use http_api::{PeerView, Refused};
 use sip_proto::Flow;
@@ -42,6 +42,10 @@ pub(crate) enum Input {
     Page { desk: DeskId, open: bool },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Something is wanted of the recording of a call.
+    Recording { call: CallId, wish: RecordingWish, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Some of a recording could not be written.
+    RecordingIncomplete { call: CallId, name: String },
     /// No new calls from now on; tell when nothing is left.
     Drain { idle: oneshot::Sender<()> },
     /// Hang everybody up.

@@ -25,6 +25,7 @@ mod nice;
 pub mod nofile;
 mod preflight;
 mod prompts;
+pub mod recording;
 mod resolve;
 pub mod rule_files;
 mod running;

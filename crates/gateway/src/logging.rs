@@ -47,6 +47,10 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
             tracing::warn!(call, %handoff, %desk, %by, ?after, cause, "the call ended soon after the handoff");
         }
+        TraceKind::Recording { name, what: "incomplete" } => {
+            tracing::warn!(call, name, "some of a recording could not be written");
+        }
+        TraceKind::Recording { name, what } => tracing::info!(call, name, what, "recording"),
         TraceKind::LegEnded { leg, role, cause } => tracing::debug!(call, %leg, %role, %cause, "leg ended"),
         TraceKind::Ended { cause } => tracing::info!(call, %cause, "call ended"),
         TraceKind::Sip { what, sent, again, .. } => tracing::debug!(call, what, sent, again, "sip"),

@@ -1,7 +1,7 @@
 //! The `warmline` binary.
 
 use clap::Parser;
-use gateway::cli::{Cli, Command};
+use gateway::cli::{Cli, Command, Recording};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Listen(options) => return gateway::listen_files::listen(options),
         Command::Model(command) => return gateway::model_files::model(command),
         Command::Doctor(options) => return gateway::model_files::doctor(options),
+        Command::Recording(Recording::Decrypt(options)) => return gateway::recording::decrypt(options),
         Command::Config => gateway::serve::print_config()?,
     }
     Ok(0)

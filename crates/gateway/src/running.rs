@@ -8,6 +8,7 @@ use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
+use crate::recording::{Ears, Recorder};
 use crate::resolve::Resolver;
 use crate::sip_streams::{Limits, Setup, Streams, Tls};
 use crate::sip_udp::UdpSip;
@@ -79,6 +80,7 @@ pub struct Gateway {
     draining: Draining,
     switchboard: Option<JoinHandle<()>>,
     media: Option<MediaThreads>,
+    recorder: Option<JoinHandle<()>>,
     stop_http: Option<oneshot::Sender<()>>,
     http_done: Option<tokio::task::JoinHandle<io::Result<()>>>,
     runtime: Option<Runtime>,
@@ -126,7 +128,8 @@ impl Gateway {
         let ledger = Arc::new(Ledger::open(&settings.ledger, clock.wall())?);
         let (listening, model) = listening(&settings, &inbox)?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
-        let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
+        let (recorder, ears, recorder_thread) = recorder(&settings, &inbox)?;
+        let media = media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes)?;
 
         let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let streams = Streams::new(Setup {
@@ -179,6 +182,7 @@ impl Gateway {
             streams,
             media: media.handle(),
             listening: listening.clone(),
+            recorder,
             bots,
             hub: hub.clone(),
             ledger: ledger.clone(),
@@ -210,6 +214,7 @@ impl Gateway {
             draining,
             switchboard: Some(switchboard),
             media: Some(media),
+            recorder: recorder_thread,
             stop_http: Some(stop_http),
             http_done: Some(http_done),
             runtime: Some(runtime),
@@ -324,6 +329,9 @@ impl Gateway {
             tracing::error!("the switchboard thread had panicked");
         }
         drop(self.media.take());
+        if self.recorder.take().is_some_and(|recorder| recorder.join().is_err()) {
+            tracing::error!("the recorder's thread had panicked");
+        }
         drop(self.stop_http.take());
         if let Some(done) = self.http_done.take() {
             // Requests in flight get a moment.
@@ -371,7 +379,7 @@ fn media(
     settings: &Settings,
     (clock, ids): (Clock, &mut IdSource),
     inbox: &Inbox,
-    listening: &Listening,
+    (listening, ears): (&Listening, Ears),
     routes: &StreamRoutes,
 ) -> Result<MediaThreads, StartError> {
     let to_switchboard = inbox.clone();
@@ -381,6 +389,7 @@ fn media(
         threads: settings.rtp.threads.unwrap_or_else(default_threads),
         engine: crate::prompts::engine_config(&settings.sounds),
         clock,
+        ears,
     };
     MediaThreads::start(
         setup,
@@ -390,6 +399,13 @@ fn media(
         move |leg, out| bot_streams::route(&to_bots, leg, out),
     )
     .map_err(StartError::Media)
+}
+
+/// The writer of recordings, where they have a place.
+fn recorder(settings: &Settings, inbox: &Inbox) -> io::Result<(Recorder, Ears, Option<JoinHandle<()>>)> {
+    let Some(recordings) = settings.recordings.clone() else { return Ok(Default::default()) };
+    let (recorder, ears, thread) = Recorder::start(recordings, settings.switchboard.call_limit, inbox.clone())?;
+    Ok((recorder, ears, Some(thread)))
 }
 
 /// Where the configured host names lead, for a start; those that cannot be looked up now are asked for again and again.

@@ -2,11 +2,12 @@
 
 use crate::bot_streams::BotStreams;
 use crate::clock::Clock;
-use crate::control::{peers, refused_control, refused_desk};
+use crate::control::{peers, refused_control, refused_desk, refused_recording};
 use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
+use crate::recording::Recorder;
 use crate::running::server_names;
 use crate::sip_streams::Streams;
 use crate::sip_udp::{Datagram, UdpSip};
@@ -39,6 +40,7 @@ pub(crate) struct Outputs {
     pub(crate) streams: Streams,
     pub(crate) media: MediaHandle,
     pub(crate) listening: Listening,
+    pub(crate) recorder: Recorder,
     pub(crate) bots: BotStreams,
     pub(crate) hub: Hub,
     pub(crate) ledger: Arc<Ledger>,
@@ -186,6 +188,16 @@ impl SwitchboardLoop {
                 });
                 let _ = reply.send(answer);
             }
+            Input::Recording { call, wish, reply } => {
+                let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
+                guarded("a wish about a recording", || {
+                    answer = board.handle_recording(call, wish, now).map_err(refused_recording);
+                });
+                let _ = reply.send(answer);
+            }
+            Input::RecordingIncomplete { call, name } => guarded("a recording's complaint", || {
+                board.handle_recording_incomplete(call, name, now);
+            }),
             Input::Drain { idle } => {
                 guarded("the drain", || board.drain(now));
                 self.outputs.hub.metrics().set(Metric::Draining, 1);
@@ -224,6 +236,7 @@ impl SwitchboardLoop {
         if now.since(self.published) >= PUBLISH_EVERY {
             self.published = now;
             self.outputs.listening.publish(&self.outputs.hub);
+            self.outputs.recorder.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);
             let registered = self.board.registered(now);
@@ -259,6 +272,7 @@ impl Outputs {
                 self.listening.follow(&command);
                 self.media.command(command);
             }
+            Output::Recording(command) => self.recorder.follow(command),
             Output::Bot { leg, command } => self.bots.command(leg, command),
             Output::Pop(update) => self.hub.pop(&update),
             Output::Trace(event) => self.trace(event),

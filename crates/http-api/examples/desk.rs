@@ -7,8 +7,8 @@
 mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, PopUpdate, Secret,
-    WallAnchor,
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, PopUpdate, RecordingWish,
+    Secret, WallAnchor,
 };
 use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, Readiness, Refused, Reply};
 use std::sync::Arc;
@@ -66,6 +66,10 @@ impl Control for Pretend {
     }
 
     fn check_token(&self, _: CallId, _: Secret) -> Reply<Result<(), HandoffRefused>> {
+        tokio::sync::oneshot::channel().1
+    }
+
+    fn recording(&self, _: CallId, _: RecordingWish) -> Reply<Result<(), Refused>> {
         tokio::sync::oneshot::channel().1
     }
 

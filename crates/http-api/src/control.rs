@@ -1,6 +1,8 @@
 //! What the gateway implements so that the API can act on calls.
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret};
+use call_model::{
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, RecordingWish, Secret,
+};
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -36,6 +38,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Whether the token is that of the call.
     fn check_token(&self, call: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>>;
+
+    /// Operations want something of the recording of a call.
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>>;
 
     /// Whether new calls are welcome.
     fn readiness(&self) -> Readiness;

@@ -29,6 +29,12 @@ pub enum Metric {
     TapDropped,
     /// Ledger rows dropped because the disk was stuck (counter). Set by the API itself when it has the ledger.
     LedgerDropped,
+    /// Recordings that are being written (gauge).
+    RecordingsRunning,
+    /// 20 ms of one party that are in no recording (counter).
+    RecordingFramesLost,
+    /// Recordings of which something is missing (counter).
+    RecordingsIncomplete,
     /// Look-ups of host names that failed; the last answer goes on being used (counter).
     DnsFailures,
     /// Calls refused for want of ports or by the limit (counter).
@@ -57,7 +63,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -66,6 +72,9 @@ impl Metric {
         Self::WindowsShed,
         Self::TapDropped,
         Self::LedgerDropped,
+        Self::RecordingsRunning,
+        Self::RecordingFramesLost,
+        Self::RecordingsIncomplete,
         Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
@@ -97,6 +106,13 @@ impl Metric {
             }
             Self::TapDropped => ("warmline_tap_frames_dropped_total", COUNTER, "Tap frames dropped, ring full."),
             Self::LedgerDropped => ("warmline_ledger_rows_dropped_total", COUNTER, "Ledger rows lost, disk stuck."),
+            Self::RecordingsRunning => ("warmline_recordings_running", GAUGE, "Recordings that are being written."),
+            Self::RecordingFramesLost => {
+                ("warmline_recording_frames_lost_total", COUNTER, "20 ms of a party that are in no recording.")
+            }
+            Self::RecordingsIncomplete => {
+                ("warmline_recordings_incomplete_total", COUNTER, "Recordings of which something is missing.")
+            }
             Self::DnsFailures => (
                 "warmline_dns_failures_total",
                 COUNTER,

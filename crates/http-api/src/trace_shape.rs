@@ -73,6 +73,7 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
                 "cause": cause,
             }),
         ),
+        TraceKind::Recording { name, what } => ("recording", json!({"name": name, "what": what})),
         TraceKind::LegEnded { leg, role, cause } => {
             ("leg_ended", with_cause(json!({"leg": leg.to_string(), "role": role.to_string()}), *cause))
         }
@@ -97,6 +98,7 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::BotEscalates { because } => json!({"fact": "bot_escalates", "because": because}),
         FactKind::LoneDigit(digit) => json!({"fact": "lone_digit", "digit": digit.to_string()}),
         FactKind::Summary(text) => json!({"fact": "summary", "text": text}),
+        FactKind::Recording(wish) => json!({"fact": "recording", "wish": wish.as_str()}),
         FactKind::Introduced => json!({"fact": "introduced"}),
         FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),
         FactKind::NextSteps(steps) => json!({"fact": "next_steps", "steps": steps}),

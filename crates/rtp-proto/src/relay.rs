@@ -65,6 +65,7 @@ impl MediaEngine {
                 (Kind::Rtp(_), Content::Event(event)) if leg.hears_by_tick(source) => {
                     self.deliver_key(slot.index, listener, &arrival, event, packet, now);
                 }
+                (Kind::Ear, _) => {}
                 _ if leg.hears_by_tick(source) => {}
                 (_, Content::Audio(codec)) if !codec.is_g711() && is_key_sound(source, leg) => {}
                 (Kind::Stream(_), content) => {

@@ -4,7 +4,7 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal,
-    OnHumanGone, Pattern, Profile, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
+    OnHumanGone, Pattern, Profile, Recording, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
     SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
@@ -54,13 +54,15 @@ pub const PRESS_ONE_TONE: f32 = 1_700.0;
 pub const CALLER_GONE_TONE: f32 = 1_850.0;
 /// The prompt "still trying".
 pub const STILL_TRYING_TONE: f32 = 2_000.0;
+/// The prompt "this call is recorded".
+pub const RECORDED_TONE: f32 = 2_300.0;
 /// The whisper that says why the caller needs a person, whatever the reason.
 pub const WHY_TONE: f32 = 2_150.0;
 /// What the desks are called.
 pub(crate) const DESK_NAMES: [&str; 2] = ["ada", "bob"];
 
 /// Everything that can be heard.
-pub const TONES: [f32; 12] = [
+pub const TONES: [f32; 13] = [
     CALLER_TONE,
     BOT_TONE,
     DESK_TONE,
@@ -72,6 +74,7 @@ pub const TONES: [f32; 12] = [
     PRESS_ONE_TONE,
     CALLER_GONE_TONE,
     STILL_TRYING_TONE,
+    RECORDED_TONE,
     WHY_TONE,
 ];
 /// How long each prompt takes.
@@ -198,6 +201,8 @@ pub struct Setup {
     pub pass_headers: &'static [&'static str],
     /// Whose number the desks are shown.
     pub caller_id: CallerId,
+    /// How calls are recorded.
+    pub recording: Recording,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
     /// The gateway's ports for RTP.
@@ -267,6 +272,7 @@ impl Default for Setup {
             desks_register: false,
             caller_id: CallerId::default(),
             pass_headers: &[],
+            recording: Recording::default(),
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
             early_media: false,
@@ -452,6 +458,7 @@ impl Setup {
             while_consulting: self.while_consulting,
             choreography: self.choreography.clone(),
             on_human_gone: self.on_human_gone,
+            record: None,
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -463,6 +470,7 @@ impl Setup {
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 signalling: self.signalling(TRUNK),
+                record: None,
                 codecs: both.clone(),
             }],
             bots: vec![Bot {
@@ -485,6 +493,7 @@ impl Setup {
                     while_consulting: self.while_consulting,
                     choreography: self.choreography.clone(),
                     on_human_gone: self.on_human_gone,
+                    record: None,
                 },
             ],
             names: vec!["gateway.invalid".into()],
@@ -502,6 +511,7 @@ impl Setup {
             call_limit: 20,
             new_requests_per_s: 0,
             registrar: Registrar::default(),
+            recording: self.recording,
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
@@ -532,6 +542,7 @@ fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
         (Prompt::BotLost, BOT_LOST_TONE, witness::PROMPT),
         (Prompt::NobodyAvailable, NOBODY_TONE, witness::GOODBYE),
         (Prompt::StillTrying, STILL_TRYING_TONE, witness::PROMPT),
+        (Prompt::Recorded, RECORDED_TONE, witness::PROMPT),
         (Prompt::PressOne, PRESS_ONE_TONE, witness::PROMPT),
         (Prompt::CallerGone, CALLER_GONE_TONE, witness::PROMPT),
     ];

@@ -3,6 +3,7 @@
 mod act;
 mod arrange;
 mod plain;
+mod recorded;
 mod soundless;
 mod stand_in;
 
@@ -90,6 +91,7 @@ pub struct World {
     streams: BTreeSet<LegId>,
     stream_bot: bool,
     stream_ear: Ear,
+    recorded: recorded::Recorded,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
@@ -146,6 +148,7 @@ impl World {
             streams: BTreeSet::new(),
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
+            recorded: recorded::Recorded::default(),
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
@@ -506,6 +509,7 @@ impl World {
                 }
                 self.media.handle_command(&command, now);
             }
+            Output::Recording(command) => self.on_recording(command),
             Output::Bot { leg, command } => {
                 match command {
                     BotCommand::Dial { .. } => {
@@ -548,6 +552,7 @@ impl World {
                     self.witness.stream(&mulaw, self.now);
                 }
             }
+            rtp_proto::Output::Heard { leg, number, samples } => self.record(leg, number, &samples),
             rtp_proto::Output::Event(event) => {
                 self.thought = true;
                 self.switchboard.handle_media(event, self.now);

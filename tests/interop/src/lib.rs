@@ -19,7 +19,7 @@ mod talker;
 pub use baresip::Baresip;
 pub use browser::Browser;
 pub use desk_phone::{Account, DeskPhone};
-pub use gateway::{Gateway, verify};
+pub use gateway::{Gateway, decrypt, verify};
 pub use kamailio::Proxy;
 pub use pipecat::Pipecat;
 pub use sipp::{Callee, Does, Sipp, Trunk};

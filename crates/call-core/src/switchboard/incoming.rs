@@ -4,7 +4,7 @@ use super::registrations::dialled;
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
 use crate::capability::PeerKind;
-use crate::config::{Route, Trunk};
+use crate::config::{Record, Route, Trunk};
 use crate::invite::ANONYMOUS;
 use crate::passing;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, Redacted, Role, Secret, TraceKind};
@@ -130,6 +130,8 @@ impl Switchboard {
         let supported = |tag: &str| request.supported().iter().any(|have| have.eq_ignore_ascii_case(tag));
         let known = (PeerKind::Trunk, trunk.name.as_str());
         self.capabilities.on_advertised(known, allows_refer(request), supported("replaces"), "INVITE", now);
+        let wanted = route.and_then(|route| route.record).or(trunk.record);
+        let record = wanted.unwrap_or(self.config.recording.calls);
         About {
             id: self.ids.call_id(),
             session_id: request.session_id().unwrap_or_else(|| self.ids.hex(32)),
@@ -143,6 +145,9 @@ impl Switchboard {
             codecs,
             control_token: Secret::new(self.ids.hex(32)),
             release: trunk.release,
+            record,
+            recorded: self.config.recording.what,
+            recording: (record != Record::Never).then(|| self.ids.hex(32)),
         }
     }
 }
@@ -156,6 +161,7 @@ fn no_route() -> Route {
         on_human_gone: crate::OnHumanGone::Bot,
         while_consulting: crate::WhileConsulting::Bot,
         choreography: crate::Choreography::default(),
+        record: None,
     }
 }
 

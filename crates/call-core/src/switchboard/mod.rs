@@ -5,12 +5,14 @@ mod dial;
 mod events;
 mod health;
 mod incoming;
+mod recording;
 mod referrals;
 mod registrations;
 mod replacing;
 mod requests;
 mod targets;
 
+pub use recording::RecordingRefused;
 pub use targets::TargetView;
 
 use crate::call::{Call, CallOutput, World};
@@ -23,8 +25,8 @@ use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
-    TraceKind, TransferState, WallAnchor,
+    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, RecordingCommand, Redacted,
+    Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -47,6 +49,8 @@ pub enum Output {
     },
     /// For the media thread that owns the leg's call.
     Media(MediaCommand),
+    /// For whatever writes recordings; comes before the commands about its ears.
+    Recording(RecordingCommand),
     /// For the connection of a bot that is reached by WebSocket. The first command for a leg is `Dial`.
     Bot {
         /// The bot leg.
@@ -578,6 +582,7 @@ impl Switchboard {
         match output {
             CallOutput::Leg { leg, command } => self.carry_out_leg(call, leg, command, now),
             CallOutput::Media(command) => self.send_media(command),
+            CallOutput::Recording(command) => self.outputs.push_back(Output::Recording(command)),
             CallOutput::CloseMedia { leg, role, name } => {
                 self.free_port(leg, now);
                 self.parting.retain(|(since, ..)| now.since(*since) < PARTING);
@@ -594,7 +599,9 @@ impl Switchboard {
     /// A leg's audio is opened when it is closed, and closed when it is open.
     fn send_media(&mut self, command: MediaCommand) {
         let wanted = match &command {
-            MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } => self.open.insert(*leg),
+            MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } | MediaCommand::OpenEar { leg } => {
+                self.open.insert(*leg)
+            }
             MediaCommand::Close { leg } => self.open.remove(leg),
             _ => true,
         };

@@ -81,6 +81,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         allowed_media: Vec::new(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         signalling: Signalling::default(),
+        record: None,
     };
     SwitchboardConfig {
         trunks: vec![trunk],
@@ -97,6 +98,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         call_limit: 10,
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
+        recording: crate::Recording::default(),
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }
@@ -110,6 +112,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
+        record: None,
     }
 }
 
@@ -140,6 +143,9 @@ impl Bench {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             control_token: Secret::new("token"),
             release,
+            record: crate::Record::Never,
+            recorded: crate::Recorded::Stereo,
+            recording: None,
         };
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
@@ -403,7 +409,7 @@ impl Bench {
                 TraceKind::Note { text, .. } => format!("note: {text}"),
                 _ => return,
             },
-            CallOutput::Media(_) | CallOutput::CloseMedia { .. } => return,
+            CallOutput::Media(_) | CallOutput::CloseMedia { .. } | CallOutput::Recording(_) => return,
         };
         self.log.push(line);
     }

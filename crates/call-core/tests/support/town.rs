@@ -70,6 +70,7 @@ pub fn route_to(to: RouteTo) -> Route {
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
+        record: None,
     }
 }
 
@@ -456,7 +457,7 @@ impl Town {
                 Output::Media(command) => self.on_media(command),
                 Output::Pop(pop) => self.on_pop(pop),
                 Output::Trace(event) => self.trace.push(event),
-                Output::Bot { .. } => {}
+                Output::Bot { .. } | Output::Recording(_) => {}
             }
         }
         let names: Vec<SocketAddr> = self.parties.keys().copied().collect();
@@ -577,6 +578,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             allowed_media: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             signalling: Default::default(),
+            record: None,
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
@@ -611,6 +613,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         call_limit: plan.call_limit,
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
+        recording: Default::default(),
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

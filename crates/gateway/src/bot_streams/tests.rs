@@ -36,6 +36,7 @@ impl World {
             threads: 1,
             engine: rtp_proto::EngineConfig::new("test"),
             clock,
+            ears: crate::recording::Ears::default(),
         };
         let media =
             MediaThreads::start(setup, &mut ids, || Box::new(rtp_proto::NoTap), |_| {}, |_, _| {}).expect("threads");

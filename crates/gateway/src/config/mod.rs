@@ -6,16 +6,19 @@ mod digits;
 mod peers;
 mod prompts;
 mod reader;
+mod recording;
 mod registering;
 mod routes;
 mod sections;
 mod settings;
 mod signalling;
+mod warnings;
 
 pub use reader::Complaint;
 pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 
 pub use crate::resolve::Lookup;
+pub(crate) use reader::secret;
 pub(crate) use sections::package_url;
 
 use reader::{Complaints, Section};

@@ -4,10 +4,12 @@ use super::digits;
 use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
+use super::recording::{self, record};
 use super::registering;
 use super::routes::{self, Names};
 use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
+use super::warnings;
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
@@ -44,6 +46,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let listen = model(root.section("model"), base);
     let sounds = prompts::sounds(root.section("prompts"), base);
     let ledger = ledger_place(root.section("ledger"), base);
+    let (recording, recordings) = recording::recording(root.section("recording"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
@@ -66,16 +69,29 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         call_limit,
         new_requests_per_s,
         registrar,
+        recording,
         drain_to_human,
         user_agent: user_agent(),
     };
-    let mut settings =
-        Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
+    let mut settings = Settings {
+        switchboard,
+        lookups,
+        sip,
+        rtp,
+        http,
+        listen,
+        sounds,
+        ledger,
+        recordings,
+        drain_max,
+        warnings: Vec::new(),
+    };
+    recording::check(&settings.switchboard, settings.recordings.is_some(), complaints);
     reachability(&settings, complaints);
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
     exposure(&settings, complaints);
-    settings.warnings = warnings(&settings, &desk_has_page);
+    settings.warnings = warnings::warnings(&settings, &desk_has_page);
     Some(settings)
 }
 
@@ -265,6 +281,7 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     let early_media = section.flag("early_media", false);
+    let record = section.text("record", record);
     let (admits, register) = (admits(&mut section), registering::register(&mut section));
     let (pass_headers, number) = (pass_headers(&mut section), number(&mut section));
     let signalling = Signalling { admits, register, pass_headers, number, early_media, ..signalling(&mut section) };
@@ -272,7 +289,17 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let transport = sip.listen.iter().map(|one| one.transport).find(|transport| transport.is_secure());
     keys_need_tls(&section, &signalling, transport.unwrap_or(Transport::Udp));
     section.finish();
-    Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs, signalling })
+    Some(Trunk {
+        name: name?,
+        addresses: addresses?,
+        release,
+        abilities,
+        refer_to,
+        allowed_media,
+        codecs,
+        record,
+        signalling,
+    })
 }
 
 /// What the operator knows of a peer, where it is not to be learned.
@@ -640,39 +667,6 @@ fn exposure(settings: &Settings, complaints: &Complaints) {
     if settings.http.api.admin_token.as_ref().is_some_and(weak) {
         complaints.add("http.admin_token", advice);
     }
-}
-
-/// No mistakes, but worth knowing.
-fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
-    let board = &settings.switchboard;
-    let mut out = Vec::new();
-    for trunk in board.trunks.iter().filter(|trunk| trunk.release != Release::Stay) {
-        out.push(format!(
-            "trunk {}: after a proven handoff Warmline leaves the path by REFER where trunk or contact centre is known to \
-             take it. From then on that call has no early-drop watchdog, no hand-back, no re-transfer, no recovery to \
-             the bot when the human's line drops, no hold music and no quality figures. release = \"stay\" keeps them",
-            trunk.name
-        ));
-    }
-    for trunk in board.trunks.iter().filter(|trunk| trunk.addresses.iter().any(|(_, prefix)| *prefix == 0)) {
-        out.push(format!("trunk {}: takes calls from every address there is; list the carrier's", trunk.name));
-    }
-    for (desk, page) in board.desks.iter().zip(desk_has_page) {
-        if !page {
-            out.push(format!(
-                "desk {}: has no page_token, so no page: the phone rings without a screen pop",
-                desk.name
-            ));
-        }
-    }
-    if board.desks.is_empty() {
-        out.push("there is no desk: when a human is needed nobody can be rung".to_owned());
-    }
-    if settings.ledger == ledger::Place::Memory {
-        out.push("ledger.path is :memory:, so the record of calls ends with the process".to_owned());
-    }
-    out.extend(routes::never_reached(&board.routes));
-    out
 }
 
 fn plain_name(text: &str) -> Result<String, String> {

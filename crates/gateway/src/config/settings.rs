@@ -1,5 +1,6 @@
 //! The checked configuration: what cannot be nonsense any more.
 
+use crate::recording::RecordingSettings;
 use crate::resolve::Lookup;
 use crate::sounds::Sounds;
 use call_core::SwitchboardConfig;
@@ -26,8 +27,10 @@ pub struct Settings {
     pub listen: ListenSettings,
     /// Recordings instead of the built-in ones.
     pub sounds: Sounds,
-    /// Where calls are recorded.
+    /// Where the record of calls is kept.
     pub ledger: ledger::Place,
+    /// Where recordings of calls are kept, if they are.
+    pub recordings: Option<RecordingSettings>,
     /// After SIGTERM, calls that are up have so long to end by themselves.
     pub drain_max: Duration,
     /// What an operator should know although it is no mistake.

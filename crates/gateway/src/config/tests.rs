@@ -364,3 +364,33 @@ fn a_desk_whose_telephones_register_says_who_and_where_they_may_be() {
         assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
     }
 }
+
+#[test]
+fn recordings_need_a_place_and_a_key_that_is_one() {
+    let key = "0123456789abcdef".repeat(4);
+    let with = |lines: &str, more: &str| checked(&format!("{more}\n[recording]\n{lines}\n"));
+    let place = format!("directory = \"r\"\nkey = \"{key}\"\n");
+    let asked = "calls = \"while_here\"\nconsent = \"asked\"\nconsent_key = \"5\"\nwhat = \"mixed\"";
+    let settings = with(&format!("{place}{asked}"), SMALL).expect("valid");
+    let recording = settings.switchboard.recording;
+    assert_eq!((recording.calls, recording.consent_key), (call_core::Record::WhileHere, Some('5')));
+    let kept = settings.recordings.as_ref().expect("a place");
+    assert_eq!(kept.retention, Some(std::time::Duration::from_secs(90 * 86_400)));
+    assert!(!format!("{settings:?}").contains(&key), "the key does not show");
+    assert!(checked(SMALL).expect("valid").recordings.is_none());
+    let route = SMALL.replace("[[routes]]", "[[routes]]\nrecord = \"always\"");
+    assert_eq!(with(&place, &route).expect("valid").switchboard.routes[0].record, Some(call_core::Record::Always));
+    for (lines, more, complaint) in [
+        ("directory = \"r\"", SMALL, "recording.key: is missing"),
+        ("directory = \"r\"\nkey = \"abc\"", SMALL, "recording.key: has 3 characters, should be 64"),
+        ("directory = \"r\"\nkey = \"file:no-such\"", SMALL, "recording.key: cannot read no-such"),
+        ("calls = \"always\"", SMALL, "recording.calls: asks for recordings, which have no place"),
+        ("", &route, "routes[0].record: asks for recordings, which have no place"),
+        ("calls = \"yes\"", SMALL, "recording.calls: `yes` is not known"),
+        ("consent_key = \"5\"", SMALL, "recording.consent_key: is given, but nobody is asked"),
+        ("consent = \"asked\"\nconsent_key = \"55\"", SMALL, "recording.consent_key: `55` is not one key"),
+    ] {
+        let complaints = with(lines, more).expect_err(complaint);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}

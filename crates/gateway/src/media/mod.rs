@@ -31,6 +31,7 @@ mod tests;
 mod thread;
 
 use crate::clock::Clock;
+use crate::recording::Ears;
 use call_model::{CallId, IdSource, LegId, MediaCommand, MediaEvent};
 use crossbeam_channel::Sender;
 use ports::Ports;
@@ -55,6 +56,8 @@ pub(crate) struct MediaSetup {
     pub(crate) engine: EngineConfig,
     /// The one clock.
     pub(crate) clock: Clock,
+    /// Takes what the ears hear.
+    pub(crate) ears: Ears,
 }
 
 /// For a WebSocket bot.
@@ -106,6 +109,7 @@ pub(crate) enum ToMedia {
 pub(crate) struct Sinks {
     pub(crate) on_event: Box<dyn Fn(MediaEvent) + Send + Sync>,
     pub(crate) on_stream: Box<dyn Fn(LegId, StreamOut) + Send + Sync>,
+    pub(crate) ears: Ears,
 }
 
 /// Wakes a thread, at most once per round.
@@ -172,7 +176,7 @@ impl MediaThreads {
         on_event: impl Fn(MediaEvent) + Send + Sync + 'static,
         on_stream: impl Fn(LegId, StreamOut) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let sinks = Arc::new(Sinks { on_event: Box::new(on_event), on_stream: Box::new(on_stream) });
+        let sinks = Arc::new(Sinks { on_event: Box::new(on_event), on_stream: Box::new(on_stream), ears: setup.ears });
         let mut started = Started::default();
         for i in 0..setup.threads.max(1) {
             let engine = MediaEngine::new(setup.engine.clone(), ids.fork(), tap());

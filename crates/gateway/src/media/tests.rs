@@ -33,6 +33,7 @@ fn rig(threads: usize) -> Rig {
         threads,
         engine: EngineConfig::new("warmline@test"),
         clock: Clock::start(),
+        ears: crate::recording::Ears::default(),
     };
     let threads = MediaThreads::start(
         setup,

@@ -196,6 +196,7 @@ impl MediaThread {
                 }
                 Output::StreamFrame { leg, mulaw } => (self.sinks.on_stream)(leg, StreamOut::Frame(mulaw)),
                 Output::StreamMarkPlayed { leg, name } => (self.sinks.on_stream)(leg, StreamOut::MarkPlayed(name)),
+                Output::Heard { leg, number, samples } => self.sinks.ears.hear(leg, number, &samples),
                 // The switchboard hears of the key, too, and tells the bot.
                 Output::StreamDigit { .. } => {}
                 Output::Event(event) => {

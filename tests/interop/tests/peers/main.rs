@@ -4,6 +4,7 @@ mod baresip;
 mod desk_page;
 mod ipv6;
 mod pipecat;
+mod recording;
 mod registering;
 mod sipp;
 mod tshark;

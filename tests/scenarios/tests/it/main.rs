@@ -21,6 +21,7 @@ mod proof;
 mod purity;
 mod quality;
 mod races;
+mod recording;
 mod referred;
 mod registering;
 mod release;

@@ -4,7 +4,8 @@
 pub(crate) mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
+    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, RecordingWish, Secret,
+    WallAnchor,
 };
 use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
 use serde_json::Value;
@@ -20,6 +21,7 @@ pub(crate) const CALL_TOKEN: &str = "the-call's-own";
 /// Records, and answers what the test wants.
 #[derive(Default)]
 pub(crate) struct Recorder {
+    pub(crate) wishes: Mutex<Vec<(CallId, RecordingWish)>>,
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
     pub(crate) pages: tokio::sync::watch::Sender<Vec<(String, bool)>>,
@@ -85,6 +87,13 @@ impl Control for Recorder {
     fn check_token(&self, _: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>> {
         let (tell, reply) = oneshot::channel();
         let _ = tell.send(if token.matches(CALL_TOKEN) { Ok(()) } else { Err(HandoffRefused::WrongToken) });
+        reply
+    }
+
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
+        let (tell, reply) = oneshot::channel();
+        self.wishes.lock().unwrap().push((call, wish));
+        let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         reply
     }
 

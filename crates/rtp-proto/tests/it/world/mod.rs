@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) const CALLER: u8 = 0;
 pub(crate) const BOT: u8 = 1;
 pub(crate) const DESK: u8 = 2;
+/// The first ear of a recording.
+pub(crate) const EARS: u8 = 5;
 
 /// The tones of our own audio, as mu-law octets that nobody else sends.
 pub(crate) const PRESS_ONE: u8 = 0x21;
@@ -101,6 +103,7 @@ pub(crate) struct World {
     pub(crate) dtls: Vec<(SocketAddr, Vec<u8>)>,
     pub(crate) rtcp: Vec<(LegId, SocketAddr, bool, Vec<u8>)>,
     pub(crate) frames: Vec<(LegId, [u8; 160])>,
+    pub(crate) recorded: Vec<(LegId, u64, [i16; 160])>,
     pub(crate) marks: Vec<String>,
     pub(crate) stream_digits: Vec<char>,
     pub(crate) events: Vec<MediaEvent>,
@@ -124,6 +127,7 @@ impl World {
             dtls: Vec::new(),
             rtcp: Vec::new(),
             frames: Vec::new(),
+            recorded: Vec::new(),
             marks: Vec::new(),
             stream_digits: Vec::new(),
             events: Vec::new(),
@@ -207,6 +211,7 @@ impl World {
                 }
                 Output::Dtls { to, datagram, .. } => self.dtls.push((to, datagram)),
                 Output::StreamFrame { leg, mulaw } => self.frames.push((leg, mulaw)),
+                Output::Heard { leg, number, samples } => self.recorded.push((leg, number, samples)),
                 Output::StreamMarkPlayed { name, .. } => self.marks.push(name),
                 Output::StreamDigit { digit, .. } => self.stream_digits.push(digit),
                 Output::Event(event) => self.events.push(event),
