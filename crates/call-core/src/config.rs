@@ -1,6 +1,7 @@
 //! What the switchboard is told at start. Plain values: the gateway reads and validates the operator's file and
 //! converts it into these.
 
+use crate::interfaces::Interfaces;
 use crate::profile::Profile;
 use crate::signalling::Signalling;
 use call_model::{Codec, DialStep};
@@ -22,12 +23,10 @@ pub struct SwitchboardConfig {
     pub desks: Vec<Desk>,
     /// What is done with a call, by what was dialled: the first match wins.
     pub routes: Vec<Route>,
-    /// Our own SIP addresses, as peers reach them.
-    pub sip: SipAddresses,
+    /// Our own addresses, as peers reach them.
+    pub interfaces: Interfaces,
     /// Host names that mean us, beside those addresses: in the `Refer-To` of a bot or a desk.
     pub names: Vec<String>,
-    /// The address in our SDP.
-    pub media_ip: IpAddr,
     /// Local RTP ports, first and last inclusive; a leg takes an even port and the next one.
     pub rtp_ports: (u16, u16),
     /// How long things may take.
@@ -51,51 +50,6 @@ pub struct SwitchboardConfig {
     /// The deliberate bug that is awake.
     #[cfg(feature = "mutations")]
     pub mutation: Option<crate::mutation::Mutation>,
-}
-
-/// Local SIP addresses per transport. Absent: that transport is not used for outgoing requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SipAddresses {
-    /// UDP.
-    pub udp: Option<SocketAddr>,
-    /// TCP.
-    pub tcp: Option<SocketAddr>,
-    /// TLS.
-    pub tls: Option<SocketAddr>,
-    /// WebSocket.
-    pub ws: Option<SocketAddr>,
-    /// WebSocket over TLS.
-    pub wss: Option<SocketAddr>,
-}
-
-impl SipAddresses {
-    /// Our address for a transport.
-    pub const fn of(&self, transport: Transport) -> Option<SocketAddr> {
-        match transport {
-            Transport::Udp => self.udp,
-            Transport::Tcp => self.tcp,
-            Transport::Tls => self.tls,
-            Transport::Ws => self.ws,
-            Transport::Wss => self.wss,
-        }
-    }
-
-    /// Sets our address for a transport.
-    pub const fn set(&mut self, transport: Transport, address: SocketAddr) {
-        let place = match transport {
-            Transport::Udp => &mut self.udp,
-            Transport::Tcp => &mut self.tcp,
-            Transport::Tls => &mut self.tls,
-            Transport::Ws => &mut self.ws,
-            Transport::Wss => &mut self.wss,
-        };
-        *place = Some(address);
-    }
-
-    /// All of them, the plainest first.
-    pub fn all(&self) -> impl Iterator<Item = SocketAddr> {
-        Transport::ALL.into_iter().filter_map(|transport| self.of(transport))
-    }
 }
 
 pub use sip_proto::Network;

@@ -6,7 +6,8 @@ use crate::inputs::leg_cause;
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
 use call_model::{
-    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role, TraceKind,
+    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, InterfaceId, LegId, Method, Party, PopUpdate, Role,
+    TraceKind,
 };
 
 /// The desk leg until the join.
@@ -169,7 +170,7 @@ impl Call {
 
     /// Where a desk's leg shall be found, made before its INVITE leaves.
     pub(crate) fn fresh_call_id(&self, world: &mut World<'_>) -> String {
-        format!("{}@{}", world.ids.hex(24), world.config.media_ip)
+        format!("{}@{}", world.ids.hex(24), world.config.interfaces.get(InterfaceId::default()).media_ip)
     }
 
     pub(crate) fn on_desk_answered(&mut self, leg: LegId, world: &mut World<'_>) {

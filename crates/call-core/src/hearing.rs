@@ -36,6 +36,12 @@ impl Call {
         self.close_when_empty();
     }
 
+    /// A leg was closed and opened anew: everybody is told again whom to hear.
+    pub(crate) fn open_ears_anew(&mut self) {
+        self.tapped = false;
+        self.legs.iter_mut().for_each(|leg| leg.feed = None);
+    }
+
     fn source_for(&self, leg: &Leg) -> Option<Selector> {
         match leg.role {
             Role::Caller if self.ending.is_some() => None,

@@ -47,7 +47,10 @@ impl Call {
             return;
         }
         let event = match event {
-            LegEvent::Replaced { media, by, sip_call_id } => {
+            LegEvent::Replaced { media, by, sip_call_id, moved } => {
+                if moved && self.leg(id).is_some_and(Leg::is_up) {
+                    self.open_ears_anew();
+                }
                 match self.on_replaced(id, media, by, &sip_call_id, world) {
                     Some(event) => event,
                     None => return self.settle(),

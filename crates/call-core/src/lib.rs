@@ -35,6 +35,7 @@ mod hearing;
 mod held;
 mod info;
 mod inputs;
+mod interfaces;
 mod invariants;
 mod invite;
 mod join;
@@ -69,10 +70,11 @@ mod tests;
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
-    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
-    Target, Timers, Trunk, WhileConsulting,
+    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target,
+    Timers, Trunk, WhileConsulting,
 };
 pub use info::KeysOut;
+pub use interfaces::{Interface, Interfaces, SipAddresses};
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;
 pub use passing::passable;

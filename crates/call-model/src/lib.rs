@@ -22,7 +22,7 @@ pub mod trace;
 pub use bot::{BotCommand, BotEvent, BotUpdate, Resumed};
 pub use cause::{EndCause, EndReason, Party};
 pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
-pub use ids::{CallId, HandoffId, IdSource, LegId, Role};
+pub use ids::{CallId, HandoffId, IdSource, InterfaceId, LegId, Role};
 pub use leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 pub use media::{
     Codec, DialStep, Direction, KeysBy, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector,

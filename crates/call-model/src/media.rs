@@ -3,7 +3,7 @@
 //! RTP never passes the switchboard: it sends [`MediaCommand`]s and receives [`MediaEvent`]s.
 
 use crate::fact::Trigger;
-use crate::ids::{LegId, Role};
+use crate::ids::{InterfaceId, LegId, Role};
 use crate::srtp::{Keying, SrtpUse};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
@@ -206,6 +206,8 @@ pub enum MediaCommand {
         role: Role,
         /// Local UDP port, even.
         port: u16,
+        /// On which of our interfaces.
+        interface: InterfaceId,
         /// Networks the leg's RTP may come from besides the address in the SDP, as (address, prefix length).
         allowed: Vec<(IpAddr, u8)>,
         /// How its peer is told of keys.

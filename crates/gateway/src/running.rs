@@ -12,7 +12,7 @@ use crate::resolve::Resolver;
 use crate::sip_streams::{Limits, Setup, Streams, Tls};
 use crate::sip_udp::UdpSip;
 use crate::sockets::Sockets;
-use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
+use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop};
 use call_core::{BotReach, Switchboard, SwitchboardConfig};
 use call_model::{IdSource, Secret, TraceEvent};
 use dashmap::DashMap;
@@ -128,11 +128,10 @@ impl Gateway {
 
         let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let streams = Streams::new(Setup {
-            advertised: settings.switchboard.sip,
             bind: sockets
                 .streams
                 .iter()
-                .map(|(transport, listener)| Ok((*transport, listener.local_addr()?.ip())))
+                .map(|(way, listener)| Ok((*way, listener.local_addr()?.ip())))
                 .collect::<io::Result<_>>()?,
             limits: Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout },
             tls,
@@ -147,12 +146,12 @@ impl Gateway {
                 runtime.spawn(resolver.clone().watch(lookup, inbox.clone(), hub.clone()));
             }
         }
-        for (transport, listener) in sockets.streams {
-            runtime.spawn(streams.clone().accept(transport, listener));
+        for (way, listener) in sockets.streams {
+            runtime.spawn(streams.clone().accept(way, listener));
         }
-        let mut udp = sockets.udp.map(|(socket, advertised)| UdpSip::new(socket, advertised));
-        if let Some(udp) = &mut udp {
-            poll.registry().register(udp.socket(), UDP, mio::Interest::READABLE)?;
+        let mut udp: Vec<_> = sockets.udp.into_iter().map(|(socket, told)| UdpSip::new(socket, told)).collect();
+        for (at, udp) in udp.iter_mut().enumerate() {
+            poll.registry().register(udp.socket(), mio::Token(at), mio::Interest::READABLE)?;
         }
         let draining = Draining::default();
         let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone() });
@@ -359,7 +358,7 @@ fn media(
     let to_switchboard = inbox.clone();
     let to_bots = routes.clone();
     let setup = MediaSetup {
-        bind: settings.rtp.bind,
+        bind: settings.rtp.bind.clone(),
         threads: settings.rtp.threads.unwrap_or_else(default_threads),
         engine: crate::prompts::engine_config(&settings.sounds),
         clock,
@@ -380,7 +379,7 @@ fn resolver(settings: &mut Settings, runtime: &Runtime) -> Option<Resolver> {
         return None;
     }
     let _entered = runtime.enter();
-    let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.sip)
+    let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.interfaces.clone())
         .inspect_err(|error| tracing::error!(error, "host names cannot be looked up"))
         .ok()?;
     let failed = runtime.block_on(resolver.settle(&settings.lookups, &mut settings.switchboard));

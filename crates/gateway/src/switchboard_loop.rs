@@ -22,10 +22,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The mio token of the UDP socket; the waker has the other.
-pub(crate) const UDP: mio::Token = mio::Token(0);
 /// The mio token of the bell.
-pub(crate) const BELL: mio::Token = mio::Token(1);
+pub(crate) const BELL: mio::Token = mio::Token(usize::MAX);
 
 /// Contained panics after which the process gives up.
 const MOST_FAULTS: u32 = 1000;
@@ -50,7 +48,7 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) board: Switchboard,
     pub(crate) clock: Clock,
     pub(crate) poll: mio::Poll,
-    pub(crate) udp: Option<UdpSip>,
+    pub(crate) udp: Vec<UdpSip>,
     pub(crate) outlet: Outlet,
     pub(crate) outputs: Outputs,
     pub(crate) idle: Option<oneshot::Sender<()>>,
@@ -70,11 +68,13 @@ impl SwitchboardLoop {
             {
                 tracing::error!(%error, "cannot wait for input");
             }
-            if let Some(udp) = self.udp.as_mut().filter(|_| events.iter().any(|event| event.token() == UDP)) {
-                udp.became_readable();
+            for event in &events {
+                if let Some(udp) = self.udp.get_mut(event.token().0) {
+                    udp.became_readable();
+                }
             }
             self.outlet.bell.silence();
-            let datagrams = self.take_datagrams();
+            let datagrams = (0..self.udp.len()).fold(false, |more, at| self.take_datagrams(at) || more);
             let media = self.take_media();
             let Some(inputs) = self.take_inputs() else { return };
             self.take_timers();
@@ -90,9 +90,9 @@ impl SwitchboardLoop {
     }
 
     /// Whether there may be more.
-    fn take_datagrams(&mut self) -> bool {
+    fn take_datagrams(&mut self, at: usize) -> bool {
         for _ in 0..ROUND {
-            let Some(udp) = &mut self.udp else { return false };
+            let Some(udp) = self.udp.get_mut(at) else { return false };
             match udp.receive(self.board.peers()) {
                 Datagram::Known(flow, len) => {
                     let now = self.clock.now();
@@ -110,7 +110,7 @@ impl SwitchboardLoop {
                 Datagram::Empty => return false,
             }
         }
-        self.udp.as_ref().is_some_and(UdpSip::may_have_more)
+        self.udp.get(at).is_some_and(UdpSip::may_have_more)
     }
 
     fn take_media(&mut self) -> bool {
@@ -244,7 +244,7 @@ impl SwitchboardLoop {
             let mut output = None;
             guarded("an output", || output = self.board.poll_output());
             match output {
-                Some(output) => self.outputs.carry_out(output, self.udp.as_ref()),
+                Some(output) => self.outputs.carry_out(output, &self.udp),
                 None => return,
             }
         }
@@ -252,7 +252,7 @@ impl SwitchboardLoop {
 }
 
 impl Outputs {
-    fn carry_out(&mut self, output: Output, udp: Option<&UdpSip>) {
+    fn carry_out(&mut self, output: Output, udp: &[UdpSip]) {
         match output {
             Output::Transmit { flow, bytes } => self.transmit(flow, bytes, udp),
             Output::Media(command) => {
@@ -265,8 +265,8 @@ impl Outputs {
         }
     }
 
-    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: Option<&UdpSip>) {
-        match (flow.transport, udp) {
+    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: &[UdpSip]) {
+        match (flow.transport, udp.iter().find(|udp| udp.is_at(flow.local))) {
             (Transport::Udp, Some(udp)) => {
                 if let Err(error) = udp.send(flow.remote, &bytes) {
                     // SIP over UDP repeats itself, so this heals or times out as the RFC has it.

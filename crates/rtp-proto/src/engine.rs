@@ -58,7 +58,7 @@ impl MediaEngine {
     /// to another call, is silence too.
     pub fn handle_command(&mut self, command: &MediaCommand, now: Instant) {
         match command {
-            MediaCommand::Open { leg, role, port: _, allowed, keys_by } => {
+            MediaCommand::Open { leg, role, port: _, interface: _, allowed, keys_by } => {
                 let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), *keys_by, &mut self.ids);
                 self.open(*leg, Kind::Rtp(rtp), now);
             }

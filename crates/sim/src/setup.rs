@@ -3,8 +3,8 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal,
-    OnHumanGone, Pattern, Profile, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
+    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
+    OnBotRefusal, OnHumanGone, Pattern, Profile, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
     SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
@@ -87,7 +87,7 @@ static LEVELS_ENGINE: LazyLock<EngineConfig> =
     LazyLock::new(|| engine(|_, level, lasts| sound(Source::Level(level), lasts)));
 
 /// Who the gateway is in DTLS, and who the telephones are.
-static IDENTITIES: LazyLock<[Arc<Identity>; 2]> =
+pub(crate) static IDENTITIES: LazyLock<[Arc<Identity>; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Arc::new(Identity::new().expect("the system gives randomness"))));
 
 /// DTLS for [`Setup::srtp`] and for [`Setup::their_srtp`].
@@ -370,6 +370,7 @@ impl Setup {
             early_media: self.early_media && party == TRUNK,
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
             register,
+            interface: None,
             pass_headers: self.pass_headers.iter().map(|name| (*name).to_owned()).collect(),
             number: (party == TRUNK).then(|| "+442079460000".to_owned()),
             caller_id: self.caller_id.clone(),
@@ -488,13 +489,15 @@ impl Setup {
                 },
             ],
             names: vec!["gateway.invalid".into()],
-            sip: SipAddresses {
-                udp: Some(SocketAddr::new(GATEWAY, 5060)),
-                tcp: Some(SocketAddr::new(GATEWAY, 5060)),
-                tls: Some(SocketAddr::new(GATEWAY, 5061)),
-                ..SipAddresses::default()
-            },
-            media_ip: GATEWAY,
+            interfaces: Interfaces::one(
+                SipAddresses {
+                    udp: Some(SocketAddr::new(GATEWAY, 5060)),
+                    tcp: Some(SocketAddr::new(GATEWAY, 5060)),
+                    tls: Some(SocketAddr::new(GATEWAY, 5061)),
+                    ..SipAddresses::default()
+                },
+                GATEWAY,
+            ),
             rtp_ports: self.rtp_ports,
             timers: self.timers.clone(),
             rules: Arc::clone(self.rules.as_ref().unwrap_or(&RULES)),

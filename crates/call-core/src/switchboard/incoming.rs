@@ -55,17 +55,26 @@ impl Switchboard {
         let leg = LegId { call: about.id, index: 0 };
         self.claim(request.call_id(), dialog, leg, Role::Caller);
         match verdict {
-            Ok((_, port)) => self.admit(dialog, request, trunk, about, port, now),
+            Ok((_, port)) => self.admit((dialog, flow), request, trunk, about, port, now),
             Err(cause) => self.turn_away(dialog, about, cause, now),
         }
     }
 
-    fn admit(&mut self, dialog: DialogId, request: &Message, trunk: &Trunk, about: About, port: u16, now: Instant) {
+    fn admit(
+        &mut self,
+        (dialog, flow): (DialogId, Flow),
+        request: &Message,
+        trunk: &Trunk,
+        about: About,
+        port: u16,
+        now: Instant,
+    ) {
         let leg = LegId { call: about.id, index: 0 };
         let link = Link {
             role: Role::Caller,
             dialog: Some(dialog),
             port: None,
+            interface: self.config.interfaces.of(flow),
             allowed: trunk.allowed_media.clone(),
             keys_by: trunk.signalling.keys_by(),
             last: None,
@@ -86,7 +95,7 @@ impl Switchboard {
             profile: None,
         };
         self.links.insert(leg, link);
-        self.open_at(leg, port);
+        self.open_at(leg, (self.config.interfaces.of(flow), port));
         let id = about.id;
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });

@@ -23,8 +23,8 @@ use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
-    TraceKind, TransferState, WallAnchor,
+    IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted,
+    Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -180,6 +180,8 @@ struct Link {
     role: Role,
     dialog: Option<DialogId>,
     port: Option<u16>,
+    /// On which side that port is.
+    interface: InterfaceId,
     /// Whose audio that port takes, beside that of the address in the session description.
     allowed: Vec<Network>,
     keys_by: KeysBy,
@@ -218,7 +220,7 @@ impl Switchboard {
     pub fn new(config: Arc<SwitchboardConfig>, mut ids: IdSource, wall: WallAnchor) -> Self {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
-            tcp: config.sip.tcp,
+            tcp: config.interfaces.all().filter_map(|one| one.sip.udp.zip(one.sip.tcp)).collect(),
             refer_result_timeout: config.timers.refer_result_timeout,
             new_requests_per_s: config.new_requests_per_s,
             session_expires: config

@@ -5,8 +5,9 @@ use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo,
-    Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Interfaces, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
+    ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId,
@@ -88,8 +89,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         desks: vec![desk("anna", 5092), desk("ben", 5093)],
         routes: Vec::new(),
         names: Vec::new(),
-        sip: SipAddresses { udp: Some(at(5060)), ..SipAddresses::default() },
-        media_ip: ip,
+        interfaces: Interfaces::one(SipAddresses { udp: Some(at(5060)), ..SipAddresses::default() }, ip),
         rtp_ports: (20_000, 20_099),
         timers: Timers::default(),
         rules: Arc::new(Rules::default_pack()),

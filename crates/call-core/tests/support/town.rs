@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern,
-    ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Interfaces, OnBotClose, OnBotRefusal, OnHumanGone, Output,
+    Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
     WhileConsulting,
 };
 use call_model::{
@@ -597,13 +597,15 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         ],
         routes: plan.routes,
         names: Vec::new(),
-        sip: SipAddresses {
-            udp: Some(GATEWAY),
-            // Where we speak it, a large INVITE is not trimmed.
-            tcp: (plan.desk_transport == Transport::Tcp).then_some(GATEWAY),
-            ..SipAddresses::default()
-        },
-        media_ip: GATEWAY.ip(),
+        interfaces: Interfaces::one(
+            SipAddresses {
+                udp: Some(GATEWAY),
+                // Where we speak it, a large INVITE is not trimmed.
+                tcp: (plan.desk_transport == Transport::Tcp).then_some(GATEWAY),
+                ..SipAddresses::default()
+            },
+            GATEWAY.ip(),
+        ),
         rtp_ports: plan.rtp_ports,
         timers: Timers::default(),
         rules: Arc::new(Rules::default_pack()),

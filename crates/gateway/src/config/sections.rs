@@ -1,6 +1,7 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
 use super::digits;
+use super::interfaces;
 use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
@@ -13,9 +14,9 @@ use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
-    Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    Signalling, SwitchboardConfig, Timers, Trunk,
 };
-use call_model::{Codec, DeskId, Party};
+use call_model::{Codec, DeskId, InterfaceId, Party};
 use escalation::Rules;
 use http_api::{ApiConfig, DeskLogin};
 use sip_proto::{Registrar, Transport};
@@ -26,8 +27,16 @@ use std::time::Duration;
 
 /// `None` only with complaints; with complaints the value is good for nothing but finding further ones.
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
-    let (sip, registrar) = sip(root.section("sip"), base);
-    let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
+    let (mut sip, registrar) = sip(root.section("sip"), base);
+    let (bind, threads, media_ip, rtp_ports) = rtp(root.section("rtp"));
+    let more = root.sections("interfaces").into_iter().enumerate();
+    let more = more.filter_map(|(at, section)| interfaces::another(section, InterfaceId(at + 1)));
+    let sides: Vec<_> = core::iter::once(interfaces::first(sip.listen, bind, media_ip)).chain(more).collect();
+    interfaces::check_sides(&sides, complaints);
+    let (interfaces, listen, bind) = interfaces::interfaces(sides);
+    sip.listen = listen;
+    need_certificate(&sip, complaints);
+    let rtp = RtpSettings { bind, threads };
     let mut http = http(root.section("http"));
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
@@ -56,9 +65,8 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         bots,
         desks,
         routes,
-        sip: addresses(&sip),
+        interfaces,
         names: sip.names.clone(),
-        media_ip,
         rtp_ports,
         timers,
         rules,
@@ -71,6 +79,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     };
     let mut settings =
         Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
+    interfaces::check_named(&settings, complaints);
     reachability(&settings, complaints);
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
@@ -89,32 +98,7 @@ fn user_agent() -> String {
 }
 
 fn sip(mut section: Section, base: &Path) -> (SipSettings, Registrar) {
-    let advertised = section.text("advertised", ip);
-    let parsed = section.list("listen", sip_listen);
-    let mut listen = parsed.unwrap_or_else(|| {
-        let bind = SocketAddr::from(([127, 0, 0, 1], 5060));
-        [Transport::Udp, Transport::Tcp].map(|transport| SipListen { transport, bind, advertised: None }).to_vec()
-    });
-    for (index, one) in listen.iter_mut().enumerate() {
-        one.advertised = advertised;
-        if one.bind.ip().is_unspecified() && advertised.is_none() {
-            section.complain(
-                &format!("listen[{index}]"),
-                format!(
-                    "{} means every address, so peers must be told which: set sip.advertised = \"192.0.2.1\"",
-                    one.bind
-                ),
-            );
-        }
-    }
-    for transport in Transport::ALL {
-        if listen.iter().filter(|one| one.transport == transport).count() > 1 {
-            section.complain("listen", format!("holds more than one {transport}: address: keep one of each"));
-        }
-    }
-    if listen.is_empty() {
-        section.complain("listen", "is empty: without a socket no call can come; write [\"udp:127.0.0.1:5060\"]");
-    }
+    let listen = interfaces::listening(&mut section, InterfaceId::default(), interfaces::usual());
     let settings = SipSettings {
         listen,
         names: section.list("names", own_name).unwrap_or_default(),
@@ -123,14 +107,20 @@ fn sip(mut section: Section, base: &Path) -> (SipSettings, Registrar) {
         idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
         tls: tls(section.section("tls"), base),
     };
-    let secure = |one: &&SipListen| one.transport.is_secure();
-    if let Some(one) = settings.listen.iter().find(secure).filter(|_| settings.tls.certificate.is_none()) {
-        let what = format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport);
-        section.complain("listen", what);
-    }
     let registrar = registering::registrar(section.section("registrar"));
     section.finish();
     (settings, registrar)
+}
+
+fn need_certificate(sip: &SipSettings, complaints: &Complaints) {
+    let secure = |one: &&SipListen| one.transport.is_secure();
+    if let Some(one) = sip.listen.iter().find(secure).filter(|_| sip.tls.certificate.is_none()) {
+        let path = match one.interface.0.checked_sub(1) {
+            None => "sip.listen".to_owned(),
+            Some(at) => format!("interfaces[{at}].listen"),
+        };
+        complaints.add(path, format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport));
+    }
 }
 
 /// Certificates are read here once, so that a wrong one is a complaint and no surprise.
@@ -168,24 +158,7 @@ fn own_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn sip_listen(text: &str) -> Result<SipListen, String> {
-    let named = text.split_once(':').and_then(|(name, address)| Some((Transport::named(name)?, address)));
-    let Some((transport, address)) = named else {
-        return Err(format!("`{text}` names no transport: write udp:127.0.0.1:5060, or tcp:, tls:, ws:, wss:"));
-    };
-    Ok(SipListen { transport, bind: socket(address)?, advertised: None })
-}
-
-/// Our addresses as peers reach them. Ports 0 are filled in once the sockets are bound.
-fn addresses(sip: &SipSettings) -> SipAddresses {
-    let mut addresses = SipAddresses::default();
-    for one in &sip.listen {
-        addresses.set(one.transport, SocketAddr::new(one.advertised.unwrap_or(one.bind.ip()), one.bind.port()));
-    }
-    addresses
-}
-
-fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
+fn rtp(mut section: Section) -> (IpAddr, Option<usize>, IpAddr, (u16, u16)) {
     let bind = section.text("address", ip).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let advertised = section.text("advertised", ip);
     if bind.is_unspecified() && advertised.is_none() {
@@ -210,7 +183,7 @@ fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
     }
     let threads = as_size(section.number("threads", 0..=64, 0));
     section.finish();
-    (RtpSettings { bind, threads: (threads > 0).then_some(threads) }, advertised.unwrap_or(bind), ports)
+    (bind, (threads > 0).then_some(threads), advertised.unwrap_or(bind), ports)
 }
 
 fn http(mut section: Section) -> HttpSettings {
@@ -295,13 +268,14 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
     let sip = section.text("sip", target);
     let stream = section.text("stream", stream_url);
     let transport = sip.as_ref().map(|(_, hop)| hop.transport);
+    let mut lookup = None;
     let reach = match (sip, stream) {
         (Some(_), Some(_)) => {
             section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
             None
         }
         (Some((uri, hop)), None) => {
-            lookups.extend(name.as_ref().and_then(|name| hop.lookup(Party::Bot, name, false)));
+            lookup = name.as_ref().and_then(|name| hop.lookup(Party::Bot, name, false));
             Some(BotReach::Sip { uri, targets: hop.targets(), host: hop.host() })
         }
         (None, Some(url)) => Some(BotReach::Stream { url }),
@@ -331,6 +305,7 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
         keys_need_tls(&section, &signalling, transport);
     }
     section.finish();
+    lookups.extend(lookup.map(|lookup| Lookup { interface: signalling.interface.clone(), ..lookup }));
     Some(Bot {
         name: name?,
         reach: reach?,
@@ -408,7 +383,8 @@ fn desk(
     }
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
-    lookups.extend(hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk)));
+    let lookup = hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk));
+    lookups.extend(lookup.map(|lookup| Lookup { interface: signalling.interface.clone(), ..lookup }));
     let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
     let desk = Desk {
         name,
@@ -598,9 +574,8 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             }
         }
     }
-    let needs = |path: String, transport: Transport| {
-        if board.sip.of(transport).is_none() {
-            let what = format!("needs {transport}, but sip.listen has no such address: add \"{transport}:IP:PORT\"");
+    let needs = |path: String, signalling: &Signalling, transport: Transport| {
+        if let Some(what) = interfaces::unspoken(settings, signalling, transport) {
             complaints.add(path, what);
         }
     };
@@ -614,7 +589,7 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             fixed
                 .or_else(|| by_name(Party::Bot, &bot.name))
                 .into_iter()
-                .for_each(|t| needs(format!("bots[{index}].sip"), t));
+                .for_each(|t| needs(format!("bots[{index}].sip"), &bot.signalling, t));
         }
     }
     for (index, desk) in board.desks.iter().enumerate() {
@@ -622,7 +597,7 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
         fixed
             .or_else(|| by_name(Party::Desk, &desk.name))
             .into_iter()
-            .for_each(|t| needs(format!("desks[{index}].sip"), t));
+            .for_each(|t| needs(format!("desks[{index}].sip"), &desk.signalling, t));
     }
 }
 
@@ -674,7 +649,7 @@ fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
     out
 }
 
-fn plain_name(text: &str) -> Result<String, String> {
+pub(super) fn plain_name(text: &str) -> Result<String, String> {
     if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
         Ok(text.to_owned())
     } else {

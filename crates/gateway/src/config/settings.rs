@@ -3,6 +3,7 @@
 use crate::resolve::Lookup;
 use crate::sounds::Sounds;
 use call_core::SwitchboardConfig;
+use call_model::InterfaceId;
 use http_api::ApiConfig;
 use sip_proto::Transport;
 use std::net::{IpAddr, SocketAddr};
@@ -37,7 +38,7 @@ pub struct Settings {
 /// SIP sockets.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
-    /// Sockets to open, at most one per transport.
+    /// Sockets to open, at most one per interface and transport.
     pub listen: Vec<SipListen>,
     /// Host names that mean us, beside our addresses.
     pub names: Vec<String>,
@@ -71,13 +72,22 @@ pub struct SipListen {
     pub bind: SocketAddr,
     /// The address peers are told, when it is not the one bound.
     pub advertised: Option<IpAddr>,
+    /// The side of ours it belongs to.
+    pub interface: InterfaceId,
+}
+
+impl SipListen {
+    /// Where peers find it.
+    pub fn told(&self) -> SocketAddr {
+        SocketAddr::new(self.advertised.unwrap_or(self.bind.ip()), self.bind.port())
+    }
 }
 
 /// RTP sockets and threads.
 #[derive(Clone, Debug)]
 pub struct RtpSettings {
-    /// Where RTP sockets bind.
-    pub bind: IpAddr,
+    /// Where RTP sockets bind, by interface.
+    pub bind: Vec<IpAddr>,
     /// Media threads; `None`: one per two CPUs the process may use.
     pub threads: Option<usize>,
 }

@@ -31,12 +31,12 @@ mod tests;
 mod thread;
 
 use crate::clock::Clock;
-use call_model::{CallId, IdSource, LegId, MediaCommand, MediaEvent};
+use call_model::{CallId, IdSource, InterfaceId, LegId, MediaCommand, MediaEvent};
 use crossbeam_channel::Sender;
 use ports::Ports;
 use rtp_proto::{EngineConfig, FRAME, MediaEngine, TapSink};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -47,8 +47,8 @@ const MOST_WAITING: usize = 8192;
 
 /// What the threads need.
 pub(crate) struct MediaSetup {
-    /// Where RTP sockets are bound.
-    pub(crate) bind: IpAddr,
+    /// Where RTP sockets are bound, by interface; at least one.
+    pub(crate) bind: Vec<IpAddr>,
     /// How many threads; at least one is started.
     pub(crate) threads: usize,
     /// Prompts, music and timing.
@@ -156,7 +156,7 @@ pub(crate) struct MediaHandle(Arc<Shared>);
 
 struct Shared {
     ways: Vec<Way>,
-    bind: IpAddr,
+    bind: Vec<IpAddr>,
     sinks: Arc<Sinks>,
 }
 
@@ -238,7 +238,7 @@ impl MediaHandle {
     pub(crate) fn command(&self, command: MediaCommand) {
         let leg = command.leg();
         let ports = match &command {
-            MediaCommand::Open { port, .. } => match Ports::bind(self.0.bind, *port) {
+            MediaCommand::Open { port, interface, .. } => match Ports::bind(self.bind(*interface), *port) {
                 Ok(ports) => Some(ports),
                 Err(error) => {
                     let why = format!("cannot bind RTP ports {port} and {}: {error}", u32::from(*port) + 1);
@@ -248,6 +248,10 @@ impl MediaHandle {
             _ => None,
         };
         self.way(leg.call).send(ToMedia::Command(command, ports));
+    }
+
+    fn bind(&self, interface: InterfaceId) -> IpAddr {
+        self.0.bind.get(interface.0).copied().unwrap_or(Ipv4Addr::LOCALHOST.into())
     }
 
     /// Audio from a WebSocket bot, mu-law, any length.

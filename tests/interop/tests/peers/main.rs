@@ -2,6 +2,7 @@
 
 mod baresip;
 mod desk_page;
+mod interfaces;
 mod ipv6;
 mod pipecat;
 mod registering;

@@ -26,7 +26,17 @@ pub fn media(octets: &[u8]) {
         let role = [Role::Caller, Role::Bot, Role::Desk][usize::from(index)];
         let allowed = vec![("192.0.2.0".parse().expect("an address"), 24)];
         let keys_by = if index == 1 { KeysBy::Info } else { KeysBy::Rtp };
-        engine.handle_command(&MediaCommand::Open { leg: leg(index), role, port: 20_000, allowed, keys_by }, now);
+        engine.handle_command(
+            &MediaCommand::Open {
+                leg: leg(index),
+                role,
+                port: 20_000,
+                interface: call_model::InterfaceId::default(),
+                allowed,
+                keys_by,
+            },
+            now,
+        );
         engine.handle_command(&remote(index, dice), now);
     }
     engine.handle_command(&MediaCommand::OpenStream { leg: leg(STREAM) }, now);

@@ -1,6 +1,7 @@
 //! An engine, a clock, and scripted peers around it.
 use call_model::{
-    CallId, Codec, IdSource, Instant, KeysBy, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
+    CallId, Codec, IdSource, Instant, InterfaceId, KeysBy, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role,
+    Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -147,6 +148,7 @@ impl World {
             leg: leg(index),
             role,
             port: 20_000 + 2 * u16::from(index),
+            interface: InterfaceId::default(),
             allowed,
             keys_by: KeysBy::Rtp,
         });
