@@ -41,6 +41,8 @@ pub enum Do {
     Press(Party, char),
     /// A party holds or resumes.
     Hold(Party, call_model::Direction),
+    /// A party holds or resumes with UPDATE.
+    Update(Party, call_model::Direction),
     /// A party's microphone dies or comes back, without a word in SIP.
     Mute(Party, bool),
     /// A party does something else with calls from now on.

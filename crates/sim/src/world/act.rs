@@ -83,6 +83,12 @@ impl World {
                 }
                 self.with_phone(party, |phone| phone.hold(direction, now));
             }
+            Do::Update(party, direction) => {
+                if let Some(verdict) = self.verdict_of(party) {
+                    verdict.asked(direction, now);
+                }
+                self.with_phone(party, |phone| phone.update(direction, now));
+            }
             Do::Mute(party, muted) => {
                 self.witness.note(Did::Muted(party, muted), now);
                 self.phones[party].media.mute(muted);

@@ -10,6 +10,7 @@ mod digest;
 mod dtls;
 mod early_media;
 mod failover;
+mod glare;
 mod golden;
 mod hand_back;
 mod headers;
