@@ -6,6 +6,7 @@
 
 mod capture;
 mod cells;
+mod handshakes;
 mod inquest;
 mod judge;
 mod network;
@@ -17,6 +18,7 @@ pub mod witness;
 mod world;
 
 pub use cells::{Cell, Cells, EVENTS, STATES};
+pub use handshakes::handshakes;
 pub use inquest::Findings;
 pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};
