@@ -4,6 +4,7 @@ mod baresip;
 mod desk_page;
 mod interfaces;
 mod ipv6;
+mod linphone;
 mod pipecat;
 mod registering;
 mod sipp;
