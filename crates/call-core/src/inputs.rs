@@ -120,7 +120,7 @@ impl Call {
                 }
             }
             MediaEvent::Dialled { leg } => self.on_typed(leg, world),
-            MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
+            MediaEvent::Failed { leg, reason, why } => self.on_media_failed(leg, reason, &why, world),
         }
         self.settle();
     }
@@ -433,18 +433,22 @@ impl Call {
     }
 
     /// A leg's audio cannot work: the leg is as good as gone.
-    fn on_media_failed(&mut self, id: LegId, why: &str, world: &mut World<'_>) {
+    fn on_media_failed(&mut self, id: LegId, because: EndReason, why: &str, world: &mut World<'_>) {
         let Some(leg) = self.leg(id) else { return };
         let (role, state) = (leg.role, leg.state);
         self.note(Party::Gateway, format!("{role} leg cannot carry audio: {why}"));
         if state == LegState::Ending || self.ending.is_some() {
             return;
         }
-        let cause = EndCause::new(Party::Gateway, EndReason::NoCapacity);
+        let (by, told) = match because {
+            EndReason::HandshakeFailed => (party(role), reason(488, "No DTLS handshake")),
+            _ => (Party::Gateway, reason(503, "No media")),
+        };
+        let cause = EndCause::new(by, because);
         if role == Role::Caller {
             return self.end(cause, world);
         }
-        self.hang_up(id, &reason(503, "No media"), cause);
+        self.hang_up(id, &told, cause);
         match role {
             Role::Bot => self.bot_gone(id, false, "its audio failed", world),
             _ => self.on_desk(id, LegEvent::Refused { status: 503 }, world),

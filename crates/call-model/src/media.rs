@@ -2,6 +2,7 @@
 //!
 //! RTP never passes the switchboard: it sends [`MediaCommand`]s and receives [`MediaEvent`]s.
 
+use crate::cause::EndReason;
 use crate::fact::Trigger;
 use crate::ids::{InterfaceId, LegId, Role};
 use crate::srtp::{Keying, SrtpUse};
@@ -371,10 +372,13 @@ pub enum MediaEvent {
         /// The leg is closed; its port may be drained.
         last: bool,
     },
-    /// The leg cannot carry media (a port that does not bind, say).
+    /// The leg cannot carry media.
     Failed {
         /// The leg.
         leg: LegId,
+        /// [`EndReason::NoCapacity`]: a port does not bind. [`EndReason::HandshakeFailed`]: there are no keys.
+        /// [`EndReason::Fault`]: a bug.
+        reason: EndReason,
         /// For operators.
         why: String,
     },

@@ -13,7 +13,7 @@ use crate::outgoing::Stamp;
 use crate::reception::ticks;
 use crate::rtcp;
 use crate::speech::Speech;
-use call_model::{Codec, Instant, KeysBy, LegId, MediaEvent, TapFrame};
+use call_model::{Codec, EndReason, Instant, KeysBy, LegId, MediaEvent, TapFrame};
 use core::net::SocketAddr;
 
 /// How one listener gets a packet.
@@ -314,7 +314,10 @@ impl MediaEngine {
         }
         match outcome {
             Some(Ok(())) => self.refresh(index, now),
-            Some(Err(why)) => self.outputs.push_back(Output::Event(MediaEvent::Failed { leg: id, why })),
+            Some(Err(why)) => {
+                let failed = MediaEvent::Failed { leg: id, reason: EndReason::HandshakeFailed, why };
+                self.outputs.push_back(Output::Event(failed));
+            }
             None => {}
         }
     }

@@ -31,7 +31,7 @@ mod tests;
 mod thread;
 
 use crate::clock::Clock;
-use call_model::{CallId, IdSource, InterfaceId, LegId, MediaCommand, MediaEvent};
+use call_model::{CallId, EndReason, IdSource, InterfaceId, LegId, MediaCommand, MediaEvent};
 use crossbeam_channel::Sender;
 use ports::Ports;
 use rtp_proto::{EngineConfig, FRAME, MediaEngine, TapSink};
@@ -242,7 +242,8 @@ impl MediaHandle {
                 Ok(ports) => Some(ports),
                 Err(error) => {
                     let why = format!("cannot bind RTP ports {port} and {}: {error}", u32::from(*port) + 1);
-                    return (self.0.sinks.on_event)(MediaEvent::Failed { leg, why });
+                    let reason = EndReason::NoCapacity;
+                    return (self.0.sinks.on_event)(MediaEvent::Failed { leg, reason, why });
                 }
             },
             _ => None,

@@ -29,7 +29,7 @@ fn rig(threads: usize) -> Rig {
     let (on_stream, streams) = channel();
     let (tap, taps) = channel();
     let setup = MediaSetup {
-        bind: Ipv4Addr::LOCALHOST.into(),
+        bind: vec![Ipv4Addr::LOCALHOST.into()],
         threads,
         engine: EngineConfig::new("warmline@test"),
         clock: Clock::start(),
@@ -163,7 +163,7 @@ fn ports_are_bound_before_open_returns_and_free_after_the_last_numbers() {
     handle.command(opening(leg(0)));
     assert!(Ports::bind(Ipv4Addr::LOCALHOST.into(), port).is_err(), "bound by us");
     handle.command(opening(leg(1)));
-    let Ok(MediaEvent::Failed { leg: failed, why }) = rig.events.try_recv() else { panic!("told at once") };
+    let Ok(MediaEvent::Failed { leg: failed, why, .. }) = rig.events.try_recv() else { panic!("told at once") };
     assert!(failed == leg(1) && why.contains(&port.to_string()), "{why}");
     for round in 0..20 {
         handle.command(MediaCommand::Close { leg: leg(round) });
