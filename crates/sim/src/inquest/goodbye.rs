@@ -66,11 +66,17 @@ impl Inquest<'_> {
         if self.callers_dialogs().count() > 1 {
             return None;
         }
-        let gone = self.did(|did| matches!(did, Did::BotGone { .. }));
-        let ends: Vec<Instant> = gone.chain(self.witness.stream_closed.iter().copied()).collect();
-        let dials = self.world.told().iter().filter(|(_, said)| matches!(said, BotCommand::Dial { .. }));
-        let over = |began: Instant| ends.iter().copied().filter(|end| *end > began).min();
-        Some(dials.map(|(began, _)| Attempt { began: *began, up: Some(*began), over: over(*began) }).collect())
+        let gone: Vec<Instant> = self.did(|did| matches!(did, Did::BotGone { .. })).collect();
+        let ends = || gone.iter().chain(&self.witness.stream_closed).copied();
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for (began, _) in self.world.told().iter().filter(|(_, said)| matches!(said, BotCommand::Dial { .. })) {
+            // One that goes in the very moment it was called, perhaps the moment the one before it went.
+            let before = attempts.last().is_some_and(|last| last.over == Some(*began));
+            let at_once = gone.iter().filter(|end| *end == began).count() > usize::from(before);
+            let over = if at_once { Some(*began) } else { ends().filter(|end| end > began).min() };
+            attempts.push(Attempt { began: *began, up: Some(*began), over });
+        }
+        Some(attempts)
     }
 
     /// Whether a desk was asked since the caller was last served, or has just left by its own doing.
