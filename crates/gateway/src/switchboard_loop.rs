@@ -74,7 +74,10 @@ impl SwitchboardLoop {
                 }
             }
             self.outlet.bell.silence();
-            let datagrams = (0..self.udp.len()).fold(false, |more, at| self.take_datagrams(at) || more);
+            let mut datagrams = false;
+            for at in 0..self.udp.len() {
+                datagrams |= self.take_datagrams(at);
+            }
             let media = self.take_media();
             let Some(inputs) = self.take_inputs() else { return };
             self.take_timers();
