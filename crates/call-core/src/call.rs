@@ -7,6 +7,7 @@ use crate::blind::Blind;
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
+use crate::controls::Controls;
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
 use crate::held::Held;
@@ -144,6 +145,8 @@ pub(crate) struct Call {
     pub(crate) early: Option<LegId>,
     /// What the human types who has the caller.
     pub(crate) desk_keys: KeySequence,
+    /// What the human who has the caller has set on the page.
+    pub(crate) controls: Controls,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -191,6 +194,7 @@ impl Call {
             resumed: None,
             early: None,
             desk_keys: KeySequence::default(),
+            controls: Controls::default(),
             over: false,
             outputs: VecDeque::new(),
         }

@@ -287,6 +287,8 @@ pub struct Desk {
     pub capacity: u16,
     /// Rung only while its page is open.
     pub require_page: bool,
+    /// How long its human is left alone after a conversation, at most. Zero: not at all.
+    pub after_call: Duration,
     /// Lower is tried first.
     pub priority: u16,
     /// Where an INVITE with `Replaces` (RFC 3891) may come from that takes over a dialog of this desk's. Empty: only from

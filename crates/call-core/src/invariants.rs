@@ -29,7 +29,11 @@ impl Call {
             Some(Selector::Mix(one, other)) if ![one, other].iter().any(|id| self.leg(*id).is_some_and(Leg::is_up)) => {
                 broken("two legs that are not up feed the caller")
             }
-            Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) && !self.is_referred_away() => {
+            Some(Selector::Silence)
+                if !matches!(self.phase, Phase::Releasing { .. })
+                    && !self.is_referred_away()
+                    && !self.is_muted_by_page() =>
+            {
                 broken("silence feeds the caller")
             }
             _ => match &self.phase {

@@ -27,6 +27,7 @@ mod capability;
 mod choreography;
 pub mod config;
 mod consult;
+mod controls;
 mod digits;
 mod early;
 mod ending;

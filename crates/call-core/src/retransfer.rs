@@ -38,18 +38,28 @@ impl Call {
             }
             _ => return Some(603),
         }
+        self.begin_to_pass_on(id, referral.target.clone());
+        self.accept_referral(&referral, world);
+        self.seek_next_human(id, referral.reason.as_deref(), world);
+        None
+    }
+
+    /// The handoff that brought the human the caller is over; they keep the caller.
+    pub(crate) fn begin_to_pass_on(&mut self, id: LegId, target: ReferralTarget) {
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
         self.note_earlier(self.joined_outcome(), HandoffEnd::PassedOn, "");
         self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
-        let only = referral.target != ReferralTarget::Anybody;
+        let only = target != ReferralTarget::Anybody;
         self.retransfer = Some(Retransfer { leg: id, handoff: self.handoff.take(), only });
-        self.preferred = Some(referral.target.clone());
-        self.accept_referral(&referral, world);
+        self.preferred = Some(target);
+    }
+
+    /// Another handoff, for the same caller.
+    pub(crate) fn seek_next_human(&mut self, id: LegId, reason: Option<&str>, world: &mut World<'_>) {
         let by = self.leg(id).map(|leg| leg.name.clone()).unwrap_or_default();
-        let decision = passed_on(&by, referral.reason.as_deref(), world);
+        let decision = passed_on(&by, reason, world);
         self.trace(TraceKind::Decided(decision.clone()));
         self.start_handoff(decision, world);
-        None
     }
 
     /// The desk that has the caller.
@@ -100,7 +110,7 @@ impl Call {
     }
 
     /// Nobody took the caller. False: nobody had asked.
-    pub(crate) fn undo_retransfer(&mut self, world: &mut World<'_>) -> bool {
+    pub(crate) fn undo_retransfer(&mut self, why: &'static str, world: &mut World<'_>) -> bool {
         let stays = self.passing_human();
         let Some(retransfer) = self.retransfer.take() else { return false };
         match stays {
@@ -109,6 +119,10 @@ impl Call {
                     self.known.forget_earlier(handoff.id);
                 }
                 self.handoff = retransfer.handoff;
+                let desk = self.handoff.as_ref().and_then(|handoff| Some((handoff.id, handoff.desk.clone()?.0)));
+                if let Some((handoff, desk)) = desk {
+                    self.pop(PopUpdate::NotPassedOn { desk, handoff, why });
+                }
                 self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
             }
             None => {
@@ -132,6 +146,7 @@ impl Call {
     fn leave_old_desk(&mut self, handoff: Option<Handoff>, why: &'static str, world: &mut World<'_>) {
         let Some((id, Some((desk, _)))) = handoff.map(|handoff| (handoff.id, handoff.desk)) else { return };
         world.seats.give_back(&desk, id, world.now);
+        self.begin_after_call(&desk, world);
         self.retract_old_pop(id, desk, why);
     }
 
@@ -143,7 +158,7 @@ impl Call {
     /// What the caller hears of the human who passes it on; none when they have gone.
     pub(crate) fn source_of_passing_human(&self) -> Option<call_model::Selector> {
         let leg = self.passing_human().and_then(|leg| self.leg(leg))?;
-        Some(heard_of(leg))
+        Some(self.heard_of_human(heard_of(leg)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Timed observations, and the explained outcome of rules over them.
 
+use crate::package::Article;
 use crate::time::Instant;
 use core::fmt;
 
@@ -62,6 +63,10 @@ pub enum FactKind {
     Summary(String),
     /// The bot's advice to the human.
     NextSteps(Vec<String>),
+    /// How the human may begin, in the bot's words.
+    Opening(String),
+    /// What the human may want to read.
+    Articles(Vec<Article>),
     /// The bot has introduced the human; it leaves the two alone.
     Introduced,
     /// The bot says something to the caller that must be over before the human gets them.

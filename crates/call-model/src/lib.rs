@@ -27,8 +27,8 @@ pub use leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 pub use media::{
     Codec, DialStep, Direction, KeysBy, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector,
 };
-pub use package::{EarlierHandoff, HandoffEnd, HandoffPackage};
-pub use pop::{DeskAction, DeskId, PopUpdate};
+pub use package::{Article, EarlierHandoff, HandoffEnd, HandoffPackage};
+pub use pop::{DeskAction, DeskId, DeskState, Disposition, PopUpdate};
 pub use request::{HandoffRefused, HandoffRequest};
 pub use secret::{Redacted, Secret};
 pub use srtp::{Crypto, DtlsPeer, Fingerprint, Keying, SrtpKey, SrtpSuite, SrtpUse};

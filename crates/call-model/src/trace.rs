@@ -5,7 +5,7 @@ use crate::fact::{Decision, Fact};
 use crate::ids::{CallId, HandoffId, LegId, Role};
 use crate::leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 use crate::media::{LegStats, Selector};
-use crate::pop::DeskId;
+use crate::pop::{DeskId, Disposition};
 use crate::secret::Redacted;
 use crate::time::Instant;
 use core::time::Duration;
@@ -144,6 +144,15 @@ pub enum TraceKind {
         after: Duration,
         /// What is known of why, in words: the `Reason` of the BYE, a SIP status, missing audio.
         cause: String,
+    },
+    /// A human said what became of a conversation. This may come after the end of the call.
+    Disposed {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Whose.
+        desk: DeskId,
+        /// What.
+        disposition: Disposition,
     },
     /// A leg ended.
     LegEnded {

@@ -193,7 +193,7 @@ impl Ladder {
                     Paint::State,
                 )
             }
-            TraceKind::Release { .. } | TraceKind::EarlyDrop { .. } => {
+            TraceKind::Release { .. } | TraceKind::EarlyDrop { .. } | TraceKind::Disposed { .. } => {
                 self.note(GATEWAY, &describe(kind), Paint::State)
             }
             TraceKind::Quality { stats, role, .. } if self.style.verbose => {

@@ -39,6 +39,13 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
             format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())
         }
+        TraceKind::Disposed { desk, disposition, .. } => {
+            let notes = match disposition.notes.as_str() {
+                "" => String::new(),
+                notes => format!(", {}", quoted(notes, 160)),
+            };
+            format!("{desk} says of it: {}{notes}", disposition.code)
+        }
         TraceKind::LegEnded { role, cause, .. } => format!("{role} leg ended: {cause}"),
         TraceKind::Ended { cause } => format!("call ended: {cause}"),
         TraceKind::Dropped { what } => format!("dropped: {what}"),
@@ -117,6 +124,11 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),
         FactKind::Announcement { mark: None } => "announcement".to_owned(),
         FactKind::NextSteps(steps) => format!("next steps: {}", steps.join("; ")),
+        FactKind::Opening(text) => format!("opening: {}", quoted(text, 160)),
+        FactKind::Articles(articles) => {
+            let titles: Vec<&str> = articles.iter().map(|article| article.title.as_str()).collect();
+            format!("articles: {}", titles.join("; "))
+        }
         FactKind::BotDown { why } => format!("bot gone: {why}"),
     }
 }

@@ -3,7 +3,8 @@
 use crate::inbox::{Inbox, Input};
 use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, RegistrationStatus, Switchboard};
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Party, Secret,
 };
 use http_api::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
 use sip_proto::Binding;
@@ -42,6 +43,19 @@ impl GatewayControl {
 impl Control for GatewayControl {
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
+    }
+
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::State { desk: desk.clone(), state, reply })
+    }
+
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Disposition { desk: desk.clone(), about, disposition, reply })
     }
 
     fn peers(&self) -> Reply<Vec<PeerView>> {
@@ -91,6 +105,7 @@ pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
     match refused {
         DeskRefused::UnknownDesk => Refused::UnknownHandoff,
         DeskRefused::NotYours => Refused::OtherDesk,
+        DeskRefused::NoSuchDesk => Refused::Invalid("There is no other desk of that name.".to_owned()),
         DeskRefused::NoHandBack => Refused::NotNow(refused.to_string()),
         DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
     }
@@ -107,6 +122,13 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
             up: board.is_up(about, &peer.name, now),
             targets: targets.map(|one| (format!("{}/{}", one.target.address, one.target.transport), one.up)).collect(),
             busy: board.callers_at(&peer.name),
+            state: board.desk_state(&peer.name, now),
+            skills: board
+                .config()
+                .desk(&peer.name)
+                .filter(|_| !trunk)
+                .map(|desk| desk.skills.clone())
+                .unwrap_or_default(),
             refer: ability(peer.refer),
             replaces: ability(peer.replaces),
             blind: trunk.then(|| ability(peer.blind)),

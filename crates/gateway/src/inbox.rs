@@ -2,8 +2,8 @@
 
 use call_core::Target;
 use call_model::{
-    BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
-    Party, Secret,
+    BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest,
+    LegId, MediaEvent, Party, Secret,
 };
 use http_api::{PeerView, Refused};
 use sip_proto::Flow;
@@ -40,6 +40,15 @@ pub(crate) enum Input {
     Peers { reply: oneshot::Sender<Vec<PeerView>> },
     /// The first page of a desk was opened, or its last one is closed.
     Page { desk: DeskId, open: bool },
+    /// A human says whether they take callers.
+    State { desk: DeskId, state: DeskState, reply: oneshot::Sender<Result<(), Refused>> },
+    /// A human says what became of a conversation.
+    Disposition {
+        desk: DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
     /// No new calls from now on; tell when nothing is left.

@@ -47,6 +47,9 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
             tracing::warn!(call, %handoff, %desk, %by, ?after, cause, "the call ended soon after the handoff");
         }
+        TraceKind::Disposed { handoff, desk, disposition } => {
+            tracing::info!(call, %handoff, %desk, code = disposition.code, "what became of it");
+        }
         TraceKind::LegEnded { leg, role, cause } => tracing::debug!(call, %leg, %role, %cause, "leg ended"),
         TraceKind::Ended { cause } => tracing::info!(call, %cause, "call ended"),
         TraceKind::Sip { what, sent, again, .. } => tracing::debug!(call, what, sent, again, "sip"),

@@ -186,6 +186,15 @@ impl SwitchboardLoop {
                 });
                 let _ = reply.send(answer);
             }
+            Input::State { desk, state, reply } => {
+                let mut known = false;
+                guarded("a desk's state", || known = board.handle_state(&desk, state));
+                let _ = reply.send(if known { Ok(()) } else { Err(Refused::UnknownHandoff) });
+            }
+            Input::Disposition { desk, about, disposition, reply } => {
+                guarded("a disposition", || board.handle_disposition(&desk, about, disposition, now));
+                let _ = reply.send(Ok(()));
+            }
             Input::Drain { idle } => {
                 guarded("the drain", || board.drain(now));
                 self.outputs.hub.metrics().set(Metric::Draining, 1);

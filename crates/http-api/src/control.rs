@@ -1,6 +1,9 @@
 //! What the gateway implements so that the API can act on calls.
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret};
+use call_model::{
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Secret,
+};
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -10,6 +13,17 @@ pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
 pub trait Control: Send + Sync + 'static {
     /// A human did something on the page of `desk`. The API has checked the desk's token.
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
+
+    /// A human says whether they take callers. The desk's stream tells when it holds.
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>>;
+
+    /// A human says what became of a conversation, which may be over.
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>>;
 
     /// What is known of trunks and desks.
     fn peers(&self) -> Reply<Vec<PeerView>>;
@@ -54,6 +68,10 @@ pub struct PeerView {
     pub targets: Vec<(String, Option<bool>)>,
     /// Desks: callers that it has or is fetched for.
     pub busy: usize,
+    /// Desks: what its human said of themselves.
+    pub state: DeskState,
+    /// Desks: what it is good at.
+    pub skills: Vec<String>,
     /// Whether it follows REFER.
     pub refer: AbilityView,
     /// Whether it takes an INVITE with Replaces.

@@ -73,6 +73,12 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
                 "cause": cause,
             }),
         ),
+        TraceKind::Disposed { handoff, desk, disposition } => (
+            "disposed",
+            json!({
+                "handoff": handoff.to_string(), "desk": desk.0, "code": disposition.code, "notes": disposition.notes,
+            }),
+        ),
         TraceKind::LegEnded { leg, role, cause } => {
             ("leg_ended", with_cause(json!({"leg": leg.to_string(), "role": role.to_string()}), *cause))
         }
@@ -100,6 +106,11 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::Introduced => json!({"fact": "introduced"}),
         FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),
         FactKind::NextSteps(steps) => json!({"fact": "next_steps", "steps": steps}),
+        FactKind::Opening(text) => json!({"fact": "opening", "text": text}),
+        FactKind::Articles(articles) => {
+            let titles: Vec<&str> = articles.iter().map(|article| article.title.as_str()).collect();
+            json!({"fact": "articles", "titles": titles})
+        }
         FactKind::BotDown { why } => json!({"fact": "bot_down", "why": why}),
     }
 }

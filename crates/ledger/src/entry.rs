@@ -68,6 +68,10 @@ impl Entry {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 Change::EarlyDrop { handoff: *handoff, desk: desk.0.clone(), by: *by, after_ms, cause: cause.clone() }
             }
+            TraceKind::Disposed { handoff, desk, disposition } => {
+                let what = format!("{desk}, {handoff}: {}: {}", disposition.code, disposition.notes);
+                Change::Other { kind: "disposition", what }
+            }
             TraceKind::Note { about, text } => Change::Other { kind: "note", what: format!("{about}: {text}") },
             TraceKind::Sip { .. }
             | TraceKind::Fed { .. }

@@ -137,6 +137,8 @@ pub struct Setup {
     pub whisper: bool,
     /// The desks' contact-centre profile.
     pub profile: Arc<Profile>,
+    /// How long humans write after a conversation.
+    pub after_call: Duration,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
@@ -237,6 +239,7 @@ impl Default for Setup {
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
+            after_call: Duration::ZERO,
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
@@ -426,6 +429,7 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             require_page: false,
+            after_call: self.after_call,
             priority: index as u16,
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,

@@ -86,6 +86,7 @@ pub struct World {
     /// Every INVITE that left the gateway, byte by byte, and for whom.
     invites: Vec<(Party, Vec<u8>)>,
     hand_backs: Vec<Result<(), DeskRefused>>,
+    controls: Vec<Result<(), DeskRefused>>,
     /// WebSocket bots that are up or dialled.
     streams: BTreeSet<LegId>,
     stream_bot: bool,
@@ -143,6 +144,7 @@ impl World {
             told: Vec::new(),
             invites: Vec::new(),
             hand_backs: Vec::new(),
+            controls: Vec::new(),
             streams: BTreeSet::new(),
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),

@@ -22,9 +22,9 @@ use crate::ports::PortPool;
 use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
-    TraceKind, TransferState, WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind, HandoffId,
+    HandoffRequest, IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted,
+    Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -78,6 +78,8 @@ pub enum DeskRefused {
     NotYours,
     /// It is this desk's, but past the point where that could be done.
     TooLate,
+    /// There is no other desk of that name.
+    NoSuchDesk,
     /// The route has no bot that could have the caller back, or does not want it to.
     NoHandBack,
 }
@@ -88,6 +90,7 @@ impl core::fmt::Display for DeskRefused {
             Self::UnknownDesk => "no such desk",
             Self::NotYours => "the caller is not, or no longer, this desk's",
             Self::TooLate => "the caller is not with this desk now",
+            Self::NoSuchDesk => "there is no other desk of that name",
             Self::NoHandBack => "this number does not give callers back to the bot",
         })
     }
@@ -375,6 +378,32 @@ impl Switchboard {
     /// A human came to a desk, went, or is no longer known of. False: no such desk.
     pub fn handle_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
         self.seats.set_presence(desk, presence, now)
+    }
+
+    /// A human says whether they take callers. False: no such desk.
+    pub fn handle_state(&mut self, desk: &DeskId, state: DeskState) -> bool {
+        if self.config.desk(&desk.0).is_none() {
+            return false;
+        }
+        self.seats.set_state(desk, state, None);
+        self.outputs.push_back(Output::Pop(PopUpdate::State { desk: desk.clone(), state, until: None }));
+        true
+    }
+
+    /// What the human at a desk said of themselves last, if it still holds.
+    pub fn desk_state(&self, desk: &str, now: Instant) -> DeskState {
+        self.seats.state(desk, now).0
+    }
+
+    /// A human says what became of a conversation, which may be over for long.
+    pub fn handle_disposition(
+        &mut self,
+        desk: &DeskId,
+        (call, handoff): (CallId, HandoffId),
+        disposition: Disposition,
+        now: Instant,
+    ) {
+        self.trace(Some(call), TraceKind::Disposed { handoff, desk: desk.clone(), disposition }, now);
     }
 
     /// No new calls from now on; those that are up go on.

@@ -48,6 +48,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         require_page: false,
+        after_call: core::time::Duration::ZERO,
         priority: 10,
         replaces_from: Vec::new(),
         multipart: false,
@@ -376,6 +377,10 @@ impl Bench {
                     PopUpdate::Joined { desk, .. } => format!("pop joined {desk}"),
                     PopUpdate::HandingBack { desk, .. } => format!("pop handing back {desk}"),
                     PopUpdate::NotHandedBack { desk, why, .. } => format!("pop not handed back {desk}: {why}"),
+                    PopUpdate::PassingOn { desk, .. } => format!("pop passing on {desk}"),
+                    PopUpdate::NotPassedOn { desk, why, .. } => format!("pop not passed on {desk}: {why}"),
+                    PopUpdate::Controls { desk, held, muted, .. } => format!("pop {desk}: held {held}, muted {muted}"),
+                    PopUpdate::State { desk, state, .. } => format!("pop {desk}: {}", state.as_str()),
                     PopUpdate::Retracted { desk, why, .. } => format!("pop retracted {desk}: {why}"),
                     PopUpdate::Ended { desk, outcome, .. } => format!("pop ended {desk}: {outcome}"),
                 };

@@ -558,6 +558,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         require_page: plan.require_page,
+        after_call: core::time::Duration::ZERO,
         priority: 10,
         replaces_from: Vec::new(),
         multipart: plan.multipart,

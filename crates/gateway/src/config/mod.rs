@@ -3,6 +3,7 @@
 //! `config/warmline.toml` in the repository is the documentation of every setting and the default of the binary.
 
 mod digits;
+mod http;
 mod peers;
 mod prompts;
 mod reader;

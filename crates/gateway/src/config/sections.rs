@@ -1,12 +1,13 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
 use super::digits;
-use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
+use super::http;
+use super::peers::{Hop, codec, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
 use super::registering;
 use super::routes::{self, Names};
-use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
+use super::settings::{ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
@@ -17,7 +18,7 @@ use call_core::{
 };
 use call_model::{Codec, DeskId, Party};
 use escalation::Rules;
-use http_api::{ApiConfig, DeskLogin};
+use http_api::DeskLogin;
 use sip_proto::{Registrar, Transport};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -28,7 +29,7 @@ use std::time::Duration;
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
     let (sip, registrar) = sip(root.section("sip"), base);
     let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
-    let mut http = http(root.section("http"));
+    let mut http = http::read(root.section("http"));
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
     let mut lookups = Vec::new();
@@ -213,26 +214,6 @@ fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
     (RtpSettings { bind, threads: (threads > 0).then_some(threads) }, advertised.unwrap_or(bind), ports)
 }
 
-fn http(mut section: Section) -> HttpSettings {
-    let settings = HttpSettings {
-        bind: section.text("listen", socket).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8088))),
-        public_url: section.text("public_url", http_url),
-        api: ApiConfig {
-            desks: Vec::new(),
-            admin_token: section.secret("admin_token"),
-            host_names: section.list("host_names", |name| Ok(name.to_owned())).unwrap_or_default(),
-        },
-    };
-    if settings.bind.ip().is_unspecified() && settings.public_url.is_none() {
-        section.complain(
-            "listen",
-            format!("{} means every address, so bots and desks must be told which: set http.public_url", settings.bind),
-        );
-    }
-    section.finish();
-    settings
-}
-
 fn codecs(section: &mut Section) -> Vec<Codec> {
     let listed = section.list("codecs", codec);
     if listed.as_ref().is_some_and(Vec::is_empty) {
@@ -390,6 +371,7 @@ fn desk(
     let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
+    let after_call = Duration::from_secs(section.number("after_call_s", 0..=3600, 0));
     let require_page = section.flag("require_page", false);
     if require_page && page_token.is_none() {
         section.complain("require_page", "needs page_token, or the desk would never be rung".to_owned());
@@ -409,7 +391,8 @@ fn desk(
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
     lookups.extend(hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk)));
-    let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
+    let login =
+        page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token, skills: skills.clone() });
     let desk = Desk {
         name,
         uri,
@@ -423,6 +406,7 @@ fn desk(
         capacity: as_u16(capacity),
         priority: as_u16(priority),
         require_page,
+        after_call,
         replaces_from,
         multipart,
         post_digits: post_digits.unwrap_or_default(),

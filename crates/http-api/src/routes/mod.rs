@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bot;
 pub(crate) mod cdrs;
+pub(crate) mod controls;
 pub(crate) mod desk;
 pub(crate) mod handoffs;
 pub(crate) mod trunks;

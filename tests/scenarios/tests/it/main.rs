@@ -6,6 +6,7 @@ mod codecs;
 mod cold;
 mod consulting;
 mod contact_centres;
+mod controls;
 mod digest;
 mod dtls;
 mod early_media;

@@ -4,7 +4,8 @@
 pub(crate) mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Secret, WallAnchor,
 };
 use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
 use serde_json::Value;
@@ -23,6 +24,8 @@ pub(crate) struct Recorder {
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
     pub(crate) pages: tokio::sync::watch::Sender<Vec<(String, bool)>>,
+    pub(crate) states: Mutex<Vec<(String, DeskState)>>,
+    pub(crate) dispositions: Mutex<Vec<(String, CallId, HandoffId, Disposition)>>,
     pub(crate) peers: Mutex<Vec<PeerView>>,
     pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
@@ -38,6 +41,25 @@ impl Control for Recorder {
         if !*self.silent.lock().unwrap() {
             let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         }
+        reply
+    }
+
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
+        self.states.lock().unwrap().push((desk.0.clone(), state));
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(Ok(()));
+        reply
+    }
+
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        (call, handoff): (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>> {
+        self.dispositions.lock().unwrap().push((desk.0.clone(), call, handoff, disposition));
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(Ok(()));
         reply
     }
 
@@ -112,11 +134,13 @@ pub(crate) fn api(ring: usize) -> (Api, Arc<Recorder>) {
         desk: DeskId(name.into()),
         display: Some(format!("Desk of {name}")),
         token: Secret::new(format!("{name}-token")),
+        skills: vec!["billing".into()],
     };
     let config_of_api = ApiConfig {
         desks: vec![login("anna"), login("ben")],
         admin_token: Some(Secret::new("admin-token")),
         host_names: vec!["desk.example.com".into()],
+        dispositions: vec!["resolved".into(), "follow_up".into()],
     };
     let api = Api {
         config: Arc::new(config_of_api),
