@@ -2,7 +2,7 @@
 
     python false_alarms.py --voices /usr/share/asterisk/sounds [--model ../prosody.onnx]
 
-Every folder directly under --voices is one speaker. The recordings are joined into calls of three minutes, with pauses;
+Every folder directly under --voices that is no link is one speaker. The recordings are joined into calls of three minutes, with pauses;
 the gateway's own listening code judges them. Nothing here trains or calibrates anything.
 """
 
@@ -37,7 +37,7 @@ def count(voices, model):
     listen = calibrate.build()
     total = np.zeros(4)
     print("voice                          calls  hours  shifts to upset  rule fires")
-    for folder in sorted(path for path in voices.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in voices.iterdir() if path.is_dir() and not path.is_symlink()):
         with tempfile.TemporaryDirectory() as temp:
             paths = make_calls(folder, pathlib.Path(temp))
             if not paths:

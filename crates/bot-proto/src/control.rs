@@ -1,10 +1,10 @@
 //! The control channel: what a bot tells Warmline beside its audio, and what it is told (docs/control-events.md).
 //!
-//! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`,
-//! `introduced`, `announcement`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
+//! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`, `opening`, `articles`,
+//! `introduced`, `announcement`, `recording`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
 
 use crate::field::Fields;
-use call_model::{BotUpdate, FactKind, Speaker};
+use call_model::{Article, BotUpdate, FactKind, RecordingWish, Speaker};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,8 +29,9 @@ const MAX_VALUE: usize = 500;
 const MAX_NAME: usize = 100;
 const MAX_ENTITIES: usize = 50;
 const MAX_STEPS: usize = 20;
-const KNOWN: &str =
-    "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate";
+const MAX_ARTICLES: usize = 12;
+const KNOWN: &str = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, \
+                     recording, asked_for_human, escalate";
 
 /// Reads one control event, the same object on the WebSocket and as HTTP body.
 ///
@@ -68,10 +69,13 @@ pub(crate) fn from_value(value: Value) -> Result<Vec<FactKind>, ControlError> {
     facts.extend(action(&mut fields)?);
     facts.extend(fields.text_or_none("summary", MAX_TEXT)?.map(FactKind::Summary));
     facts.extend(next_steps(&mut fields)?.map(FactKind::NextSteps));
+    facts.extend(fields.text_or_none("opening", MAX_VALUE)?.map(FactKind::Opening));
+    facts.extend(articles(&mut fields)?.map(FactKind::Articles));
     if fields.flag("introduced")?.unwrap_or(false) {
         facts.push(FactKind::Introduced);
     }
     facts.extend(announcement(&mut fields)?);
+    facts.extend(recording(&mut fields)?.map(FactKind::Recording));
     if fields.flag("asked_for_human")?.unwrap_or(false) {
         facts.push(FactKind::AskedForHuman);
     }
@@ -202,11 +206,41 @@ fn next_steps(fields: &mut Fields) -> Result<Option<Vec<String>>, ControlError> 
     steps.into_iter().enumerate().map(text).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
+/// Things to read; what the human clicks on leads nowhere but to the web.
+fn articles(fields: &mut Fields) -> Result<Option<Vec<Article>>, ControlError> {
+    let articles = match fields.take("articles") {
+        None => return Ok(None),
+        Some(Value::Array(articles)) if articles.len() <= MAX_ARTICLES => articles,
+        Some(_) => return Err(refuse("articles", format!("send a list of at most {MAX_ARTICLES} objects"))),
+    };
+    let one = |(index, article)| {
+        let path = format!("articles[{index}]");
+        let Value::Object(object) = article else { return Err(refuse(&path, "send an object".to_owned())) };
+        let mut fields = Fields::new(&format!("{path}."), object);
+        let title = fields.text("title", "what it is called", MAX_VALUE)?;
+        let text = fields.text_or_none("text", MAX_TEXT)?.unwrap_or_default();
+        let url = fields.text_or_none("url", MAX_VALUE)?;
+        if url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+            return Err(fields.refuse("url", "send an address that begins with https:// or http://".to_owned()));
+        }
+        fields.finish("title, text, url")?;
+        Ok(Article { title, text, url })
+    };
+    articles.into_iter().enumerate().map(one).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
 fn announcement(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {
     let Some(mut announcement) = fields.object("announcement")? else { return Ok(None) };
     let mark = announcement.text_or_none("mark", MAX_NAME)?;
     announcement.finish("mark")?;
     Ok(Some(FactKind::Announcement { mark }))
+}
+
+fn recording(fields: &mut Fields) -> Result<Option<RecordingWish>, ControlError> {
+    let Some(text) = fields.text_or_none("recording", MAX_NAME)? else { return Ok(None) };
+    let known = RecordingWish::ALL.into_iter().find(|wish| wish.as_str() == text);
+    let unknown = || refuse("recording", format!("`{text}` is not \"start\", \"pause\", \"resume\" or \"stop\""));
+    known.map(Some).ok_or_else(unknown)
 }
 
 fn escalate(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {

@@ -1,7 +1,7 @@
 //! The control channel: every event of docs/control-events.md, and what is refused.
 
 use bot_proto::control::{MAX_BODY, encode, parse};
-use call_model::{BotUpdate, FactKind, Speaker};
+use call_model::{BotUpdate, FactKind, RecordingWish, Speaker};
 use core::time::Duration;
 
 #[test]
@@ -32,6 +32,7 @@ fn every_event_becomes_its_fact() {
         ),
         (r#"{"summary": "Wants a refund."}"#, FactKind::Summary("Wants a refund.".to_owned())),
         (r#"{"introduced": true}"#, FactKind::Introduced),
+        (r#"{"recording": "pause"}"#, FactKind::Recording(RecordingWish::Pause)),
         (r#"{"announcement": {"mark": "end"}}"#, FactKind::Announcement { mark: Some("end".to_owned()) }),
         (r#"{"announcement": {}}"#, FactKind::Announcement { mark: None }),
         (r#"{"next_steps": ["check the order"]}"#, FactKind::NextSteps(vec!["check the order".to_owned()])),
@@ -57,7 +58,7 @@ fn what_informs_comes_before_what_calls_a_human() {
 
 #[test]
 fn a_bad_event_is_refused_whole_with_field_and_advice() {
-    let known = "turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate";
+    let known = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, asked_for_human, escalate";
     for (json, complaint) in [
         ("", "body: not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "body: send a JSON object, such as {\"asked_for_human\": true}"),
@@ -84,6 +85,13 @@ fn a_bad_event_is_refused_whole_with_field_and_advice() {
         (r#"{"action": {"name": "a", "succeeded": "yes"}}"#, "action.succeeded: expected true or false, found a text"),
         (r#"{"next_steps": "call back"}"#, "next_steps: send a list of at most 20 texts"),
         (r#"{"next_steps": [3]}"#, "next_steps[0]: send a text of at most 500 characters"),
+        (r#"{"opening": 3}"#, "opening: expected a text, found a number"),
+        (r#"{"articles": {}}"#, "articles: send a list of at most 12 objects"),
+        (r#"{"articles": [{"text": "a"}]}"#, "articles[0].title: missing; what it is called"),
+        (
+            r#"{"articles": [{"title": "a", "url": "javascript:alert(1)"}]}"#,
+            "articles[0].url: send an address that begins with https:// or http://",
+        ),
         (r#"{"escalate": true}"#, "escalate: expected an object, found a boolean"),
         (r#"{"escalate": {}}"#, "escalate.because: missing; why, in words for the human"),
         (r#"{"asked_for_human": 1}"#, "asked_for_human: expected true or false, found a number"),
@@ -105,7 +113,7 @@ fn sizes_are_bounded() {
         (
             format!(r#"{{"{}": 1}}"#, long(5000)),
             format!(
-                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, introduced, announcement, asked_for_human, escalate",
+                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, asked_for_human, escalate",
                 long(100)
             ),
         ),
@@ -167,8 +175,7 @@ fn every_example_of_the_documentation_is_accepted() {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(example).expect("parsed before");
         fields.extend(object.keys().cloned());
     }
-    let expected =
-        "action announcement asked_for_human entities entity escalate event intent introduced next_steps summary turn";
+    let expected = "action announcement asked_for_human entities entity escalate event intent introduced next_steps recording summary turn";
     assert_eq!(fields.into_iter().collect::<Vec<_>>().join(" "), expected, "every field has an example");
     assert_eq!(
         examples(told).filter(|(example, _)| serde_json::from_str::<serde_json::Value>(example).is_ok()).count(),

@@ -212,13 +212,19 @@ impl Call {
                 self.bring_forward(index, world.now);
                 false
             }
-            DeskAction::Declined(_) => {
+            DeskAction::Declined { reason, .. } => {
                 self.trace(TraceKind::Pop { handoff, desk: desk.clone(), what: "declined" });
+                self.note_declined(desk, reason, world.now);
                 self.drop_beside(index, HandoffOutcome::Declined, None, "you declined", world);
                 true
             }
-            DeskAction::HandBack { .. } => false,
             DeskAction::Acknowledged(_) => true,
+            DeskAction::HandBack { .. }
+            | DeskAction::PassOn { .. }
+            | DeskAction::Hold { .. }
+            | DeskAction::Mute { .. }
+            | DeskAction::Keys { .. }
+            | DeskAction::End(_) => false,
         }
     }
 

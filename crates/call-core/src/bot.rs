@@ -108,7 +108,7 @@ impl Call {
     }
 
     /// A caller who waits for the bot hears ringing, not nothing.
-    fn ring_caller(&mut self) {
+    pub(crate) fn ring_caller(&mut self) {
         if self.leg(self.caller_id()).is_some_and(|caller| caller.state == LegState::Arriving) {
             self.command(self.caller_id(), LegCommand::Ring);
         }
@@ -126,9 +126,9 @@ impl Call {
         }
         if let Phase::Recovering(Recovery::Bot { told, .. }) = self.phase {
             self.back_to_bot(told, world);
-            if let Some(decision) = self.waiting.take() {
-                self.on_ready_decision(decision, world);
-            }
+        }
+        if let Some(decision) = self.waiting.take() {
+            self.on_ready_decision(decision, world);
         }
     }
 
@@ -231,7 +231,10 @@ impl Call {
 
     /// The prompt to the caller is over.
     pub(crate) fn after_prompt(&mut self, world: &mut World<'_>) {
-        self.prompt = None;
+        let over = self.prompt.take();
+        if over.is_some_and(|(prompt, _)| prompt == Prompt::Recorded) {
+            self.after_notice(world);
+        }
         if let Phase::Recovering(Recovery::Goodbye { cause }) = self.phase {
             self.end(cause, world);
         }

@@ -6,19 +6,21 @@
 use crate::blind::Blind;
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
-use crate::config::{OnBotClose, OnBotRefusal, Release, Route, RouteTo, SwitchboardConfig};
+use crate::config::{OnBotClose, OnBotRefusal, Record, Recorded, Release, Route, RouteTo, SwitchboardConfig};
+use crate::controls::Controls;
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
 use crate::held::Held;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
+use crate::recording::Recording;
 use crate::release::{Loose, Unproven};
 use crate::reply::Turn;
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
     BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, IdSource, Instant, LegId, MediaCommand, Party, PopUpdate,
-    Prompt, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
+    Prompt, RecordingCommand, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -43,6 +45,11 @@ pub(crate) struct About {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) control_token: Secret,
     pub(crate) release: Release,
+    pub(crate) record: Record,
+    /// What of it is recorded.
+    pub(crate) recorded: Recorded,
+    /// The name of its recording, if it is to have one.
+    pub(crate) recording: Option<String>,
 }
 
 /// What a call may use that is not its own.
@@ -63,6 +70,7 @@ pub(crate) enum CallOutput {
         command: LegCommand,
     },
     Media(MediaCommand),
+    Recording(RecordingCommand),
     /// The leg's audio is over.
     CloseMedia {
         leg: LegId,
@@ -142,8 +150,11 @@ pub(crate) struct Call {
     pub(crate) resumed: Option<Box<Resumed>>,
     /// Whom the caller hears before it is answered.
     pub(crate) early: Option<LegId>,
+    pub(crate) recording: Recording,
     /// What the human types who has the caller.
     pub(crate) desk_keys: KeySequence,
+    /// What the human who has the caller has set on the page.
+    pub(crate) controls: Controls,
     over: bool,
     pub(crate) outputs: VecDeque<CallOutput>,
 }
@@ -190,7 +201,9 @@ impl Call {
             hand_back: None,
             resumed: None,
             early: None,
+            recording: Recording::default(),
             desk_keys: KeySequence::default(),
+            controls: Controls::default(),
             over: false,
             outputs: VecDeque::new(),
         }
@@ -205,10 +218,7 @@ impl Call {
             trunk: about.trunk.clone(),
             session_id: about.session_id.clone(),
         }));
-        match about.route.to.clone() {
-            RouteTo::Bot(_) => self.dial_bot(world),
-            RouteTo::Desk(desk) => self.dial_directly(&desk, world),
-        }
+        self.follow_route_after_notice(world);
     }
 
     /// What to do next.
@@ -271,11 +281,15 @@ impl Call {
 
     /// A new leg, unless this call has had too many.
     pub(crate) fn add_leg(&mut self, role: Role, name: &str, state: LegState) -> Option<LegId> {
-        let index = u8::try_from(self.next_index).ok()?;
-        self.next_index += 1;
-        let id = LegId { call: self.about.id, index };
+        let id = self.next_leg_id()?;
         self.legs.push(Leg::new(id, role, name.to_owned(), state));
         Some(id)
+    }
+
+    pub(crate) fn next_leg_id(&mut self) -> Option<LegId> {
+        let index = u8::try_from(self.next_index).ok()?;
+        self.next_index += 1;
+        Some(LegId { call: self.about.id, index })
     }
 
     /// What to offer a party: the caller's codec or wishes first, then what else the party may have.

@@ -92,10 +92,12 @@ impl Call {
         self.trio.is_some() || self.hand_back.is_some()
     }
 
-    /// Whether the route asks for something that only works while we are in the path, for as long as the call lasts.
+    /// Whether the operator asks for something that only works while we are in the path, for as long as the call lasts.
     pub(crate) fn is_needed_always(&self) -> bool {
         let choreography = &self.about.route.choreography;
-        choreography.co_pilot != CoPilot::Off || choreography.hand_back == HandBack::Required
+        choreography.co_pilot != CoPilot::Off
+            || choreography.hand_back == HandBack::Required
+            || self.is_recorded_always()
     }
 
     /// The bot and the leg it stays for, when it is there and heard or hearing.

@@ -1,6 +1,7 @@
 //! What the switchboard is told at start. Plain values: the gateway reads and validates the operator's file and
 //! converts it into these.
 
+use crate::interfaces::Interfaces;
 use crate::profile::Profile;
 use crate::signalling::Signalling;
 use call_model::{Codec, DialStep};
@@ -22,12 +23,10 @@ pub struct SwitchboardConfig {
     pub desks: Vec<Desk>,
     /// What is done with a call, by what was dialled: the first match wins.
     pub routes: Vec<Route>,
-    /// Our own SIP addresses, as peers reach them.
-    pub sip: SipAddresses,
+    /// Our own addresses, as peers reach them.
+    pub interfaces: Interfaces,
     /// Host names that mean us, beside those addresses: in the `Refer-To` of a bot or a desk.
     pub names: Vec<String>,
-    /// The address in our SDP.
-    pub media_ip: IpAddr,
     /// Local RTP ports, first and last inclusive; a leg takes an even port and the next one.
     pub rtp_ports: (u16, u16),
     /// How long things may take.
@@ -44,6 +43,8 @@ pub struct SwitchboardConfig {
     pub new_requests_per_s: u32,
     /// What telephones that register here are asked for, and for how long they may; who may is said at each desk.
     pub registrar: Registrar,
+    /// How calls are recorded.
+    pub recording: Recording,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
     pub drain_to_human: bool,
     /// `User-Agent` and `Server`.
@@ -51,51 +52,6 @@ pub struct SwitchboardConfig {
     /// The deliberate bug that is awake.
     #[cfg(feature = "mutations")]
     pub mutation: Option<crate::mutation::Mutation>,
-}
-
-/// Local SIP addresses per transport. Absent: that transport is not used for outgoing requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SipAddresses {
-    /// UDP.
-    pub udp: Option<SocketAddr>,
-    /// TCP.
-    pub tcp: Option<SocketAddr>,
-    /// TLS.
-    pub tls: Option<SocketAddr>,
-    /// WebSocket.
-    pub ws: Option<SocketAddr>,
-    /// WebSocket over TLS.
-    pub wss: Option<SocketAddr>,
-}
-
-impl SipAddresses {
-    /// Our address for a transport.
-    pub const fn of(&self, transport: Transport) -> Option<SocketAddr> {
-        match transport {
-            Transport::Udp => self.udp,
-            Transport::Tcp => self.tcp,
-            Transport::Tls => self.tls,
-            Transport::Ws => self.ws,
-            Transport::Wss => self.wss,
-        }
-    }
-
-    /// Sets our address for a transport.
-    pub const fn set(&mut self, transport: Transport, address: SocketAddr) {
-        let place = match transport {
-            Transport::Udp => &mut self.udp,
-            Transport::Tcp => &mut self.tcp,
-            Transport::Tls => &mut self.tls,
-            Transport::Ws => &mut self.ws,
-            Transport::Wss => &mut self.wss,
-        };
-        *place = Some(address);
-    }
-
-    /// All of them, the plainest first.
-    pub fn all(&self) -> impl Iterator<Item = SocketAddr> {
-        Transport::ALL.into_iter().filter_map(|transport| self.of(transport))
-    }
 }
 
 pub use sip_proto::Network;
@@ -117,6 +73,8 @@ pub struct Trunk {
     pub allowed_media: Vec<Network>,
     /// Codecs we accept from it, in our order of preference.
     pub codecs: Vec<Codec>,
+    /// Whether its calls are recorded, where the route does not say so.
+    pub record: Option<Record>,
     /// How SIP is spoken with it.
     pub signalling: Signalling,
 }
@@ -287,6 +245,8 @@ pub struct Desk {
     pub capacity: u16,
     /// Rung only while its page is open.
     pub require_page: bool,
+    /// How long its human is left alone after a conversation, at most. Zero: not at all.
+    pub after_call: Duration,
     /// Lower is tried first.
     pub priority: u16,
     /// Where an INVITE with `Replaces` (RFC 3891) may come from that takes over a dialog of this desk's. Empty: only from
@@ -360,6 +320,59 @@ pub struct Route {
     pub choreography: Choreography,
     /// Who has the caller when the human hangs up and the caller does not.
     pub on_human_gone: OnHumanGone,
+    /// Whether its calls are recorded, whatever the trunk says.
+    pub record: Option<Record>,
+}
+
+/// How calls are recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recording {
+    /// Whether they are, where neither route nor trunk says.
+    pub calls: Record,
+    /// What of them.
+    pub what: Recorded,
+    /// When the caller has agreed.
+    pub consent: Consent,
+    /// The key by which a caller who is asked agrees.
+    pub consent_key: Option<char>,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Record {
+    /// Not.
+    #[default]
+    Never,
+    /// For as long as we are in the path: until a release.
+    WhileHere,
+    /// To the end: we stay in the path for it.
+    Always,
+}
+
+/// What of a call is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Recorded {
+    /// The caller on the left, whomever the caller hears on the right.
+    #[default]
+    Stereo,
+    /// Both in one channel.
+    Mixed,
+    /// The caller alone.
+    Caller,
+    /// The human alone, while they have the caller.
+    Human,
+}
+
+/// When the caller has agreed to be recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Consent {
+    /// By calling.
+    #[default]
+    Implied,
+    /// By staying on the line after a notice.
+    Announced,
+    /// Once the bot or somebody in operations says so, or the caller presses the key.
+    Asked,
 }
 
 /// Who stays after the join, and who may give the caller back.

@@ -6,7 +6,8 @@ use crate::inputs::leg_cause;
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, LegState};
 use crate::transfer::{Handoff, Phase};
 use call_model::{
-    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, LegId, Method, Party, PopUpdate, Role, TraceKind,
+    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, InterfaceId, LegId, Method, Party, PopUpdate, Role,
+    TraceKind,
 };
 
 /// The desk leg until the join.
@@ -94,7 +95,7 @@ impl Call {
         }
         match (self.phase.clone(), event.clone()) {
             (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id && self.is_direct() => {
-                self.command(self.caller_id(), LegCommand::Ring);
+                self.ring_caller();
             }
             (Phase::Alerting { leg, .. }, LegEvent::Ringing | LegEvent::Queued) if leg == id => {
                 self.report_referrals(180);
@@ -169,10 +170,13 @@ impl Call {
 
     /// Where a desk's leg shall be found, made before its INVITE leaves.
     pub(crate) fn fresh_call_id(&self, world: &mut World<'_>) -> String {
-        format!("{}@{}", world.ids.hex(24), world.config.media_ip)
+        format!("{}@{}", world.ids.hex(24), world.config.interfaces.get(InterfaceId::default()).media_ip)
     }
 
     pub(crate) fn on_desk_answered(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.is_direct() && self.caller_is_up() {
+            return self.connect_directly(world);
+        }
         if self.is_direct() {
             let codec = self.leg(leg).and_then(|leg| leg.codec);
             return self.answer_caller(codec);

@@ -147,6 +147,7 @@ pub(crate) const fn refusal_status(cause: EndCause) -> u16 {
     match (cause.reason, cause.sip) {
         (EndReason::NoRoute, _) => 404,
         (EndReason::NoCapacity | EndReason::Draining | EndReason::Unreachable, _) => 503,
+        (EndReason::HandshakeFailed, _) => 488,
         (EndReason::Fault, _) => 500,
         (EndReason::TimedOut, _) => 480,
         (EndReason::Refused, Some(status @ (404 | 410 | 480 | 484 | 486 | 488 | 600..=699))) => status,
@@ -162,6 +163,7 @@ fn farewell_header(cause: EndCause) -> String {
         (_, EndReason::HungUp | EndReason::Finished) => q850(16, "Normal call clearing"),
         (_, EndReason::Released) => reason(200, "Transferred"),
         (_, EndReason::Fault) => reason(500, "Internal error"),
+        (_, EndReason::HandshakeFailed) => reason(488, "No DTLS handshake"),
         (Party::Caller, _) => q850(41, "Caller lost"),
         _ => reason(480, "Nobody available"),
     }

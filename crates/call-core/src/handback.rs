@@ -133,7 +133,7 @@ impl Call {
 }
 
 /// The first characters of a text on one line: nothing in it can end a header or a line of a log.
-fn one_line(text: &str, most: usize) -> String {
+pub(crate) fn one_line(text: &str, most: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
     line.trim().to_owned()
 }

@@ -3,6 +3,7 @@
 use crate::call::{Call, CallOutput};
 use crate::choreography::Trio;
 use crate::config::WhileConsulting;
+use crate::controls::Controls;
 use crate::leg::{Leg, LegState};
 use crate::transfer::Phase;
 use call_model::{Direction, LegId, MediaCommand, Prompt, Role, Selector, TraceKind};
@@ -33,7 +34,14 @@ impl Call {
                 self.outputs.push_back(CallOutput::Media(MediaCommand::Tap { leg: self.caller_id(), on: listen }));
             }
         }
+        self.settle_recording();
         self.close_when_empty();
+    }
+
+    /// A leg was closed and opened anew: everybody is told again whom to hear.
+    pub(crate) fn open_ears_anew(&mut self) {
+        self.tapped = false;
+        self.legs.iter_mut().for_each(|leg| leg.feed = None);
     }
 
     fn source_for(&self, leg: &Leg) -> Option<Selector> {
@@ -66,8 +74,11 @@ impl Call {
             }
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } => {
                 match self.leg(*leg).filter(|desk| desk.is_up()) {
-                    Some(_) if let Some((bot, Trio::Introducing { .. })) = self.third() => Selector::Mix(bot, *leg),
-                    Some(desk) if desk.can_be_heard() => Selector::Leg(*leg),
+                    Some(_) if let Some((bot, Trio::Introducing { .. })) = self.third() => match self.controls {
+                        Controls { muted: true, held: false } => Selector::Leg(bot),
+                        _ => self.heard_of_human(Selector::Mix(bot, *leg)),
+                    },
+                    Some(desk) if desk.can_be_heard() => self.heard_of_human(Selector::Leg(*leg)),
                     Some(_) => Selector::Music,
                     None if self.phase.awaits_proof() => Selector::Music,
                     None => Selector::Silence,
@@ -85,7 +96,7 @@ impl Call {
         };
         match desk {
             Some(desk) if self.third().is_some_and(|(third, _)| third == bot) && self.caller_is_up() => {
-                if desk.is_up() && desk.direction == Direction::SendRecv {
+                if desk.is_up() && desk.direction == Direction::SendRecv && !self.controls.held {
                     Selector::Mix(self.caller_id(), desk.id)
                 } else {
                     Selector::Leg(self.caller_id())
@@ -96,13 +107,13 @@ impl Call {
     }
 
     fn source_for_desk(&self, desk: LegId) -> Selector {
-        let caller = Selector::Leg(self.caller_id());
+        let caller = self.heard_by_human(Selector::Leg(self.caller_id()));
         match &self.phase {
             _ if self.farewell.iter().any(|(leg, _)| *leg == desk) => Selector::Prompt(Prompt::CallerGone),
             Phase::Joined { leg, .. } | Phase::Releasing { leg, .. } if *leg == desk && self.caller_is_up() => {
                 match self.third() {
                     Some((bot, Trio::Introducing { .. } | Trio::CoPilot { heard: true })) => {
-                        Selector::Mix(self.caller_id(), bot)
+                        self.heard_by_human(Selector::Mix(self.caller_id(), bot))
                     }
                     _ => caller,
                 }

@@ -47,8 +47,15 @@ impl Call {
             return;
         }
         let event = match event {
-            LegEvent::Replaced { media, by, sip_call_id } => {
-                match self.on_replaced(id, media, by, &sip_call_id, world) {
+            LegEvent::Replaced { media, by, sip_call_id, moved } => {
+                if moved && self.leg(id).is_some_and(Leg::is_up) {
+                    self.open_ears_anew();
+                }
+                let event = self.on_replaced(id, media, by, &sip_call_id, world);
+                if id == self.caller_id() {
+                    self.on_caller_replaced_in_blind(world);
+                }
+                match event {
                     Some(event) => event,
                     None => return self.settle(),
                 }
@@ -117,7 +124,7 @@ impl Call {
                 }
             }
             MediaEvent::Dialled { leg } => self.on_typed(leg, world),
-            MediaEvent::Failed { leg, why } => self.on_media_failed(leg, &why, world),
+            MediaEvent::Failed { leg, reason, why } => self.on_media_failed(leg, reason, &why, world),
         }
         self.settle();
     }
@@ -130,6 +137,9 @@ impl Call {
         let fact = Fact { at: world.now, kind };
         let grew = self.known.note(&fact);
         self.engine.handle_fact(&fact);
+        if let FactKind::Recording(wish) = fact.kind {
+            self.on_recording_wish(wish, world);
+        }
         let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
         let said = direction.then(|| fact.kind.clone());
         self.trace(TraceKind::Fact(fact));
@@ -321,6 +331,7 @@ impl Call {
 
     /// The caller is answered: whoever was waited for is there.
     fn on_caller_up(&mut self, world: &mut World<'_>) {
+        self.begin_recording(world);
         if matches!(self.phase, Phase::Alerting { .. }) && self.is_direct() {
             return self.connect_directly(world);
         }
@@ -331,6 +342,9 @@ impl Call {
 
     fn on_digit(&mut self, leg: LegId, digit: char, world: &mut World<'_>) {
         let Some(role) = self.leg(leg).map(|leg| leg.role) else { return };
+        if role == Role::Caller {
+            self.consent_by_key(digit, world);
+        }
         match role {
             Role::Caller if self.phase.before_join() && !self.is_direct() => {
                 self.digits.handle_digit(digit, world.now);
@@ -371,6 +385,7 @@ impl Call {
         };
         if let Some(speaker) = speaker {
             self.engine.handle_speech(speaker, speaks, world.now);
+            self.trace(TraceKind::Speech { speaker, speaks });
             self.decide(world);
         }
         self.on_turn(id, speaks, world);
@@ -420,6 +435,9 @@ impl Call {
     }
 
     fn on_played(&mut self, leg: LegId, prompt: Prompt, world: &mut World<'_>) {
+        if leg == self.caller_id() && prompt == Prompt::Recorded {
+            self.on_notice_played();
+        }
         if leg == self.caller_id() && self.prompt.is_some_and(|(playing, _)| playing == prompt) {
             self.after_prompt(world);
         }
@@ -430,18 +448,22 @@ impl Call {
     }
 
     /// A leg's audio cannot work: the leg is as good as gone.
-    fn on_media_failed(&mut self, id: LegId, why: &str, world: &mut World<'_>) {
+    fn on_media_failed(&mut self, id: LegId, because: EndReason, why: &str, world: &mut World<'_>) {
         let Some(leg) = self.leg(id) else { return };
         let (role, state) = (leg.role, leg.state);
         self.note(Party::Gateway, format!("{role} leg cannot carry audio: {why}"));
         if state == LegState::Ending || self.ending.is_some() {
             return;
         }
-        let cause = EndCause::new(Party::Gateway, EndReason::NoCapacity);
+        let (by, told) = match because {
+            EndReason::HandshakeFailed => (party(role), reason(488, "No DTLS handshake")),
+            _ => (Party::Gateway, reason(503, "No media")),
+        };
+        let cause = EndCause::new(by, because);
         if role == Role::Caller {
             return self.end(cause, world);
         }
-        self.hang_up(id, &reason(503, "No media"), cause);
+        self.hang_up(id, &told, cause);
         match role {
             Role::Bot => self.bot_gone(id, false, "its audio failed", world),
             _ => self.on_desk(id, LegEvent::Refused { status: 503 }, world),

@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::leg::Leg;
 use crate::transfer::{Phase, Recovery};
-use call_model::Selector;
+use call_model::{Prompt, Selector};
 
 impl Call {
     /// The invariants; what is broken, in words.
@@ -29,16 +29,25 @@ impl Call {
             Some(Selector::Mix(one, other)) if ![one, other].iter().any(|id| self.leg(*id).is_some_and(Leg::is_up)) => {
                 broken("two legs that are not up feed the caller")
             }
-            Some(Selector::Silence) if !matches!(self.phase, Phase::Releasing { .. }) && !self.is_referred_away() => {
+            Some(Selector::Silence)
+                if !matches!(self.phase, Phase::Releasing { .. })
+                    && !self.is_referred_away()
+                    && !self.is_muted_by_page() =>
+            {
                 broken("silence feeds the caller")
             }
             _ => match &self.phase {
-                Phase::WithBot if !self.bot_is_up() => broken("no bot"),
+                Phase::WithBot if !self.bot_is_up() && !self.awaits_first_bot() => broken("no bot"),
                 Phase::Joined { leg, .. } if !self.leg(*leg).is_some_and(Leg::is_up) => broken("no desk"),
                 Phase::Recovering(_) if self.poll_phase_is_stuck() => broken("nothing will happen"),
                 _ => Ok(()),
             },
         }
+    }
+
+    /// The caller was answered before there is a bot, to be told of the recording.
+    fn awaits_first_bot(&self) -> bool {
+        self.bot_deadline.is_some() || self.prompt.is_some_and(|(prompt, _)| prompt == Prompt::Recorded)
     }
 
     fn poll_phase_is_stuck(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::call::{Call, CallOutput, World};
 use crate::choreography::Announcement;
 use crate::config::OnHumanGone;
+use crate::controls::Controls;
 use crate::leg::Leg;
 use crate::referral::outcome_status;
 use crate::transfer::{Handoff, Phase, Recovery};
@@ -29,6 +30,7 @@ impl Call {
     /// Caller and human hear each other from here on: a swap of sources, no SIP.
     pub(crate) fn join(&mut self, leg: LegId, world: &mut World<'_>) {
         self.only_this_desk(world);
+        self.controls = Controls::default();
         let release = !self.ways_out(leg, world).is_empty();
         let release_at = release.then(|| world.now + world.config.timers.release_after);
         self.enter(Phase::Joined { leg, release_at, release }, world.now);
@@ -89,7 +91,8 @@ impl Call {
                 self.finish_handoff(HandoffOutcome::Joined, HandoffStage::Join, None);
             }
         }
-        if release && release_at.is_none() && self.proof() == Some(Proof::Given) {
+        let free = self.controls == Controls::default();
+        if release && release_at.is_none() && free && self.proof() == Some(Proof::Given) {
             self.start_release(leg, world);
         }
     }
@@ -162,7 +165,7 @@ impl Call {
         self.note_earlier(outcome, HandoffEnd::Failed, "");
         self.handoff = None;
         let after_human = self.after_human.take();
-        if self.undo_retransfer(world) {
+        if self.undo_retransfer(failure_in_words(outcome), world) {
             return;
         }
         let failed = Told { outcome: outcome.as_str(), why: failure_in_words(outcome) };

@@ -1,7 +1,7 @@
 //! What is known about a call so far, bounded, and the handoff package made from it.
 
 use crate::call::About;
-use call_model::package::{Attempt, Utterance};
+use call_model::package::{Article, Attempt, Utterance};
 use call_model::{Decision, EarlierHandoff, Fact, FactKind, HandoffId, HandoffPackage, Instant, Speaker, VoiceScore};
 
 const MAX_TURNS: usize = 400;
@@ -9,6 +9,7 @@ const MAX_ITEMS: usize = 64;
 const MAX_TEXT: usize = 2000;
 const MAX_VOICE: usize = 600;
 const MAX_EARLIER: usize = 8;
+const MAX_ARTICLES: usize = 12;
 
 /// The facts of a call that a human wants to know.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Known {
     entities: Vec<(String, String)>,
     actions: Vec<Attempt>,
     next_steps: Vec<String>,
+    opening: Option<String>,
+    articles: Vec<Article>,
     transcript: Vec<Utterance>,
     trajectory: Vec<(Instant, VoiceScore)>,
     earlier: Vec<EarlierHandoff>,
@@ -46,7 +49,10 @@ impl Known {
             FactKind::NextSteps(steps) => {
                 self.next_steps = steps.iter().take(MAX_ITEMS).map(|step| clip(step)).collect()
             }
+            FactKind::Opening(text) => self.opening = Some(clip(text)).filter(|text| !text.is_empty()),
+            FactKind::Articles(articles) => articles.iter().for_each(|article| self.note_article(article)),
             FactKind::Introduced
+            | FactKind::Recording(_)
             | FactKind::Announcement { .. }
             | FactKind::AskedForHuman
             | FactKind::BotEscalates { .. }
@@ -89,6 +95,8 @@ impl Known {
             entities: self.entities.clone(),
             actions: self.actions.clone(),
             next_steps: self.next_steps.clone(),
+            opening: self.opening.clone(),
+            articles: self.articles.clone(),
             transcript: self.transcript.clone(),
             trajectory: self.trajectory.clone(),
             earlier: self.earlier.clone(),
@@ -141,6 +149,13 @@ impl Known {
         } else if self.entities.len() < MAX_ITEMS {
             self.entities.push((name, value));
         }
+    }
+
+    /// The newest article of a title replaces the one before.
+    fn note_article(&mut self, article: &Article) {
+        let article = Article { title: clip(&article.title), text: clip(&article.text), url: article.url.clone() };
+        self.articles.retain(|known| known.title != article.title);
+        push(&mut self.articles, MAX_ARTICLES, article);
     }
 
     /// Keeps the whole curve: when full, every second point goes.

@@ -60,6 +60,8 @@ pub(crate) enum LegEvent {
         by: Option<String>,
         /// `Call-ID` of the new dialog.
         sip_call_id: String,
+        /// The leg's audio was closed and opened anew.
+        moved: bool,
     },
     /// It was asked whether it is still there.
     Asked {

@@ -27,6 +27,7 @@ mod capability;
 mod choreography;
 pub mod config;
 mod consult;
+mod controls;
 mod digits;
 mod early;
 mod ending;
@@ -35,6 +36,7 @@ mod hearing;
 mod held;
 mod info;
 mod inputs;
+mod interfaces;
 mod invariants;
 mod invite;
 mod join;
@@ -49,6 +51,7 @@ mod pop;
 mod popping;
 mod ports;
 pub mod profile;
+mod recording;
 mod referral;
 mod release;
 mod replaced;
@@ -68,11 +71,12 @@ mod tests;
 
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
-    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Desk, HandBack, Handover, Introduce, Manual, Network,
-    OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, SwitchboardConfig,
-    Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Record, Recorded, Recording, ReferTo, Release, Route,
+    RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 pub use info::KeysOut;
+pub use interfaces::{Interface, Interfaces, SipAddresses};
 pub use invite::{ConsultInvite, Outgoing, consult_invite};
 pub use leg::HandoffFacts;
 pub use passing::passable;
@@ -81,5 +85,6 @@ pub use profile::Profile;
 pub use routing::Presence;
 pub use signalling::{CallerId, Register, Signalling};
 pub use switchboard::{
-    CallView, ControlRefused, DeskRefused, Output, Registered, RegistrationStatus, Switchboard, TargetView, TimerName,
+    CallView, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus, Switchboard,
+    TargetView, TimerName,
 };

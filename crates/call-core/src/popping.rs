@@ -1,9 +1,14 @@
 //! What a call tells the desk's page about its handoff, and what the page says back.
 
 use crate::call::{Call, World};
+use crate::controls::MOST_REASON;
+use crate::handback::one_line;
+use crate::join::Proof;
 use crate::switchboard::DeskRefused;
 use crate::transfer::Phase;
-use call_model::{DeskAction, DeskId, HandoffOutcome, HandoffPackage, Instant, LegId, PopUpdate, TraceKind};
+use call_model::{
+    Because, DeskAction, DeskId, DeskState, HandoffOutcome, HandoffPackage, Instant, LegId, PopUpdate, TraceKind,
+};
 
 /// The screen pop.
 impl Call {
@@ -50,8 +55,12 @@ impl Call {
     pub(crate) fn leave_desk(&mut self, why: &'static str, world: &mut World<'_>) {
         let Some(handoff) = self.handoff.as_mut() else { return };
         let (id, popped) = (handoff.id, handoff.pop.take().is_some());
+        let talked = handoff.proof != Proof::NotYet;
         let Some((desk, _)) = handoff.desk.clone() else { return };
         world.seats.give_back(&desk, id, world.now);
+        if talked && self.phase != Phase::Released {
+            self.begin_after_call(&desk, world);
+        }
         // After a release the conversation goes on without us, and what the human reads stays before them.
         if popped && self.phase != Phase::Released && !mutated!(world.config, PopKept) {
             self.pop(PopUpdate::Retracted { desk, handoff: id, why });
@@ -95,17 +104,38 @@ impl Call {
                     _ => {}
                 }
             }
-            DeskAction::Declined(_) => match self.phase {
+            DeskAction::Declined { reason, .. } => match self.phase {
                 Phase::Offering { leg, .. } | Phase::Alerting { leg, .. } | Phase::Accepting { leg, .. } => {
                     self.trace_pop("declined");
+                    self.note_declined(desk, reason, world.now);
                     self.give_up_desk(leg, HandoffOutcome::Declined, None, "you declined", world);
                 }
                 _ => return Err(DeskRefused::TooLate),
             },
             DeskAction::HandBack { notes, .. } => self.hand_back(notes, world)?,
+            DeskAction::PassOn { .. }
+            | DeskAction::Hold { .. }
+            | DeskAction::Mute { .. }
+            | DeskAction::Keys { .. }
+            | DeskAction::End(_) => self.on_control(desk, action, world)?,
         }
         self.settle();
         Ok(())
+    }
+
+    /// Whoever is asked next reads why not.
+    pub(crate) fn note_declined(&mut self, desk: &DeskId, reason: &str, now: Instant) {
+        let reason = one_line(reason, MOST_REASON);
+        if let Some(handoff) = self.handoff.as_mut().filter(|_| !reason.is_empty()) {
+            handoff.decision.because.push(Because { at: now, text: format!("{desk} declined: {reason}") });
+        }
+    }
+
+    /// The human has something to write down, if their desk has time for it.
+    pub(crate) fn begin_after_call(&mut self, desk: &DeskId, world: &mut World<'_>) {
+        if let Some(until) = world.seats.begin_after_call(desk, world.now) {
+            self.pop(PopUpdate::State { desk: desk.clone(), state: DeskState::AfterCall, until: Some(until) });
+        }
     }
 
     pub(crate) fn on_pop_unacknowledged(&mut self, leg: LegId, world: &mut World<'_>) {

@@ -50,6 +50,7 @@ impl Call {
         let Some(handoff) = self.handoff.as_ref() else { return };
         let (handoff_id, wanted) = (handoff.id, Wanted::from(&handoff.decision));
         self.leave_desk("another desk has taken the caller", world);
+        self.controls = Default::default();
         // A desk that has a caller already may help out all the same: the telephone has decided.
         let _taken = world.seats.take_this(&desk, &wanted, handoff_id, world.now);
         if let Some(leg) = self.leg_mut(id) {

@@ -21,8 +21,8 @@ impl Call {
         }
         match self.phase {
             _ if self.is_direct() => return Err(HandoffRefused::NotNow("this number goes straight to a human")),
-            Phase::WithBot if self.caller_is_up() => {}
-            Phase::WithBot => return Err(HandoffRefused::NotNow("the caller is not answered yet")),
+            Phase::WithBot if self.caller_is_up() && self.bot_is_up() => {}
+            Phase::WithBot => return Err(HandoffRefused::NotNow("the caller has no bot yet")),
             _ => return Err(HandoffRefused::NotNow("the call is just getting its bot back, or a human")),
         }
         if let Some(summary) = &request.summary {

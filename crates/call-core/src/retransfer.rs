@@ -5,7 +5,7 @@
 
 use crate::call::{Call, World, reason};
 use crate::join::HUMAN_GONE;
-use crate::leg::{Leg, LegEvent, Referral, ReferralTarget};
+use crate::leg::{InPlaceOf, Leg, LegEvent, Referral, ReferralTarget};
 use crate::transfer::{Handoff, Phase, Recovery};
 use call_model::{
     Because, Decision, DeskId, EndCause, EndReason, HandoffEnd, HandoffId, HandoffStage, Layer, LegId, Party,
@@ -32,24 +32,44 @@ impl Call {
             Phase::Joined { leg, .. } if leg == id => {}
             // The trunk has been asked to take us out of the path: one thing at a time (RFC 3261 §14.2).
             Phase::Releasing { leg, .. } if leg == id => return Some(491),
+            // Somebody else is being fetched for them: they would hear how that one fares.
+            _ if self.passing_human() == Some(id) && self.fetches_another_than(&referral.target) => return Some(491),
             _ if self.phase.is_consulting() && self.passing_human() == Some(id) => {
                 self.accept_referral(&referral, world);
                 return None;
             }
             _ => return Some(603),
         }
+        self.begin_to_pass_on(id, referral.target.clone());
+        self.accept_referral(&referral, world);
+        self.seek_next_human(id, referral.reason.as_deref(), world);
+        None
+    }
+
+    fn fetches_another_than(&self, target: &ReferralTarget) -> bool {
+        let (ReferralTarget::Desk(meant) | ReferralTarget::InPlaceOf(InPlaceOf { desk: meant, .. })) = target else {
+            return false;
+        };
+        let fetched = self.handoff.as_ref().and_then(|handoff| handoff.desk.as_ref());
+        fetched.is_some_and(|(desk, _)| desk.0 != *meant)
+    }
+
+    /// The handoff that brought the human the caller is over; they keep the caller.
+    pub(crate) fn begin_to_pass_on(&mut self, id: LegId, target: ReferralTarget) {
         self.finish_handoff(self.joined_outcome(), HandoffStage::Join, None);
         self.note_earlier(self.joined_outcome(), HandoffEnd::PassedOn, "");
         self.drop_bot(EndCause::new(Party::Gateway, EndReason::Finished), "Handed over");
-        let only = referral.target != ReferralTarget::Anybody;
+        let only = target != ReferralTarget::Anybody;
         self.retransfer = Some(Retransfer { leg: id, handoff: self.handoff.take(), only });
-        self.preferred = Some(referral.target.clone());
-        self.accept_referral(&referral, world);
+        self.preferred = Some(target);
+    }
+
+    /// Another handoff, for the same caller.
+    pub(crate) fn seek_next_human(&mut self, id: LegId, reason: Option<&str>, world: &mut World<'_>) {
         let by = self.leg(id).map(|leg| leg.name.clone()).unwrap_or_default();
-        let decision = passed_on(&by, referral.reason.as_deref(), world);
+        let decision = passed_on(&by, reason, world);
         self.trace(TraceKind::Decided(decision.clone()));
         self.start_handoff(decision, world);
-        None
     }
 
     /// The desk that has the caller.
@@ -100,7 +120,7 @@ impl Call {
     }
 
     /// Nobody took the caller. False: nobody had asked.
-    pub(crate) fn undo_retransfer(&mut self, world: &mut World<'_>) -> bool {
+    pub(crate) fn undo_retransfer(&mut self, why: &'static str, world: &mut World<'_>) -> bool {
         let stays = self.passing_human();
         let Some(retransfer) = self.retransfer.take() else { return false };
         match stays {
@@ -109,6 +129,11 @@ impl Call {
                     self.known.forget_earlier(handoff.id);
                 }
                 self.handoff = retransfer.handoff;
+                self.overtake_blinds();
+                let desk = self.handoff.as_ref().and_then(|handoff| Some((handoff.id, handoff.desk.clone()?.0)));
+                if let Some((handoff, desk)) = desk {
+                    self.pop(PopUpdate::NotPassedOn { desk, handoff, why });
+                }
                 self.enter(Phase::Joined { leg, release_at: None, release: false }, world.now);
             }
             None => {
@@ -132,6 +157,7 @@ impl Call {
     fn leave_old_desk(&mut self, handoff: Option<Handoff>, why: &'static str, world: &mut World<'_>) {
         let Some((id, Some((desk, _)))) = handoff.map(|handoff| (handoff.id, handoff.desk)) else { return };
         world.seats.give_back(&desk, id, world.now);
+        self.begin_after_call(&desk, world);
         self.retract_old_pop(id, desk, why);
     }
 
@@ -143,7 +169,7 @@ impl Call {
     /// What the caller hears of the human who passes it on; none when they have gone.
     pub(crate) fn source_of_passing_human(&self) -> Option<call_model::Selector> {
         let leg = self.passing_human().and_then(|leg| self.leg(leg))?;
-        Some(heard_of(leg))
+        Some(self.heard_of_human(heard_of(leg)))
     }
 }
 

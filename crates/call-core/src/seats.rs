@@ -2,7 +2,7 @@
 //! there only while it is full.
 
 use crate::config::SwitchboardConfig;
-use call_model::{DeskId, HandoffId, Instant};
+use call_model::{DeskId, DeskState, HandoffId, Instant};
 use core::time::Duration;
 use routing::{Choice, Desks, Presence, Wanted};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub(crate) struct Seats {
     desks: Desks,
     rooms: BTreeMap<DeskId, Room>,
     health: BTreeMap<DeskId, Health>,
+    /// What humans said of themselves other than that they take callers, and until when it holds.
+    said: BTreeMap<DeskId, (DeskState, Option<Instant>)>,
 }
 
 /// What earlier attempts say about a desk's phone system.
@@ -43,6 +45,8 @@ impl Health {
 #[derive(Debug)]
 struct Room {
     capacity: usize,
+    /// How long its human writes after a conversation.
+    after_call: Duration,
     taken: Vec<HandoffId>,
     /// In whose name it is reserved while it is full.
     full: Option<HandoffId>,
@@ -53,8 +57,12 @@ impl Seats {
     pub(crate) fn new(config: &SwitchboardConfig) -> Self {
         let mut sorted: Vec<_> = config.desks.iter().collect();
         sorted.sort_by_key(|desk| desk.priority);
-        let room =
-            |desk: &crate::Desk| Room { capacity: usize::from(desk.capacity.max(1)), taken: Vec::new(), full: None };
+        let room = |desk: &crate::Desk| Room {
+            capacity: usize::from(desk.capacity.max(1)),
+            after_call: desk.after_call,
+            taken: Vec::new(),
+            full: None,
+        };
         let rooms = config.desks.iter().map(|desk| (DeskId(desk.name.clone()), room(desk))).collect();
         let desks =
             sorted.iter().map(|desk| routing::Desk { id: DeskId(desk.name.clone()), skills: desk.skills.clone() });
@@ -65,7 +73,7 @@ impl Seats {
         for desk in config.desks.iter().filter(|desk| desk.signalling.seat.is_some()) {
             desks.set_reachable(&DeskId(desk.name.clone()), false);
         }
-        Self { desks, rooms, health: BTreeMap::new() }
+        Self { desks, rooms, health: BTreeMap::new(), said: BTreeMap::new() }
     }
 
     /// The best desk with room, taken in the handoff's name.
@@ -111,7 +119,7 @@ impl Seats {
     fn choose(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> Option<Choice> {
         let without = |unfit: &dyn Fn(&Health) -> bool| {
             let unfit = self.health.iter().filter(|(_, health)| unfit(health)).map(|(desk, _)| desk.clone());
-            let exclude: Vec<DeskId> = tried.iter().cloned().chain(unfit).collect();
+            let exclude: Vec<DeskId> = tried.iter().cloned().chain(unfit).chain(self.unready(now)).collect();
             let choice = self.desks.choose(wanted, &exclude, now)?;
             // What it says about desks tried before counts only those of this caller.
             self.desks.choose(wanted, tried, now).filter(|plain| plain.desk == choice.desk).or(Some(choice))
@@ -122,7 +130,9 @@ impl Seats {
     fn why_none(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> String {
         let resting = self.health.iter().filter(|(_, health)| health.rests(now));
         let resting = resting.map(|(desk, _)| format!("; {desk} asked for a rest"));
-        core::iter::once(self.desks.why_none(wanted, tried)).chain(resting).collect()
+        let unready =
+            self.unready(now).map(|desk| format!("; {desk} is {}", state_in_words(self.state(&desk.0, now).0)));
+        core::iter::once(self.desks.why_none(wanted, tried)).chain(resting).chain(unready).collect()
     }
 
     /// The desk's phone system asked to be left alone until then.
@@ -168,6 +178,34 @@ impl Seats {
         self.desks.set_presence(desk, presence, now)
     }
 
+    /// A human says whether they take callers.
+    pub(crate) fn set_state(&mut self, desk: &DeskId, state: DeskState, until: Option<Instant>) {
+        self.said.insert(desk.clone(), (state, until));
+    }
+
+    /// Whether the human at a desk takes callers, as far as they said, and until when that holds.
+    pub(crate) fn state(&self, desk: &str, now: Instant) -> (DeskState, Option<Instant>) {
+        let said = self.said.get(&DeskId(desk.to_owned())).copied().unwrap_or_default();
+        if said.1.is_some_and(|until| until <= now) { (DeskState::Available, None) } else { said }
+    }
+
+    /// The human had a caller and has time to write it down. Until when; nothing where no time is given, where the next
+    /// caller is there already, or where they are not available anyway.
+    pub(crate) fn begin_after_call(&mut self, desk: &DeskId, now: Instant) -> Option<Instant> {
+        let room = self.rooms.get(desk).filter(|room| !room.after_call.is_zero() && room.taken.is_empty())?;
+        let until = now + room.after_call;
+        if self.state(&desk.0, now).0 != DeskState::Available {
+            return None;
+        }
+        self.set_state(desk, DeskState::AfterCall, Some(until));
+        Some(until)
+    }
+
+    fn unready(&self, now: Instant) -> impl Iterator<Item = DeskId> + '_ {
+        let said = self.said.keys().filter(move |desk| self.state(&desk.0, now).0 != DeskState::Available);
+        said.cloned()
+    }
+
     /// Its telephone has registered, or no longer is.
     pub(crate) fn set_reachable(&mut self, desk: &DeskId, reachable: bool) {
         self.desks.set_reachable(desk, reachable);
@@ -181,5 +219,14 @@ impl Seats {
     /// Desks taken, counted per handoff.
     pub(crate) fn taken(&self) -> usize {
         self.rooms.values().map(|room| room.taken.len()).sum()
+    }
+}
+
+const fn state_in_words(state: DeskState) -> &'static str {
+    match state {
+        DeskState::Available => "available",
+        DeskState::Busy => "busy",
+        DeskState::Away => "away",
+        DeskState::AfterCall => "still writing about the last caller",
     }
 }

@@ -13,6 +13,8 @@ pub struct Signalling {
     pub account: Option<Credentials>,
     /// Who it has to be to begin a call (trunks).
     pub admits: Option<Credentials>,
+    /// The interface of ours by which it is reached; none: as [`Interfaces::flow_to`](crate::Interfaces::flow_to) finds.
+    pub interface: Option<String>,
     /// Whether its audio is encrypted (SRTP, with keys in the session description).
     pub srtp: SrtpUse,
     /// How it is told of keys.

@@ -140,7 +140,7 @@ impl Call {
     pub(crate) fn on_ready_decision(&mut self, decision: Decision, world: &mut World<'_>) {
         match &self.phase {
             _ if self.is_direct() => {}
-            Phase::WithBot if self.caller_is_up() => self.start_handoff(decision, world),
+            Phase::WithBot if self.caller_is_up() && self.bot_is_up() => self.start_handoff(decision, world),
             Phase::Recovering(Recovery::Human) => self.start_handoff(decision, world),
             Phase::WithBot | Phase::Recovering(Recovery::Bot { .. }) => self.waiting = Some(decision),
             _ => self.note(Party::Gateway, format!("rule {} changes nothing: a handoff is under way", decision.rule)),

@@ -356,7 +356,11 @@ fn media_that_fails_to_open_refuses_the_caller() {
     let mut town = Town::new(TownPlan { bot_answers: false, ..TownPlan::default() });
     town.call("1000");
     let leg = town.media()[0].leg();
-    town.media_event(MediaEvent::Failed { leg, why: "address in use".to_owned() });
+    town.media_event(MediaEvent::Failed {
+        leg,
+        reason: call_model::EndReason::NoCapacity,
+        why: "address in use".to_owned(),
+    });
     assert_eq!(town.refusals(CALLER), [503]);
     town.wait(Duration::from_secs(40));
     town.expect_empty();

@@ -48,6 +48,8 @@ pub enum EndReason {
     Draining,
     /// No port, no capacity.
     NoCapacity,
+    /// The keys of its audio were not agreed on: the DTLS handshake failed.
+    HandshakeFailed,
     /// A bug: an impossible state, recorded rather than panicked.
     Fault,
 }
@@ -66,6 +68,7 @@ impl EndReason {
             Self::NoRoute => "no_route",
             Self::Draining => "draining",
             Self::NoCapacity => "no_capacity",
+            Self::HandshakeFailed => "handshake_failed",
             Self::Fault => "fault",
         }
     }

@@ -1,5 +1,7 @@
 //! Timed observations, and the explained outcome of rules over them.
 
+use crate::package::Article;
+use crate::recording::RecordingWish;
 use crate::time::Instant;
 use core::fmt;
 
@@ -62,6 +64,10 @@ pub enum FactKind {
     Summary(String),
     /// The bot's advice to the human.
     NextSteps(Vec<String>),
+    /// How the human may begin, in the bot's words.
+    Opening(String),
+    /// What the human may want to read.
+    Articles(Vec<Article>),
     /// The bot has introduced the human; it leaves the two alone.
     Introduced,
     /// The bot says something to the caller that must be over before the human gets them.
@@ -69,6 +75,8 @@ pub enum FactKind {
         /// The stream mark that tells its end, where the bot has one.
         mark: Option<String>,
     },
+    /// Somebody wants something of the recording.
+    Recording(RecordingWish),
     /// The bot is gone while the caller is not.
     BotDown {
         /// For the human and the operator.

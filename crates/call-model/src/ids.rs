@@ -108,6 +108,10 @@ impl FromStr for CallId {
     }
 }
 
+/// One of our sides of the network, by its place in the configuration; the first by default.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct InterfaceId(pub usize);
+
 /// One party of one call. Copyable, and ordered so that legs of a call lie together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId {

@@ -12,6 +12,7 @@ pub mod leg;
 pub mod media;
 pub mod package;
 pub mod pop;
+pub mod recording;
 pub mod request;
 pub mod secret;
 pub mod srtp;
@@ -22,13 +23,14 @@ pub mod trace;
 pub use bot::{BotCommand, BotEvent, BotUpdate, Resumed};
 pub use cause::{EndCause, EndReason, Party};
 pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
-pub use ids::{CallId, HandoffId, IdSource, LegId, Role};
+pub use ids::{CallId, HandoffId, IdSource, InterfaceId, LegId, Role};
 pub use leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 pub use media::{
     Codec, DialStep, Direction, KeysBy, LegStats, LocalMedia, MediaCommand, MediaEvent, Prompt, RemoteMedia, Selector,
 };
-pub use package::{EarlierHandoff, HandoffEnd, HandoffPackage};
-pub use pop::{DeskAction, DeskId, PopUpdate};
+pub use package::{Article, EarlierHandoff, HandoffEnd, HandoffPackage};
+pub use pop::{DeskAction, DeskId, DeskState, Disposition, PopUpdate};
+pub use recording::{RecordingCommand, RecordingWish};
 pub use request::{HandoffRefused, HandoffRequest};
 pub use secret::{Redacted, Secret};
 pub use srtp::{Crypto, DtlsPeer, Fingerprint, Keying, SrtpKey, SrtpSuite, SrtpUse};

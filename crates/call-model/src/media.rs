@@ -2,8 +2,9 @@
 //!
 //! RTP never passes the switchboard: it sends [`MediaCommand`]s and receives [`MediaEvent`]s.
 
+use crate::cause::EndReason;
 use crate::fact::Trigger;
-use crate::ids::{LegId, Role};
+use crate::ids::{InterfaceId, LegId, Role};
 use crate::srtp::{Keying, SrtpUse};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
@@ -153,6 +154,8 @@ pub enum Prompt {
     NobodyAvailable,
     /// To a caller who waits with music: somebody is still being sought.
     StillTrying,
+    /// To the caller, before anything else: the call is recorded.
+    Recorded,
     /// To the human, whisper: why the caller needs a person.
     Why(Trigger),
     /// To the human, whisper: press 1 to take the call.
@@ -206,6 +209,8 @@ pub enum MediaCommand {
         role: Role,
         /// Local UDP port, even.
         port: u16,
+        /// On which of our interfaces.
+        interface: InterfaceId,
         /// Networks the leg's RTP may come from besides the address in the SDP, as (address, prefix length).
         allowed: Vec<(IpAddr, u8)>,
         /// How its peer is told of keys.
@@ -213,6 +218,11 @@ pub enum MediaCommand {
     },
     /// Start a leg whose audio comes and goes as mu-law frames over a bot's WebSocket.
     OpenStream {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Start an ear: a leg that only hears, for a recording of the call. Keys that somebody presses it does not hear.
+    OpenEar {
         /// The leg.
         leg: LegId,
     },
@@ -283,6 +293,7 @@ impl MediaCommand {
         match self {
             Self::Open { leg, .. }
             | Self::OpenStream { leg }
+            | Self::OpenEar { leg }
             | Self::Replaced { leg }
             | Self::Remote { leg, .. }
             | Self::Feed { leg, .. }
@@ -369,10 +380,13 @@ pub enum MediaEvent {
         /// The leg is closed; its port may be drained.
         last: bool,
     },
-    /// The leg cannot carry media (a port that does not bind, say).
+    /// The leg cannot carry media.
     Failed {
         /// The leg.
         leg: LegId,
+        /// [`EndReason::NoCapacity`]: a port does not bind. [`EndReason::HandshakeFailed`]: there are no keys.
+        /// [`EndReason::Fault`]: a bug.
+        reason: EndReason,
         /// For operators.
         why: String,
     },

@@ -45,6 +45,10 @@ pub struct HandoffPackage {
     pub actions: Vec<Attempt>,
     /// What to do next.
     pub next_steps: Vec<String>,
+    /// How the human may begin, when the bot said.
+    pub opening: Option<String>,
+    /// What the human may want to read.
+    pub articles: Vec<Article>,
     /// What was said.
     pub transcript: Vec<Utterance>,
     /// How the caller sounded over time.
@@ -127,6 +131,17 @@ pub struct Attempt {
     pub succeeded: bool,
     /// The result in words.
     pub result: String,
+}
+
+/// Something to read: an article of a knowledge base, a rule of the house.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Article {
+    /// Its title.
+    pub title: String,
+    /// What matters of it; may be empty.
+    pub text: String,
+    /// Where the whole of it is, http or https.
+    pub url: Option<String>,
 }
 
 /// Something said.

@@ -3,6 +3,7 @@
 use crate::ids::HandoffId;
 use crate::leg::HandoffOutcome;
 use crate::package::HandoffPackage;
+use crate::time::Instant;
 
 /// A desk's name in the configuration.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -11,6 +12,35 @@ pub struct DeskId(pub String);
 impl core::fmt::Display for DeskId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What a human says of themselves, and so whether they are rung.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DeskState {
+    /// They take callers.
+    #[default]
+    Available,
+    /// They do something else. Not rung.
+    Busy,
+    /// They are not there. Not rung.
+    Away,
+    /// They write down what the last caller wanted. Not rung until they are done, or the time for it is over.
+    AfterCall,
+}
+
+impl DeskState {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Available, Self::Busy, Self::Away, Self::AfterCall];
+
+    /// The token on every surface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Busy => "busy",
+            Self::Away => "away",
+            Self::AfterCall => "after_call",
+        }
     }
 }
 
@@ -65,6 +95,42 @@ pub enum PopUpdate {
         /// In words for the human.
         why: String,
     },
+    /// Another human is sought for the caller, whom this one keeps meanwhile.
+    PassingOn {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+    },
+    /// Nobody else took the caller: the human still has them.
+    NotPassedOn {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+        /// In words for the human.
+        why: &'static str,
+    },
+    /// What the human has set is different now.
+    Controls {
+        /// Whose page.
+        desk: DeskId,
+        /// Which.
+        handoff: HandoffId,
+        /// The caller waits with music.
+        held: bool,
+        /// The caller does not hear the human.
+        muted: bool,
+    },
+    /// The desk counts as this from now on.
+    State {
+        /// Whose page.
+        desk: DeskId,
+        /// As what.
+        state: DeskState,
+        /// Until then at most; then it is available.
+        until: Option<Instant>,
+    },
     /// Take it off the screen, or close it when the conversation is over.
     Retracted {
         /// Whose page.
@@ -95,6 +161,10 @@ impl PopUpdate {
             | Self::Joined { desk, .. }
             | Self::HandingBack { desk, .. }
             | Self::NotHandedBack { desk, .. }
+            | Self::PassingOn { desk, .. }
+            | Self::NotPassedOn { desk, .. }
+            | Self::Controls { desk, .. }
+            | Self::State { desk, .. }
             | Self::Retracted { desk, .. }
             | Self::Ended { desk, .. } => desk,
         }
@@ -109,7 +179,12 @@ pub enum DeskAction {
     /// The human takes it; counts as the accept gate, before or after the phone is picked up.
     Accepted(HandoffId),
     /// The human does not.
-    Declined(HandoffId),
+    Declined {
+        /// Which.
+        handoff: HandoffId,
+        /// Why not, for whoever is asked next; may be empty.
+        reason: String,
+    },
     /// The human gives the caller back to the bot.
     HandBack {
         /// Which.
@@ -117,14 +192,60 @@ pub enum DeskAction {
         /// What the bot, and whoever comes after it, should know.
         notes: String,
     },
+    /// The human passes the caller on, and keeps them until somebody else has them.
+    PassOn {
+        /// Which.
+        handoff: HandoffId,
+        /// To this desk and no other; else to whoever is best.
+        desk: Option<DeskId>,
+        /// What the next human should know; may be empty.
+        reason: String,
+    },
+    /// The caller waits with music, or no longer.
+    Hold {
+        /// Which.
+        handoff: HandoffId,
+        /// Which of the two.
+        on: bool,
+    },
+    /// The caller does not hear the human, or does again.
+    Mute {
+        /// Which.
+        handoff: HandoffId,
+        /// Which of the two.
+        on: bool,
+    },
+    /// Keys for a machine at the caller's end.
+    Keys {
+        /// Which.
+        handoff: HandoffId,
+        /// `0-9`, `*`, `#`, `A-D`, one after the other.
+        keys: String,
+    },
+    /// The conversation is over: the caller is hung up.
+    End(HandoffId),
 }
 
 impl DeskAction {
     /// Which handoff it is about.
     pub const fn handoff(&self) -> HandoffId {
         match self {
-            Self::Acknowledged(id) | Self::Accepted(id) | Self::Declined(id) => *id,
-            Self::HandBack { handoff, .. } => *handoff,
+            Self::Acknowledged(id) | Self::Accepted(id) | Self::End(id) => *id,
+            Self::Declined { handoff, .. }
+            | Self::HandBack { handoff, .. }
+            | Self::PassOn { handoff, .. }
+            | Self::Hold { handoff, .. }
+            | Self::Mute { handoff, .. }
+            | Self::Keys { handoff, .. } => *handoff,
         }
     }
+}
+
+/// What a human says of a conversation that is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Disposition {
+    /// One of those that are configured.
+    pub code: String,
+    /// In their words; may be empty.
+    pub notes: String,
 }

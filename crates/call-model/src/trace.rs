@@ -1,11 +1,11 @@
 //! What happened, as data: feeds ladders, `warmline tail` and the ledger. Separate from logs.
 
 use crate::cause::{EndCause, Party};
-use crate::fact::{Decision, Fact};
+use crate::fact::{Decision, Fact, Speaker};
 use crate::ids::{CallId, HandoffId, LegId, Role};
 use crate::leg::{HandoffOutcome, HandoffStage, Method, TransferState};
 use crate::media::{LegStats, Selector};
-use crate::pop::DeskId;
+use crate::pop::{DeskId, Disposition};
 use crate::secret::Redacted;
 use crate::time::Instant;
 use core::time::Duration;
@@ -72,6 +72,13 @@ pub enum TraceKind {
     },
     /// Something was observed.
     Fact(Fact),
+    /// Caller or bot begins or ends to speak: heard in the audio, whatever is said.
+    Speech {
+        /// Who.
+        speaker: Speaker,
+        /// Begins.
+        speaks: bool,
+    },
     /// A human is needed.
     Decided(Decision),
     /// A desk was chosen.
@@ -144,6 +151,22 @@ pub enum TraceKind {
         after: Duration,
         /// What is known of why, in words: the `Reason` of the BYE, a SIP status, missing audio.
         cause: String,
+    },
+    /// Something happened to the recording of the call.
+    Recording {
+        /// Its name, under which it is kept.
+        name: String,
+        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written.
+        what: &'static str,
+    },
+    /// A human said what became of a conversation. This may come after the end of the call.
+    Disposed {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Whose.
+        desk: DeskId,
+        /// What.
+        disposition: Disposition,
     },
     /// A leg ended.
     LegEnded {

@@ -193,13 +193,14 @@ impl Ladder {
                     Paint::State,
                 )
             }
-            TraceKind::Release { .. } | TraceKind::EarlyDrop { .. } => {
-                self.note(GATEWAY, &describe(kind), Paint::State)
-            }
+            TraceKind::Release { .. }
+            | TraceKind::EarlyDrop { .. }
+            | TraceKind::Recording { .. }
+            | TraceKind::Disposed { .. } => self.note(GATEWAY, &describe(kind), Paint::State),
             TraceKind::Quality { stats, role, .. } if self.style.verbose => {
                 self.note(lane_of(*role).min(GATEWAY), &quality(stats), Paint::Dim)
             }
-            TraceKind::Quality { .. } => Vec::new(),
+            TraceKind::Quality { .. } | TraceKind::Speech { .. } => Vec::new(),
             TraceKind::LegEnded { role, cause, .. } => self.leg_ended(lane_of(*role), &cause.to_string()),
             TraceKind::Ended { cause } => vec![self.ended(&format!(" call ended: {cause} "))],
             TraceKind::Dropped { .. } => self.note(GATEWAY, &describe(kind), Paint::Bad),

@@ -27,6 +27,10 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::State { from, to } => format!("{from} -> {to}"),
         TraceKind::Fed { role, from, source, .. } => format!("{role} hears {}", hears(*role, *from, *source)),
         TraceKind::Fact(fact) => fact_words(&fact.kind),
+        TraceKind::Speech { speaker, speaks } => {
+            let who = if *speaker == Speaker::Caller { "caller" } else { "bot" };
+            format!("{who} {} to speak", if *speaks { "begins" } else { "ends" })
+        }
         TraceKind::Decided(decision) => decided(decision),
         TraceKind::Routed { handoff, desk, because } => format!("handoff {handoff} to desk {desk}: {because}"),
         TraceKind::Pop { handoff, desk, what } => format!("pop {what} on the page of {desk}, handoff {handoff}"),
@@ -38,6 +42,14 @@ pub fn describe(kind: &TraceKind) -> String {
         }
         TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
             format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())
+        }
+        TraceKind::Recording { name, what } => format!("recording {what}: {name}"),
+        TraceKind::Disposed { desk, disposition, .. } => {
+            let notes = match disposition.notes.as_str() {
+                "" => String::new(),
+                notes => format!(", {}", quoted(notes, 160)),
+            };
+            format!("{desk} says of it: {}{notes}", disposition.code)
         }
         TraceKind::LegEnded { role, cause, .. } => format!("{role} leg ended: {cause}"),
         TraceKind::Ended { cause } => format!("call ended: {cause}"),
@@ -81,6 +93,7 @@ pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> Str
         (Selector::Prompt(Prompt::BotLost), _) => "\"one moment\"".to_owned(),
         (Selector::Prompt(Prompt::NobodyAvailable), _) => "\"nobody there\"".to_owned(),
         (Selector::Prompt(Prompt::StillTrying), _) => "\"still trying\"".to_owned(),
+        (Selector::Prompt(Prompt::Recorded), _) => "\"you are recorded\"".to_owned(),
         (Selector::Prompt(Prompt::Why(trigger)), _) => format!("\"why: {trigger}\""),
         (Selector::Prompt(Prompt::PressOne), _) => "\"press 1\"".to_owned(),
         (Selector::Prompt(Prompt::CallerGone), _) => "\"caller gone\"".to_owned(),
@@ -113,10 +126,16 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::BotEscalates { because } => format!("bot asks for a human: {because}"),
         FactKind::LoneDigit(digit) => format!("caller pressed {digit} alone"),
         FactKind::Summary(text) => format!("summary: {}", quoted(text, 160)),
+        FactKind::Recording(wish) => format!("recording: {} is asked for", wish.as_str()),
         FactKind::Introduced => "the bot has introduced the human".to_owned(),
         FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),
         FactKind::Announcement { mark: None } => "announcement".to_owned(),
         FactKind::NextSteps(steps) => format!("next steps: {}", steps.join("; ")),
+        FactKind::Opening(text) => format!("opening: {}", quoted(text, 160)),
+        FactKind::Articles(articles) => {
+            let titles: Vec<&str> = articles.iter().map(|article| article.title.as_str()).collect();
+            format!("articles: {}", titles.join("; "))
+        }
         FactKind::BotDown { why } => format!("bot gone: {why}"),
     }
 }

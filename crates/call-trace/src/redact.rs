@@ -11,13 +11,14 @@ pub fn redact(kind: &mut TraceKind) {
         TraceKind::Fact(fact) => redact_fact(&mut fact.kind),
         TraceKind::Decided(decision) => decision.because.iter_mut().for_each(|reason| digits(&mut reason.text)),
         TraceKind::Note { text, .. } | TraceKind::Dropped { what: text } => digits(text),
+        TraceKind::Disposed { disposition, .. } => digits(&mut disposition.notes),
         _ => {}
     }
 }
 
 fn redact_fact(kind: &mut FactKind) {
     match kind {
-        FactKind::Turn { text, .. } | FactKind::Summary(text) => digits(text),
+        FactKind::Turn { text, .. } | FactKind::Summary(text) | FactKind::Opening(text) => digits(text),
         FactKind::Entity { value, .. } => digits(value),
         FactKind::Action { result, .. } => digits(result),
         FactKind::BotEscalates { because } => digits(because),
@@ -25,7 +26,9 @@ fn redact_fact(kind: &mut FactKind) {
         FactKind::NextSteps(steps) => steps.iter_mut().for_each(digits),
         FactKind::Voice(_)
         | FactKind::Intent { .. }
+        | FactKind::Articles(_)
         | FactKind::Introduced
+        | FactKind::Recording(_)
         | FactKind::Announcement { .. }
         | FactKind::AskedForHuman
         | FactKind::LoneDigit(_) => {}

@@ -1,6 +1,7 @@
 use crate::evidence::{Evidence, Heard, doubt};
+use crate::near::Near;
 use crate::pulse::Pulse;
-use crate::rules::{Judgement, Rule, Rules, When};
+use crate::rules::{Judgement, Rule, Rules};
 use call_model::{Because, Decision, Fact, FactKind, Instant, Layer, Speaker};
 use core::time::Duration;
 use std::borrow::Cow;
@@ -45,6 +46,10 @@ pub enum TimerName {
 #[derive(Clone, Debug, Default)]
 struct Watch {
     quiet_until: Option<Instant>,
+    /// When it fired last.
+    fired: Option<Instant>,
+    /// It does not fire before, if it has to be armed again.
+    armed_at: Option<Instant>,
     evidence: Evidence,
 }
 
@@ -87,10 +92,19 @@ impl Engine {
             if let Some(because) = doubt(&judgement.when, fact) {
                 push(&mut self.doubts, Doubt { rule: rule.name.clone(), because });
             }
-            if watch.quiet_until.is_some_and(|until| until > self.now) {
+            if watch.is_quiet(self.now) && judgement.rearm.is_zero() {
                 continue;
             }
-            if let Some(because) = watch.evidence.observe(&judgement.when, fact, heard.as_ref(), self.now) {
+            let before = watch.evidence.counted();
+            let because = watch.evidence.observe(&judgement.when, fact, heard.as_ref(), self.now);
+            if watch.is_disarmed(self.now) {
+                if because.is_some() || watch.evidence.counted() > before {
+                    watch.armed_at = Some(self.now + judgement.rearm);
+                }
+                watch.evidence.clear();
+                continue;
+            }
+            if let Some(because) = because.filter(|because| lasted(because) >= judgement.lasting) {
                 watch.rest(judgement, self.now);
                 fired.push((rule, judgement, because));
             }
@@ -146,12 +160,23 @@ impl Engine {
         let mut fired = Vec::new();
         for (rule, watch) in rules.rules().iter().zip(&mut self.watches) {
             let Some(judgement) = rule.judgement(self.intent.as_deref()) else { continue };
-            if watch.due(&self.pulse, &judgement.when).is_some_and(|due| due <= self.now) {
+            if watch.due(&self.pulse, judgement).is_some_and(|due| due <= self.now) {
                 watch.rest(judgement, self.now);
                 fired.push((rule, judgement, self.pulse.because(&judgement.when, self.now)));
             }
         }
         fired
+    }
+
+    /// How near each tunable rule is to being satisfied; rules of which nothing was seen are left out.
+    pub fn near(&self) -> Vec<Near> {
+        let judged = self.rules.rules().iter().zip(&self.watches);
+        let near = judged.filter_map(|(rule, watch)| {
+            let when = &rule.judgement(self.intent.as_deref())?.when;
+            let near = watch.evidence.near(when).or_else(|| self.pulse.near(when, self.now))?;
+            Some(Near { rule: rule.name.clone(), ..near })
+        });
+        near.collect()
     }
 
     /// What somebody should look at later, if there is anything.
@@ -167,9 +192,9 @@ impl Engine {
     /// When [`Engine::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
         let judged = self.rules.rules().iter().zip(&self.watches).filter_map(|(rule, watch)| {
-            let when = &rule.judgement(self.intent.as_deref())?.when;
-            let stale = watch.evidence.stale_at(when).map(|at| (at, TimerName::Forget));
-            let due = watch.due(&self.pulse, when).map(|at| (at, TimerName::Judge));
+            let judgement = rule.judgement(self.intent.as_deref())?;
+            let stale = watch.evidence.stale_at(&judgement.when).map(|at| (at, TimerName::Forget));
+            let due = watch.due(&self.pulse, judgement).map(|at| (at, TimerName::Judge));
             stale.into_iter().chain(due).min()
         });
         judged.min()
@@ -209,13 +234,34 @@ type Fired<'a> = (&'a Rule, &'a Judgement, Vec<Because>);
 impl Watch {
     fn rest(&mut self, judgement: &Judgement, now: Instant) {
         self.quiet_until = Some(now + judgement.cool_down);
+        self.fired = Some(now);
+        self.armed_at = Some(now + judgement.rearm);
         self.evidence.clear();
     }
 
-    fn due(&self, pulse: &Pulse, when: &When) -> Option<Instant> {
-        let due = pulse.due(when)?;
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_until.is_some_and(|until| until > now)
+    }
+
+    fn is_disarmed(&self, now: Instant) -> bool {
+        self.is_quiet(now) || self.armed_at.is_some_and(|at| at > now)
+    }
+
+    /// A rule that has to be armed again is not due for a stretch that it fired on.
+    fn due(&self, pulse: &Pulse, judgement: &Judgement) -> Option<Instant> {
+        let due = pulse.due(&judgement.when)?;
+        let stretch = judgement.when.stretch()?;
+        if !judgement.rearm.is_zero() && self.fired.is_some_and(|fired| due <= fired + stretch) {
+            return None;
+        }
         Some(self.quiet_until.map_or(due, |until| due.max(until)))
     }
+}
+
+/// From the first to the last.
+fn lasted(because: &[Because]) -> Duration {
+    let at = || because.iter().map(|because| because.at);
+    at().max().zip(at().min()).map_or(Duration::ZERO, |(last, first)| last.since(first))
 }
 
 fn push<T>(queue: &mut VecDeque<T>, item: T) {

@@ -21,12 +21,14 @@ pub(crate) struct Heard {
 /// What one rule has seen so far. Bounded by the rule's `times`, and [`MOST_SEEN`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
-    run: Option<Run>,
+    pub(crate) run: Option<Run>,
     calmest: Option<(Instant, f32)>,
     /// By source: what the caller said, what the bot said, intents.
-    lows: [Vec<Because>; 3],
+    pub(crate) lows: [Vec<Because>; 3],
     /// What is counted, the oldest first.
     pub(crate) seen: Vec<Seen>,
+    /// The most telling figure so far: the highest distress, or the lowest confidence and on what.
+    pub(crate) extreme: Option<(f32, Because)>,
     /// The newest voice that helps words of frustration.
     pub(crate) voice: Option<(Instant, f32)>,
 }
@@ -51,12 +53,12 @@ pub(crate) enum What {
 
 /// Windows over the threshold.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+pub(crate) struct Run {
     since: Instant,
     /// The newest window that counted or at least was voiced.
     last: Instant,
     first: f32,
-    counted: Duration,
+    pub(crate) counted: Duration,
 }
 
 /// Windows come once a second; a pause without speech between two counts as no more than this.
@@ -107,7 +109,7 @@ impl Heard {
 }
 
 impl Evidence {
-    /// Takes a fact in; the reasons, when the rule is satisfied. The evidence is used up by that.
+    /// Takes a fact in; the reasons, when the rule is satisfied. Whoever goes by them clears the evidence.
     pub(crate) fn observe(
         &mut self,
         when: &When,
@@ -132,7 +134,9 @@ impl Evidence {
                 one(format!("the bot asks for a human: {}", plain(because)))
             }
             (When::Distress(distress), FactKind::Voice(score)) => self.voice(distress, score, now),
-            (When::LowConfidence { below, times, .. }, kind) => self.confidence(*below, *times, kind, now),
+            (When::LowConfidence { below, clear_above, times, .. }, kind) => {
+                self.confidence((*below, *clear_above), *times, kind, now)
+            }
             (When::FailedAttempts(often), FactKind::Action { name, succeeded, result }) => {
                 self.attempt(*often, name, *succeeded, result, now)
             }
@@ -204,9 +208,15 @@ impl Evidence {
         }
     }
 
+    /// How much is held that counts.
+    pub(crate) fn counted(&self) -> usize {
+        let seen = self.seen.iter().filter(|seen| !matches!(seen.what, What::Said(_))).count();
+        seen + self.lows.iter().map(Vec::len).sum::<usize>() + usize::from(self.run.is_some())
+    }
+
     /// Starts anew; what the caller sounded like when calm stays known.
     pub(crate) fn clear(&mut self) {
-        *self = Self { calmest: self.calmest, ..Self::default() };
+        *self = Self { calmest: self.calmest, extreme: self.extreme.take(), ..Self::default() };
     }
 
     fn voice(&mut self, rule: &Distress, score: &VoiceScore, now: Instant) -> Option<Vec<Because>> {
@@ -215,6 +225,10 @@ impl Evidence {
         let (true, Some(threshold)) = (usable, threshold) else { return None };
         if self.calmest.is_none_or(|(_, calmest)| score.distress < calmest) {
             self.calmest = Some((now, score.distress));
+        }
+        if self.extreme.as_ref().is_none_or(|(highest, _)| score.distress > *highest) {
+            let text = format!("distress {:.2}, and {threshold:.2} counts", score.distress);
+            self.extreme = Some((score.distress, Because { at: now, text }));
         }
         if score.distress < rule.clear_below {
             self.run = None;
@@ -250,17 +264,32 @@ impl Evidence {
         Some(vec![passed, Because { at: run.last, text }])
     }
 
-    fn confidence(&mut self, below: f32, times: usize, kind: &FactKind, now: Instant) -> Option<Vec<Because>> {
+    fn confidence(
+        &mut self,
+        (below, clear_above): (f32, f32),
+        times: usize,
+        kind: &FactKind,
+        now: Instant,
+    ) -> Option<Vec<Because>> {
         let (source, confidence) = sureness(kind)?;
         let lows = self.lows.get_mut(source)?;
+        if self.extreme.as_ref().is_none_or(|(lowest, _)| confidence < *lowest) {
+            let text = format!("{}, and under {below:.2} is low", confidence_in(kind, confidence));
+            self.extreme = Some((confidence, Because { at: now, text }));
+        }
         if confidence >= below {
-            lows.clear();
+            if confidence >= clear_above {
+                lows.clear();
+            }
             return None;
+        }
+        if lows.len() == MOST_SEEN {
+            lows.remove(0);
         }
         let nth = ORDINALS.get(lows.len()).filter(|_| !lows.is_empty());
         let nth = nth.map_or(String::new(), |nth| format!(", {nth} low in a row"));
         lows.push(Because { at: now, text: format!("{}{nth}", confidence_in(kind, confidence)) });
-        (lows.len() >= times).then(|| core::mem::take(lows))
+        (lows.len() >= times).then(|| lows.clone())
     }
 
     fn attempt(&mut self, often: Often, name: &str, worked: bool, result: &str, now: Instant) -> Option<Vec<Because>> {
@@ -277,9 +306,9 @@ impl Evidence {
 
     /// Counts one more; the reasons, when they are enough.
     pub(crate) fn count(&mut self, often: Often, what: What, text: String, now: Instant) -> Option<Vec<Because>> {
-        self.seen.push(Seen { because: Because { at: now, text }, what });
+        self.keep(Seen { because: Because { at: now, text }, what });
         let enough = self.seen.len() >= often.times;
-        enough.then(|| core::mem::take(&mut self.seen).into_iter().map(|seen| seen.because).collect())
+        enough.then(|| self.seen.iter().map(|seen| seen.because.clone()).collect())
     }
 }
 

@@ -150,11 +150,17 @@ impl Reader<'_> {
         let kind = self.must("kind", &format!("one of {KINDS}"))?;
         let (when, rests) = self.when(&kind)?;
         let cool_down = self.seconds("cool_down_s", rests, 0.0);
+        let lasting = if when.within().is_some() { self.seconds("for_s", 0.0, 0.0) } else { Duration::ZERO };
+        let tunable = when.layer() == Layer::Tunable;
+        let rearm = if tunable { self.seconds("rearm_s", 0.0, 0.0) } else { Duration::ZERO };
+        if when.within().is_some_and(|within| lasting > within) {
+            self.complain("for_s", "is longer than `within_s`, after which nothing counts any more".to_owned());
+        }
         let unknown: Vec<String> = self.table.keys().cloned().collect();
         for field in unknown {
             self.complain(&field, format!("not known for a rule of kind `{kind}`"));
         }
-        Some(Judgement { urgency, cool_down, when })
+        Some(Judgement { urgency, cool_down, lasting, rearm, when })
     }
 
     /// What the rule looks for, and its default cool-down in seconds.
@@ -213,8 +219,12 @@ impl Reader<'_> {
         if review_below < below {
             self.complain("review_below", format!("{review_below} is under `below` {below}; it must not be"));
         }
+        let clear_above = self.ratio("clear_above", below);
+        if clear_above < below {
+            self.complain("clear_above", format!("{clear_above} is under `below` {below}; it must not be"));
+        }
         let Often { times, within } = self.often(2, 120.0);
-        When::LowConfidence { below, review_below, times, within }
+        When::LowConfidence { below, review_below, clear_above, times, within }
     }
 
     fn vip(&mut self) -> When {

@@ -1,5 +1,6 @@
 //! Who speaks, and since when: what rules over time look at.
 
+use crate::near::Near;
 use crate::rules::When;
 use call_model::{Because, Instant, Speaker};
 use core::time::Duration;
@@ -91,6 +92,19 @@ impl Pulse {
             _ => (began, "the caller has talked with the bot"),
         };
         vec![Because { at, text: format!("{text} for {} s", now.since(at).as_secs()) }]
+    }
+
+    /// How much of its time a rule over time has had.
+    pub(crate) fn near(&self, when: &When, now: Instant) -> Option<Near> {
+        let limit = when.stretch()?;
+        let left = self.due(when)?.since(now);
+        let had = limit.saturating_sub(left);
+        let because = self.because(when, now);
+        Some(Near::new(
+            had.as_secs_f32() / limit.as_secs_f32(),
+            format!("{} s of {} s", had.as_secs(), limit.as_secs()),
+            because,
+        ))
     }
 
     fn quiet_since(&self, began: Instant) -> Instant {

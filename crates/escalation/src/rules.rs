@@ -8,6 +8,7 @@ use core::time::Duration;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
+    text: String,
 }
 
 /// One rule.
@@ -28,6 +29,10 @@ pub struct Judgement {
     pub urgency: Urgency,
     /// How long it stays quiet after it fired.
     pub cool_down: Duration,
+    /// How far the first and the last thing that it counts must be apart.
+    pub lasting: Duration,
+    /// After it fired, nothing that counts may be seen for this long before it fires again.
+    pub rearm: Duration,
     /// What it looks for.
     pub when: When,
 }
@@ -65,6 +70,8 @@ pub enum When {
         below: f32,
         /// Confidence from `below` to under this goes on and is flagged for review, 0..1.
         review_below: f32,
+        /// Confidence from `below` to under this neither counts nor ends the row, 0..1.
+        clear_above: f32,
         /// How many in a row.
         times: usize,
         /// A low older than this no longer counts.
@@ -232,7 +239,18 @@ pub struct Distress {
 impl Rules {
     /// Reads a rules file; every complaint at once, each with its path and what to fix.
     pub fn parse(toml: &str) -> Result<Self, Vec<Complaint>> {
-        parse::rules(toml).map(|rules| Self { rules })
+        parse::rules(toml).map(|rules| Self { rules, text: toml.to_owned() })
+    }
+
+    /// The file as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A short name of this very text, to tell versions of a file apart (FNV-1a); no proof against forgery.
+    pub fn version(&self) -> String {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        format!("{:016x}", self.text.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
     }
 
     /// The rules that ship with the gateway: `config/rules.toml` at build time.
@@ -304,6 +322,14 @@ impl When {
         match self {
             Self::Asked { .. } | Self::Key { .. } | Self::Category(..) | Self::BotDown => Layer::Hard,
             _ => Layer::Tunable,
+        }
+    }
+
+    /// How long what a rule over time looks at must last.
+    pub(crate) fn stretch(&self) -> Option<Duration> {
+        match self {
+            Self::Silence(lasting) | Self::Monologue(lasting) | Self::LongCall(lasting) => Some(*lasting),
+            _ => None,
         }
     }
 

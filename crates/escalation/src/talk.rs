@@ -37,8 +37,8 @@ impl Evidence {
         close.then(|| self.fused((now, score.distress)))
     }
 
-    fn fused(&mut self, (at, distress): (Instant, f32)) -> Vec<Because> {
-        let words = core::mem::take(&mut self.seen).into_iter().map(|seen| seen.because);
+    fn fused(&self, (at, distress): (Instant, f32)) -> Vec<Because> {
+        let words = self.seen.iter().map(|seen| seen.because.clone());
         let text = format!("in a voice whose distress is {distress:.2}");
         words.chain([Because { at, text }]).collect()
     }
@@ -99,7 +99,7 @@ impl Evidence {
         (hedges.len() >= often.times).then_some(hedges)
     }
 
-    fn keep(&mut self, seen: Seen) {
+    pub(crate) fn keep(&mut self, seen: Seen) {
         if self.seen.len() == MOST_SEEN {
             self.seen.remove(0);
         }

@@ -70,6 +70,7 @@ done <<'LINES'
 press-one|A caller is waiting for you. To take the call, press one.
 bot-lost|One moment, please. I am getting a person for you.
 nobody|I am sorry. Nobody is available right now. Please call again later. Goodbye.
+recorded|This call is recorded.
 still-trying|Thank you for waiting. I am still trying to reach a person for you.
 caller-gone|The caller has hung up. Thank you. Goodbye.
 LINES

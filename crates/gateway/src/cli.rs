@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Warmline hands callers from an AI voice agent to a human, warm, with the story already on the human's screen.
 #[derive(Parser, Debug)]
@@ -21,6 +22,7 @@ Where to begin:
   warmline tail                          in another terminal: what happens, as it happens
   warmline verify alice                  call a desk: does what its profile sends arrive on the screen?
   warmline rules check rules.toml        is this rules file in order, and what does it listen for?
+  warmline rules replay --rules new.toml what would these rules have done to the calls of the last 30 days?
   warmline listen call.wav               what the voice model hears in a recording
   warmline doctor                        which voice model and ONNX runtime this machine would use, and their price
   warmline trunks                        what trunks and desks can do, and how that is known
@@ -40,9 +42,12 @@ pub enum Command {
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
     Verify(Verify),
-    /// Check a rules file, and test rules with example conversations.
+    /// Check rules files, test them with example conversations, explain and replay past calls.
     #[command(subcommand)]
     Rules(Rules),
+    /// Read recordings of calls.
+    #[command(subcommand)]
+    Recording(Recording),
     /// What the voice model hears in recordings: the trajectory, and a plot.
     Listen(Listen),
     /// Check, time or describe a voice model.
@@ -181,6 +186,17 @@ A file of conversations looks like this; docs/rules.md lists every line there is
 
 Exit status: 0 all as expected, 3 not all, or a file is not in order.";
 
+const RULES_EXPLAIN: &str = "\
+It needs the call's facts: ledger.keep_facts_days in the configuration, 30 unless set. The gateway may be running.
+
+Exit status: 0 told, 1 there is nothing to tell from, and why.";
+
+const RULES_REPLAY: &str = "\
+Each call is first judged by the rules it had; only calls whose record leads to what was decided then are judged by the
+new ones. A call is compared up to the moment a human was fetched: what would have come after it, nobody knows.
+
+Exit status: 0 told, 1 the rules or the ledger cannot be used.";
+
 /// Subcommands of `warmline rules`.
 #[derive(Subcommand, Debug)]
 pub enum Rules {
@@ -199,6 +215,82 @@ pub enum Rules {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
+    /// Why a past call went as it did: which rules decided on what, and which were near.
+    #[command(after_help = RULES_EXPLAIN)]
+    Explain {
+        /// The call, by its id.
+        call: String,
+        /// Where the record is.
+        #[command(flatten)]
+        record: Record,
+    },
+    /// Judge past calls by other rules: which would change, and how?
+    #[command(after_help = RULES_REPLAY)]
+    Replay {
+        /// The rules to judge by.
+        #[arg(long, value_name = "FILE")]
+        rules: PathBuf,
+        /// Calls that began within this time: 30d, 12h, 90m.
+        #[arg(long, default_value = "30d", value_parser = span)]
+        since: Duration,
+        /// One JSON object with all calls that change.
+        #[arg(long)]
+        json: bool,
+        /// Where the record is.
+        #[command(flatten)]
+        record: Record,
+    },
+}
+
+/// Where past calls are recorded.
+#[derive(Args, Debug)]
+pub struct Record {
+    /// The ledger's file; without it, that of the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// The configuration; without it config/warmline.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let unit = |unit: char| {
+        Some(match unit {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            _ => return None,
+        })
+    };
+    let split = text.char_indices().next_back();
+    let parsed = split.and_then(|(at, last)| text[..at].parse::<u64>().ok()?.checked_mul(unit(last)?));
+    parsed.map(Duration::from_secs).ok_or_else(|| "write a number with d, h or m, such as 30d".to_owned())
+}
+
+const DECRYPT: &str = "\
+The name of a call's recording is in its trace (warmline tail --call ID), in GET /v1/calls/ID and in the ledger.
+
+Exit status: 0 all of it, 3 not all (it says what is missing), 1 nothing.";
+
+/// Subcommands of `warmline recording`.
+#[derive(Subcommand, Debug)]
+pub enum Recording {
+    /// Write a recording as a WAV file.
+    Decrypt(Decrypt),
+}
+
+/// Options of `warmline recording decrypt`.
+#[derive(Args, Debug)]
+#[command(after_help = DECRYPT)]
+pub struct Decrypt {
+    /// The recording: NAME.wrec in the folder of the configuration.
+    pub file: PathBuf,
+    /// Its key, as recording.key in the configuration: env:NAME or file:PATH.
+    #[arg(long, value_name = "KEY", default_value = "env:WARMLINE_RECORDING_KEY")]
+    pub key: String,
+    /// Where to write; without it NAME.wav beside it.
+    #[arg(long, value_name = "FILE.wav")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `warmline serve`.

@@ -1,11 +1,18 @@
 //! What the HTTP API may ask of the gateway: every request is a message to the switchboard thread.
 
 use crate::inbox::{Inbox, Input};
-use call_core::{CapabilityView, ControlRefused, DeskRefused, PeerKind, RegistrationStatus, Switchboard};
-use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Party, Secret,
+use crate::rules_keeper::RulesKeeper;
+use call_core::{
+    CapabilityView, ControlRefused, DeskRefused, PeerKind, RecordingRefused, RegistrationStatus, Switchboard,
 };
-use http_api::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
+use call_model::{
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Party, RecordingWish, Secret,
+};
+use http_api::{
+    AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, RulesRefusal, RulesView,
+    TelephoneShown,
+};
 use sip_proto::Binding;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +35,7 @@ impl Draining {
 pub(crate) struct GatewayControl {
     pub(crate) inbox: Inbox,
     pub(crate) draining: Draining,
+    pub(crate) keeper: RulesKeeper,
 }
 
 impl GatewayControl {
@@ -42,6 +50,19 @@ impl GatewayControl {
 impl Control for GatewayControl {
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
+    }
+
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::State { desk: desk.clone(), state, reply })
+    }
+
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Disposition { desk: desk.clone(), about, disposition, reply })
     }
 
     fn peers(&self) -> Reply<Vec<PeerView>> {
@@ -75,6 +96,18 @@ impl Control for GatewayControl {
         self.ask(|reply| Input::Token { call, token, reply })
     }
 
+    fn rules(&self) -> RulesView {
+        self.keeper.view()
+    }
+
+    fn reload_rules(&self) -> Reply<Result<RulesView, RulesRefusal>> {
+        self.keeper.reload()
+    }
+
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Recording { call, wish, reply })
+    }
+
     fn readiness(&self) -> Readiness {
         if self.draining.begun() { Readiness::NotReady("draining".to_owned()) } else { Readiness::Ready }
     }
@@ -87,10 +120,18 @@ pub(crate) fn refused_control(refused: ControlRefused) -> Refused {
     }
 }
 
+pub(crate) fn refused_recording(refused: RecordingRefused) -> Refused {
+    match refused {
+        RecordingRefused::UnknownCall => Refused::UnknownCall,
+        RecordingRefused::NotRecorded | RecordingRefused::NotNow => Refused::NotNow(refused.to_string()),
+    }
+}
+
 pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
     match refused {
         DeskRefused::UnknownDesk => Refused::UnknownHandoff,
         DeskRefused::NotYours => Refused::OtherDesk,
+        DeskRefused::NoSuchDesk => Refused::Invalid("There is no other desk of that name.".to_owned()),
         DeskRefused::NoHandBack => Refused::NotNow(refused.to_string()),
         DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
     }
@@ -107,6 +148,13 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
             up: board.is_up(about, &peer.name, now),
             targets: targets.map(|one| (format!("{}/{}", one.target.address, one.target.transport), one.up)).collect(),
             busy: board.callers_at(&peer.name),
+            state: board.desk_state(&peer.name, now),
+            skills: board
+                .config()
+                .desk(&peer.name)
+                .filter(|_| !trunk)
+                .map(|desk| desk.skills.clone())
+                .unwrap_or_default(),
             refer: ability(peer.refer),
             replaces: ability(peer.replaces),
             blind: trunk.then(|| ability(peer.blind)),

@@ -2,9 +2,10 @@
 
 use call_core::Target;
 use call_model::{
-    BotEvent, CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, LegId, MediaEvent,
-    Party, Secret,
+    BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest,
+    LegId, MediaEvent, Party, RecordingWish, Secret,
 };
+use escalation::Rules;
 use http_api::{PeerView, Refused};
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
@@ -40,8 +41,23 @@ pub(crate) enum Input {
     Peers { reply: oneshot::Sender<Vec<PeerView>> },
     /// The first page of a desk was opened, or its last one is closed.
     Page { desk: DeskId, open: bool },
+    /// A human says whether they take callers.
+    State { desk: DeskId, state: DeskState, reply: oneshot::Sender<Result<(), Refused>> },
+    /// A human says what became of a conversation.
+    Disposition {
+        desk: DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Calls that begin from now on are judged by these.
+    Rules { rules: Arc<Rules>, done: oneshot::Sender<()> },
+    /// Something is wanted of the recording of a call.
+    Recording { call: CallId, wish: RecordingWish, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Some of a recording could not be written.
+    RecordingIncomplete { call: CallId, name: String },
     /// No new calls from now on; tell when nothing is left.
     Drain { idle: oneshot::Sender<()> },
     /// Hang everybody up.

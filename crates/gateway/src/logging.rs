@@ -47,13 +47,20 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
             tracing::warn!(call, %handoff, %desk, %by, ?after, cause, "the call ended soon after the handoff");
         }
+        TraceKind::Recording { name, what: "incomplete" } => {
+            tracing::warn!(call, name, "some of a recording could not be written");
+        }
+        TraceKind::Recording { name, what } => tracing::info!(call, name, what, "recording"),
+        TraceKind::Disposed { handoff, desk, disposition } => {
+            tracing::info!(call, %handoff, %desk, code = disposition.code, "what became of it");
+        }
         TraceKind::LegEnded { leg, role, cause } => tracing::debug!(call, %leg, %role, %cause, "leg ended"),
         TraceKind::Ended { cause } => tracing::info!(call, %cause, "call ended"),
         TraceKind::Sip { what, sent, again, .. } => tracing::debug!(call, what, sent, again, "sip"),
         TraceKind::Release { what, status } => tracing::info!(call, what, status, "release"),
         TraceKind::Pop { handoff, desk, what } => tracing::debug!(call, %handoff, %desk, what, "pop"),
         TraceKind::Fact(_) => tracing::debug!(call, "a fact was observed"),
-        TraceKind::Fed { .. } | TraceKind::Flowing { .. } | TraceKind::Quality { .. } => {
+        TraceKind::Fed { .. } | TraceKind::Flowing { .. } | TraceKind::Quality { .. } | TraceKind::Speech { .. } => {
             tracing::trace!(call, line = %call_trace::describe(&event.kind), "media");
         }
         TraceKind::Dropped { what } => tracing::debug!(call, what, "dropped"),

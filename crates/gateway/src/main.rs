@@ -1,7 +1,7 @@
 //! The `warmline` binary.
 
 use clap::Parser;
-use gateway::cli::{Cli, Command};
+use gateway::cli::{Cli, Command, Recording};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -26,6 +26,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Rules(command) => return gateway::rule_files::rules(command),
+        Command::Recording(Recording::Decrypt(options)) => return gateway::recording::decrypt(options),
         Command::Listen(options) => return gateway::listen_files::listen(options),
         Command::Model(command) => return gateway::model_files::model(command),
         Command::Doctor(options) => return gateway::model_files::doctor(options),

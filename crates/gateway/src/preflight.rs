@@ -1,11 +1,12 @@
 //! What `serve --check` tries beyond reading the file, so that `serve` does not refuse afterwards.
 
 use crate::config::{Complaint, Lookup, Settings};
+use crate::recording::RecordingSettings;
 use crate::resolve;
 use call_model::Party;
 use prosody::{Model, ModelError};
 
-/// Loads and tries the model when a route listens, looks at the ledger's place, and looks host names up. Leaves nothing behind.
+/// Loads and tries the model when a route listens, looks at the ledger's and the recordings' places, and looks host names up. Leaves nothing behind.
 pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
     let mut found = Vec::new();
     if settings.switchboard.routes.iter().any(|route| route.listen)
@@ -20,6 +21,10 @@ pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
     }
     if let Err(error) = ledger::check(&settings.ledger) {
         found.push(Complaint { path: "ledger.path".to_owned(), problem: error.to_string() });
+    }
+    if let Some(Err(error)) = settings.recordings.as_ref().map(RecordingSettings::check) {
+        let problem = format!("no file can be made there: {error}");
+        found.push(Complaint { path: "recording.directory".to_owned(), problem });
     }
     found.extend(names(settings));
     found

@@ -3,7 +3,7 @@
 
 use crate::config::Settings;
 use crate::inbox::{Inbox, Input};
-use call_core::{BotReach, SipAddresses, SwitchboardConfig, Target};
+use call_core::{BotReach, Interfaces, SwitchboardConfig, Target};
 use call_model::Party;
 use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
@@ -42,6 +42,8 @@ pub struct Lookup {
     pub any_transport: bool,
     /// It is enough that the trunk can call it.
     pub optional: bool,
+    /// The side of ours by which it is reached, if it names one.
+    pub interface: Option<String>,
 }
 
 /// How often names are looked up again.
@@ -72,14 +74,14 @@ struct Found {
 #[derive(Clone)]
 pub(crate) struct Resolver {
     dns: TokioResolver,
-    sip: SipAddresses,
+    interfaces: Interfaces,
     pace: Pace,
 }
 
 impl Resolver {
-    /// `servers`: none are those of the system. `sip`: our own addresses; targets that they cannot reach are left out.
+    /// `servers`: none are those of the system. `interfaces`: ours; targets that they cannot reach are left out.
     /// To be called on the runtime.
-    pub(crate) fn new(servers: &[SocketAddr], sip: SipAddresses) -> Result<Self, String> {
+    pub(crate) fn new(servers: &[SocketAddr], interfaces: Interfaces) -> Result<Self, String> {
         let mut builder = if servers.is_empty() {
             TokioResolver::builder_tokio().map_err(|error| format!("cannot read the system's name servers: {error}"))?
         } else {
@@ -93,7 +95,7 @@ impl Resolver {
         // We keep what we need ourselves, for longer than a cache would.
         options.cache_size = 0;
         let dns = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { dns, sip, pace: Pace::default() })
+        Ok(Self { dns, interfaces, pace: Pace::default() })
     }
 
     /// Looks everything up once and writes it into the configuration. Gives what failed.
@@ -159,7 +161,7 @@ impl Resolver {
             }
         }
         let port = lookup.port.unwrap_or(lookup.transport.default_port());
-        let (ips, until) = self.addresses(&lookup.host, lookup.transport).await.map_err(failed)?;
+        let (ips, until) = self.addresses(lookup, &lookup.host, lookup.transport).await.map_err(failed)?;
         let one = |ip: &IpAddr| Target { weight: 1, ..Target::new(lookup.transport, SocketAddr::new(*ip, port)) };
         let targets: Vec<Target> = ips.iter().map(one).collect();
         if targets.is_empty() {
@@ -171,7 +173,7 @@ impl Resolver {
 
     /// By NAPTR and SRV; nothing for a name without.
     async fn services(&self, lookup: &Lookup) -> Result<Option<Found>, NetError> {
-        let offered = if lookup.any_transport { self.offered(&lookup.host).await } else { Vec::new() };
+        let offered = if lookup.any_transport { self.offered(lookup).await } else { Vec::new() };
         let offered = match offered.is_empty() {
             false => offered,
             true => self.usual(lookup).map(|transport| (transport, usual_name(transport, &lookup.host))).collect(),
@@ -187,7 +189,7 @@ impl Resolver {
                 if host == "." {
                     continue;
                 }
-                let (ips, fresh) = self.addresses(&host, *transport).await?;
+                let (ips, fresh) = self.addresses(lookup, &host, *transport).await?;
                 until = Some(until.unwrap_or(valid).min(valid).min(fresh));
                 ranked.extend(ips.into_iter().map(|ip| {
                     let target = Target::new(*transport, SocketAddr::new(ip, srv.port));
@@ -208,8 +210,10 @@ impl Resolver {
     }
 
     /// What the domain itself prefers (RFC 3263 §4.1); nothing where it does not say.
-    async fn offered(&self, host: &str) -> Vec<(Transport, String)> {
-        let Ok((records, _)) = self.records(&format!("{host}."), RecordType::NAPTR).await else { return Vec::new() };
+    async fn offered(&self, lookup: &Lookup) -> Vec<(Transport, String)> {
+        let Ok((records, _)) = self.records(&format!("{}.", lookup.host), RecordType::NAPTR).await else {
+            return Vec::new();
+        };
         let mut offered: Vec<_> = records
             .iter()
             .filter_map(|record| match record {
@@ -220,7 +224,7 @@ impl Resolver {
                 let services: &[(&[u8], Transport)] =
                     &[(b"SIP+D2U", Transport::Udp), (b"SIP+D2T", Transport::Tcp), (b"SIPS+D2T", Transport::Tls)];
                 let of = services.iter().find(|(service, _)| naptr.services.eq_ignore_ascii_case(service))?;
-                self.sip.of(of.1)?;
+                self.ways(lookup, of.1).next()?;
                 Some(((naptr.order, naptr.preference), (of.1, naptr.replacement.to_utf8())))
             })
             .collect();
@@ -232,16 +236,26 @@ impl Resolver {
     fn usual(&self, lookup: &Lookup) -> impl Iterator<Item = Transport> {
         let others = [Transport::Udp, Transport::Tcp].into_iter().filter(|other| *other != lookup.transport);
         let others = others.filter(|_| lookup.any_transport && !lookup.transport.is_secure());
-        std::iter::once(lookup.transport).chain(others.filter(|other| self.sip.of(*other).is_some()))
+        std::iter::once(lookup.transport).chain(others.filter(|other| self.ways(lookup, *other).next().is_some()))
     }
 
-    /// Those of the family in which we speak this transport, if it has any; in an order that does not change.
-    async fn addresses(&self, host: &str, transport: Transport) -> Result<(Vec<IpAddr>, Instant), NetError> {
+    /// Our addresses for a transport, where this peer is reached.
+    fn ways(&self, lookup: &Lookup, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+        self.interfaces.speaking(lookup.interface.as_deref(), transport).map(|(_, local)| local)
+    }
+
+    /// Those of the families in which we speak this transport, if it has any; in an order that does not change.
+    async fn addresses(
+        &self,
+        lookup: &Lookup,
+        host: &str,
+        transport: Transport,
+    ) -> Result<(Vec<IpAddr>, Instant), NetError> {
         let answer = self.dns.lookup_ip(host).await?;
         let mut ips: Vec<IpAddr> = answer.iter().collect();
         ips.sort_unstable();
         ips.dedup();
-        let ours = |ip: &IpAddr| self.sip.of(transport).is_none_or(|us| us.is_ipv4() == ip.is_ipv4());
+        let ours = |ip: &IpAddr| self.ways(lookup, transport).any(|us| us.is_ipv4() == ip.is_ipv4());
         if ips.iter().any(ours) {
             ips.retain(ours);
         }
@@ -268,7 +282,7 @@ pub(crate) fn settle(settings: &mut Settings) -> Result<Vec<(Lookup, String)>, S
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.sip)?;
+        let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.interfaces.clone())?;
         Ok(resolver.settle(&settings.lookups, &mut settings.switchboard).await)
     })
 }

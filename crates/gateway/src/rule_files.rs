@@ -1,6 +1,6 @@
-//! `warmline rules`: rules files are checked, and tested with example conversations.
+//! `warmline rules`: rules files are checked, and tested with example conversations; past calls are in `rule_replay`.
 
-use crate::cli;
+use crate::{cli, rule_replay};
 use anyhow::Context;
 use call_model::Decision;
 use escalation::{Complaint, Conversation, Rules};
@@ -20,9 +20,18 @@ pub fn rules(command: &cli::Rules) -> anyhow::Result<u8> {
     let (told, status) = match command {
         cli::Rules::Check { file } => check(file)?,
         cli::Rules::Test { file, rules } => test(file, rules.as_deref())?,
+        cli::Rules::Explain { call, record } => (rule_replay::explain(call, record)?, 0),
+        cli::Rules::Replay { rules, since, json, record } => (rule_replay::replay(rules, *since, record, *json)?, 0),
     };
     io::stdout().lock().write_all(told.as_bytes())?;
     Ok(status)
+}
+
+/// Reads a rules file; everything that is wrong with it.
+pub(crate) fn load(file: &Path) -> Result<Rules, Vec<String>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+    Rules::parse(&text).map_err(|found| found.iter().map(|complaint| format!("{name}: {complaint}")).collect())
 }
 
 fn check(file: &Path) -> anyhow::Result<(String, u8)> {

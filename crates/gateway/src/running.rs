@@ -8,11 +8,13 @@ use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
 use crate::media::{MediaSetup, MediaThreads};
+use crate::recording::{Ears, Recorder};
 use crate::resolve::Resolver;
+use crate::rules_keeper::RulesKeeper;
 use crate::sip_streams::{Limits, Setup, Streams, Tls};
 use crate::sip_udp::UdpSip;
 use crate::sockets::Sockets;
-use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop, UDP};
+use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop};
 use call_core::{BotReach, Switchboard, SwitchboardConfig};
 use call_model::{IdSource, Secret, TraceEvent};
 use dashmap::DashMap;
@@ -79,6 +81,7 @@ pub struct Gateway {
     draining: Draining,
     switchboard: Option<JoinHandle<()>>,
     media: Option<MediaThreads>,
+    recorder: Option<JoinHandle<()>>,
     stop_http: Option<oneshot::Sender<()>>,
     http_done: Option<tokio::task::JoinHandle<io::Result<()>>>,
     runtime: Option<Runtime>,
@@ -123,18 +126,20 @@ impl Gateway {
         let admin_token = settings.http.api.admin_token.get_or_insert_with(|| Secret::new(ids.hex(32))).clone();
 
         let hub = Hub::new(HubConfig::new(clock.wall()));
-        let ledger = Arc::new(Ledger::open(&settings.ledger, clock.wall())?);
+        let ledger = Arc::new(Ledger::open_keeping(&settings.ledger, clock.wall(), settings.keep_facts)?);
+        let rules = &settings.switchboard.rules;
+        ledger.rules(&rules.version(), rules.text(), clock.now());
         let (listening, model) = listening(&settings, &inbox)?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
-        let media = media(&settings, (clock, &mut ids), &inbox, &listening, &routes)?;
+        let (recorder, ears, recorder_thread) = recorder(&settings, &inbox)?;
+        let media = media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes)?;
 
         let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let streams = Streams::new(Setup {
-            advertised: settings.switchboard.sip,
             bind: sockets
                 .streams
                 .iter()
-                .map(|(transport, listener)| Ok((*transport, listener.local_addr()?.ip())))
+                .map(|(way, listener)| Ok((*way, listener.local_addr()?.ip())))
                 .collect::<io::Result<_>>()?,
             limits: Limits { connections: settings.sip.max_connections, idle: settings.sip.idle_timeout },
             tls,
@@ -149,15 +154,25 @@ impl Gateway {
                 runtime.spawn(resolver.clone().watch(lookup, inbox.clone(), hub.clone()));
             }
         }
-        for (transport, listener) in sockets.streams {
-            runtime.spawn(streams.clone().accept(transport, listener));
+        for (way, listener) in sockets.streams {
+            runtime.spawn(streams.clone().accept(way, listener));
         }
-        let mut udp = sockets.udp.map(|(socket, advertised)| UdpSip::new(socket, advertised));
-        if let Some(udp) = &mut udp {
-            poll.registry().register(udp.socket(), UDP, mio::Interest::READABLE)?;
+        let mut udp: Vec<_> = sockets.udp.into_iter().map(|(socket, told)| UdpSip::new(socket, told)).collect();
+        for (at, udp) in udp.iter_mut().enumerate() {
+            poll.registry().register(udp.socket(), mio::Token(at), mio::Interest::READABLE)?;
         }
         let draining = Draining::default();
-        let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone() });
+        let keeper = RulesKeeper::new(
+            settings.rules_file.clone(),
+            rules,
+            (inbox.clone(), hub.clone()),
+            runtime.handle().clone(),
+        );
+        {
+            let _within = runtime.enter();
+            runtime.spawn(keeper.clone().on_hangup(signal(SignalKind::hangup())?));
+        }
+        let control = Arc::new(GatewayControl { inbox: inbox.clone(), draining: draining.clone(), keeper });
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let api = Api {
             config: Arc::new(settings.http.api.clone()),
@@ -179,6 +194,7 @@ impl Gateway {
             streams,
             media: media.handle(),
             listening: listening.clone(),
+            recorder,
             bots,
             hub: hub.clone(),
             ledger: ledger.clone(),
@@ -210,6 +226,7 @@ impl Gateway {
             draining,
             switchboard: Some(switchboard),
             media: Some(media),
+            recorder: recorder_thread,
             stop_http: Some(stop_http),
             http_done: Some(http_done),
             runtime: Some(runtime),
@@ -283,7 +300,7 @@ impl Gateway {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT. SIGHUP reads the voice model again.
+    /// Waits for SIGTERM or SIGINT. SIGHUP reads the voice model again (the rules: [`RulesKeeper`]).
     ///
     /// # Errors
     /// When the system gives no signal handlers.
@@ -293,7 +310,7 @@ impl Gateway {
             let signals = Signals::watch()?;
             let mut hangup = signal(SignalKind::hangup())?;
             tracing::info!(
-                "ready; SIGTERM or Ctrl-C drains, a second one ends at once; SIGHUP reads the voice model again"
+                "ready; SIGTERM or Ctrl-C drains, a second one ends at once; SIGHUP reads the rules and the voice model again"
             );
             let ended = signals.next();
             tokio::pin!(ended);
@@ -324,6 +341,9 @@ impl Gateway {
             tracing::error!("the switchboard thread had panicked");
         }
         drop(self.media.take());
+        if self.recorder.take().is_some_and(|recorder| recorder.join().is_err()) {
+            tracing::error!("the recorder's thread had panicked");
+        }
         drop(self.stop_http.take());
         if let Some(done) = self.http_done.take() {
             // Requests in flight get a moment.
@@ -371,16 +391,17 @@ fn media(
     settings: &Settings,
     (clock, ids): (Clock, &mut IdSource),
     inbox: &Inbox,
-    listening: &Listening,
+    (listening, ears): (&Listening, Ears),
     routes: &StreamRoutes,
 ) -> Result<MediaThreads, StartError> {
     let to_switchboard = inbox.clone();
     let to_bots = routes.clone();
     let setup = MediaSetup {
-        bind: settings.rtp.bind,
+        bind: settings.rtp.bind.clone(),
         threads: settings.rtp.threads.unwrap_or_else(default_threads),
         engine: crate::prompts::engine_config(&settings.sounds),
         clock,
+        ears,
     };
     MediaThreads::start(
         setup,
@@ -392,13 +413,20 @@ fn media(
     .map_err(StartError::Media)
 }
 
+/// The writer of recordings, where they have a place.
+fn recorder(settings: &Settings, inbox: &Inbox) -> io::Result<(Recorder, Ears, Option<JoinHandle<()>>)> {
+    let Some(recordings) = settings.recordings.clone() else { return Ok(Default::default()) };
+    let (recorder, ears, thread) = Recorder::start(recordings, settings.switchboard.call_limit, inbox.clone())?;
+    Ok((recorder, ears, Some(thread)))
+}
+
 /// Where the configured host names lead, for a start; those that cannot be looked up now are asked for again and again.
 fn resolver(settings: &mut Settings, runtime: &Runtime) -> Option<Resolver> {
     if settings.lookups.is_empty() {
         return None;
     }
     let _entered = runtime.enter();
-    let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.sip)
+    let resolver = Resolver::new(&settings.sip.dns, settings.switchboard.interfaces.clone())
         .inspect_err(|error| tracing::error!(error, "host names cannot be looked up"))
         .ok()?;
     let failed = runtime.block_on(resolver.settle(&settings.lookups, &mut settings.switchboard));

@@ -4,7 +4,7 @@ use crate::cli::Serve;
 use crate::config::{self, Settings};
 use crate::running::Gateway;
 use crate::{nofile, token};
-use call_core::{BotReach, RouteTo};
+use call_core::{BotReach, RouteTo, Signalling, Target};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -86,24 +86,39 @@ fn leave_token(gateway: &Gateway) -> Option<std::path::PathBuf> {
 fn report(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
     let board = &settings.switchboard;
     writeln!(out, "The configuration is fine.\n")?;
+    let alone = board.interfaces.all().nth(1).is_none();
+    let by = |name: &str| if alone { String::new() } else { format!(" by {name}") };
     for listen in &settings.sip.listen {
-        writeln!(out, "  SIP    {} {}", listen.transport, listen.bind)?;
+        let interface = by(&board.interfaces.get(listen.interface).name);
+        let told = listen.advertised.map_or(String::new(), |_| format!(", told as {}", listen.told()));
+        writeln!(out, "  SIP    {} {}{told}{interface}", listen.transport, listen.bind)?;
     }
     writeln!(out, "  HTTP   {}", settings.http.bind)?;
-    writeln!(out, "  RTP    {} ports {}-{}", board.media_ip, board.rtp_ports.0, board.rtp_ports.1)?;
+    for interface in board.interfaces.all() {
+        let (first, last) = board.rtp_ports;
+        writeln!(out, "  RTP    {} ports {first}-{last}{}", interface.media_ip, by(&interface.name))?;
+    }
+    // Names that are looked up only at the start may turn out to be elsewhere.
+    let way = |signalling: &Signalling, targets: &[Target]| {
+        let target = targets.first()?;
+        let named = signalling.interface.as_deref();
+        let flow = board.interfaces.flow_to(named, target.transport, target.address)?;
+        Some(by(&board.interfaces.get(board.interfaces.of(flow)).name))
+    };
     for trunk in &board.trunks {
         let from: Vec<String> = trunk.addresses.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")).collect();
         writeln!(out, "  trunk  {} from {}", trunk.name, from.join(", "))?;
     }
     for bot in &board.bots {
-        let reach = match &bot.reach {
-            BotReach::Sip { uri, .. } => uri,
-            BotReach::Stream { url } => url,
+        let (reach, targets) = match &bot.reach {
+            BotReach::Sip { uri, targets, .. } => (uri, targets.as_slice()),
+            BotReach::Stream { url } => (url, [].as_slice()),
         };
-        writeln!(out, "  bot    {} at {reach}", bot.name)?;
+        writeln!(out, "  bot    {} at {reach}{}", bot.name, way(&bot.signalling, targets).unwrap_or_default())?;
     }
     for desk in &board.desks {
-        writeln!(out, "  desk   {} at {}", desk.name, desk.uri)?;
+        let way = way(&desk.signalling, &desk.targets).unwrap_or_default();
+        writeln!(out, "  desk   {} at {}{way}", desk.name, desk.uri)?;
     }
     for route in &board.routes {
         let to = match &route.to {

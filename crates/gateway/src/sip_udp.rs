@@ -58,6 +58,11 @@ impl UdpSip {
         &mut self.socket
     }
 
+    /// Whether peers know it by this address.
+    pub(crate) fn is_at(&self, local: SocketAddr) -> bool {
+        self.advertised == local
+    }
+
     pub(crate) fn became_readable(&mut self) {
         self.readable = true;
         self.came_back = true;

@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 pub(crate) struct Sockets {
-    pub(crate) udp: Option<(mio::net::UdpSocket, SocketAddr)>,
-    pub(crate) streams: Vec<(Transport, TcpListener)>,
+    /// With what peers are told.
+    pub(crate) udp: Vec<(mio::net::UdpSocket, SocketAddr)>,
+    pub(crate) streams: Vec<((Transport, SocketAddr), TcpListener)>,
     pub(crate) http: TcpListener,
     pub(crate) sip: Vec<(Transport, SocketAddr)>,
 }
@@ -19,26 +20,28 @@ pub(crate) struct Sockets {
 impl Sockets {
     /// Binds everything and writes the ports the system chose into the settings.
     pub(crate) fn open(settings: &mut Settings, runtime: &Runtime) -> Result<Self, StartError> {
-        let (mut udp, mut streams, mut sip) = (None, Vec::new(), Vec::new());
+        let (mut udp, mut streams, mut sip) = (Vec::new(), Vec::new(), Vec::new());
         for listen in &settings.sip.listen {
             let (transport, bind) = (listen.transport, listen.bind);
             let refused = |source| taken(transport.as_str(), bind, source);
-            let port = if transport == Transport::Udp {
+            let told = |at: SocketAddr| SocketAddr::new(listen.told().ip(), at.port());
+            let advertised = if transport == Transport::Udp {
                 let socket = sip_udp::bind(bind).map_err(refused)?;
-                udp.insert(socket).local_addr()?.port()
+                let advertised = told(socket.local_addr()?);
+                udp.push((socket, advertised));
+                advertised
             } else {
                 let listener = runtime.block_on(TcpListener::bind(bind)).map_err(refused)?;
-                let port = listener.local_addr()?.port();
-                streams.push((transport, listener));
-                port
+                let advertised = told(listener.local_addr()?);
+                streams.push(((transport, advertised), listener));
+                advertised
             };
-            let advertised = SocketAddr::new(listen.advertised.unwrap_or(bind.ip()), port);
-            settings.switchboard.sip.set(transport, advertised);
+            settings.switchboard.interfaces.get_mut(listen.interface).sip.set(transport, advertised);
             sip.push((transport, advertised));
         }
         let http = runtime.block_on(TcpListener::bind(settings.http.bind));
         let http = http.map_err(|source| taken("HTTP", settings.http.bind, source))?;
-        Ok(Self { udp: udp.zip(settings.switchboard.sip.udp), streams, http, sip })
+        Ok(Self { udp, streams, http, sip })
     }
 }
 

@@ -2,16 +2,17 @@
 
 use crate::bot_streams::BotStreams;
 use crate::clock::Clock;
-use crate::control::{peers, refused_control, refused_desk};
+use crate::control::{peers, refused_control, refused_desk, refused_recording};
 use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
+use crate::recording::Recorder;
 use crate::running::server_names;
 use crate::sip_streams::Streams;
 use crate::sip_udp::{Datagram, UdpSip};
 use call_core::{Output, Switchboard};
-use call_model::{HandoffRefused, Instant, Secret, TraceEvent};
+use call_model::{HandoffRefused, Instant, Secret, TraceEvent, TraceKind};
 use http_api::{Hub, Metric, Refused};
 use ledger::Ledger;
 use sip_proto::{Flow, Transport};
@@ -22,10 +23,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The mio token of the UDP socket; the waker has the other.
-pub(crate) const UDP: mio::Token = mio::Token(0);
 /// The mio token of the bell.
-pub(crate) const BELL: mio::Token = mio::Token(1);
+pub(crate) const BELL: mio::Token = mio::Token(usize::MAX);
 
 /// Contained panics after which the process gives up.
 const MOST_FAULTS: u32 = 1000;
@@ -39,6 +38,7 @@ pub(crate) struct Outputs {
     pub(crate) streams: Streams,
     pub(crate) media: MediaHandle,
     pub(crate) listening: Listening,
+    pub(crate) recorder: Recorder,
     pub(crate) bots: BotStreams,
     pub(crate) hub: Hub,
     pub(crate) ledger: Arc<Ledger>,
@@ -50,7 +50,7 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) board: Switchboard,
     pub(crate) clock: Clock,
     pub(crate) poll: mio::Poll,
-    pub(crate) udp: Option<UdpSip>,
+    pub(crate) udp: Vec<UdpSip>,
     pub(crate) outlet: Outlet,
     pub(crate) outputs: Outputs,
     pub(crate) idle: Option<oneshot::Sender<()>>,
@@ -70,11 +70,16 @@ impl SwitchboardLoop {
             {
                 tracing::error!(%error, "cannot wait for input");
             }
-            if let Some(udp) = self.udp.as_mut().filter(|_| events.iter().any(|event| event.token() == UDP)) {
-                udp.became_readable();
+            for event in &events {
+                if let Some(udp) = self.udp.get_mut(event.token().0) {
+                    udp.became_readable();
+                }
             }
             self.outlet.bell.silence();
-            let datagrams = self.take_datagrams();
+            let mut datagrams = false;
+            for at in 0..self.udp.len() {
+                datagrams |= self.take_datagrams(at);
+            }
             let media = self.take_media();
             let Some(inputs) = self.take_inputs() else { return };
             self.take_timers();
@@ -90,9 +95,9 @@ impl SwitchboardLoop {
     }
 
     /// Whether there may be more.
-    fn take_datagrams(&mut self) -> bool {
+    fn take_datagrams(&mut self, at: usize) -> bool {
         for _ in 0..ROUND {
-            let Some(udp) = &mut self.udp else { return false };
+            let Some(udp) = self.udp.get_mut(at) else { return false };
             match udp.receive(self.board.peers()) {
                 Datagram::Known(flow, len) => {
                     let now = self.clock.now();
@@ -110,7 +115,7 @@ impl SwitchboardLoop {
                 Datagram::Empty => return false,
             }
         }
-        self.udp.as_ref().is_some_and(UdpSip::may_have_more)
+        self.udp.get(at).is_some_and(UdpSip::may_have_more)
     }
 
     fn take_media(&mut self) -> bool {
@@ -186,6 +191,30 @@ impl SwitchboardLoop {
                 });
                 let _ = reply.send(answer);
             }
+            Input::Rules { rules, done } => {
+                self.outputs.ledger.rules(&rules.version(), rules.text(), now);
+                board.set_rules(rules);
+                let _ = done.send(());
+            }
+            Input::Recording { call, wish, reply } => {
+                let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
+                guarded("a wish about a recording", || {
+                    answer = board.handle_recording(call, wish, now).map_err(refused_recording);
+                });
+                let _ = reply.send(answer);
+            }
+            Input::RecordingIncomplete { call, name } => guarded("a recording's complaint", || {
+                board.handle_recording_incomplete(call, name, now);
+            }),
+            Input::State { desk, state, reply } => {
+                let mut known = false;
+                guarded("a desk's state", || known = board.handle_state(&desk, state));
+                let _ = reply.send(if known { Ok(()) } else { Err(Refused::UnknownHandoff) });
+            }
+            Input::Disposition { desk, about, disposition, reply } => {
+                guarded("a disposition", || board.handle_disposition(&desk, about, disposition, now));
+                let _ = reply.send(Ok(()));
+            }
             Input::Drain { idle } => {
                 guarded("the drain", || board.drain(now));
                 self.outputs.hub.metrics().set(Metric::Draining, 1);
@@ -224,6 +253,7 @@ impl SwitchboardLoop {
         if now.since(self.published) >= PUBLISH_EVERY {
             self.published = now;
             self.outputs.listening.publish(&self.outputs.hub);
+            self.outputs.recorder.publish(&self.outputs.hub);
             let (media, metrics) = (self.outputs.media.counters(), self.outputs.hub.metrics());
             metrics.set(Metric::PacketsRelayed, media.sent);
             let registered = self.board.registered(now);
@@ -244,7 +274,7 @@ impl SwitchboardLoop {
             let mut output = None;
             guarded("an output", || output = self.board.poll_output());
             match output {
-                Some(output) => self.outputs.carry_out(output, self.udp.as_ref()),
+                Some(output) => self.outputs.carry_out(output, &self.udp),
                 None => return,
             }
         }
@@ -252,21 +282,32 @@ impl SwitchboardLoop {
 }
 
 impl Outputs {
-    fn carry_out(&mut self, output: Output, udp: Option<&UdpSip>) {
+    fn carry_out(&mut self, output: Output, udp: &[UdpSip]) {
         match output {
             Output::Transmit { flow, bytes } => self.transmit(flow, bytes, udp),
             Output::Media(command) => {
                 self.listening.follow(&command);
                 self.media.command(command);
             }
+            Output::Recording(command) => self.recorder.follow(command),
             Output::Bot { leg, command } => self.bots.command(leg, command),
             Output::Pop(update) => self.hub.pop(&update),
             Output::Trace(event) => self.trace(event),
         }
     }
 
-    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: Option<&UdpSip>) {
-        match (flow.transport, udp) {
+    /// The record of what was said keeps no long numbers.
+    fn record(&self, event: &TraceEvent) {
+        if let TraceKind::Fact(_) = &event.kind {
+            let mut kept = event.clone();
+            call_trace::redact(&mut kept.kind);
+            return self.ledger.record(&kept);
+        }
+        self.ledger.record(event);
+    }
+
+    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: &[UdpSip]) {
+        match (flow.transport, udp.iter().find(|udp| udp.is_at(flow.local))) {
             (Transport::Udp, Some(udp)) => {
                 if let Err(error) = udp.send(flow.remote, &bytes) {
                     // SIP over UDP repeats itself, so this heals or times out as the RFC has it.
@@ -281,7 +322,7 @@ impl Outputs {
     fn trace(&mut self, event: TraceEvent) {
         crate::logging::trace(&event);
         self.hub.trace(&event);
-        self.ledger.record(&event);
+        self.record(&event);
         if let Some(observer) = &self.observer
             && observer.send(event).is_err()
         {

@@ -1,7 +1,7 @@
 //! One desk: its current pops and its ring of events. Pure; the hub owns the lock and the wake-up.
 
 use crate::shapes::PackageShape;
-use call_model::{CallId, HandoffId, HandoffOutcome, PopUpdate, WallAnchor};
+use call_model::{CallId, DeskState, HandoffId, HandoffOutcome, Instant, PopUpdate, WallAnchor};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -45,6 +45,20 @@ struct Pop {
     claimed_by: Option<String>,
     offered: std::time::Instant,
     joined: Option<std::time::Instant>,
+    /// What the human has set.
+    held: bool,
+    muted: bool,
+    /// `handing_back` or `passing_on`, while that is tried.
+    leaving: Option<&'static str>,
+}
+
+/// A handoff that was here.
+#[derive(Debug)]
+struct Closed {
+    handoff: HandoffId,
+    call: CallId,
+    why: String,
+    talked: bool,
 }
 
 /// One event of a desk's stream.
@@ -90,13 +104,16 @@ pub(crate) struct Board {
     /// The number the next event gets; the first is 1.
     next: u64,
     pops: BTreeMap<HandoffId, Pop>,
-    closed: VecDeque<(HandoffId, String)>,
+    closed: VecDeque<Closed>,
+    /// What the human said of themselves, and until when that holds, as a date.
+    state: (DeskState, Option<u64>),
 }
 
 impl Board {
     pub(crate) fn new(desk: String, most: usize) -> Self {
         let most = most.max(1);
-        Self { desk, ring: VecDeque::new(), most, next: 1, pops: BTreeMap::new(), closed: VecDeque::new() }
+        let state = (DeskState::Available, None);
+        Self { desk, ring: VecDeque::new(), most, next: 1, pops: BTreeMap::new(), closed: VecDeque::new(), state }
     }
 
     /// The position of a reader that has seen everything.
@@ -115,7 +132,14 @@ impl Board {
 
     /// Why a handoff that was here is not any more.
     pub(crate) fn closed(&self, handoff: HandoffId) -> Option<&str> {
-        self.closed.iter().rev().find(|(id, _)| *id == handoff).map(|(_, why)| why.as_str())
+        self.closed.iter().rev().find(|closed| closed.handoff == handoff).map(|closed| closed.why.as_str())
+    }
+
+    /// The call of a handoff whose caller this desk has, or had.
+    pub(crate) fn conversation(&self, handoff: HandoffId) -> Option<CallId> {
+        let open = self.pops.get(&handoff).filter(|pop| pop.joined.is_some()).map(|pop| pop.call);
+        let over = || self.closed.iter().rev().find(|closed| closed.handoff == handoff && closed.talked);
+        open.or_else(|| over().map(|closed| closed.call))
     }
 
     pub(crate) fn handle(&mut self, update: &PopUpdate, wall: &WallAnchor) {
@@ -131,9 +155,12 @@ impl Board {
                     claimed_by: None,
                     offered: std::time::Instant::now(),
                     joined: None,
+                    held: false,
+                    muted: false,
+                    leaving: None,
                 };
                 let data = pop.full(id);
-                self.closed.retain(|(closed, _)| *closed != id);
+                self.closed.retain(|closed| closed.handoff != id);
                 self.pops.insert(id, pop);
                 self.push("offered", &data);
             }
@@ -148,9 +175,23 @@ impl Board {
             PopUpdate::Joined { handoff, .. } => {
                 self.mark(*handoff, PopStatus::Joined);
             }
-            PopUpdate::HandingBack { handoff, .. } => self.tell(*handoff, "handing_back", json!({})),
+            PopUpdate::HandingBack { handoff, .. } => self.leaving(*handoff, "handing_back", true, json!({})),
             PopUpdate::NotHandedBack { handoff, why, .. } => {
-                self.tell(*handoff, "not_handed_back", json!({"why": why}));
+                self.leaving(*handoff, "not_handed_back", false, json!({"why": why}));
+            }
+            PopUpdate::PassingOn { handoff, .. } => self.leaving(*handoff, "passing_on", true, json!({})),
+            PopUpdate::NotPassedOn { handoff, why, .. } => {
+                self.leaving(*handoff, "not_passed_on", false, json!({"why": why}));
+            }
+            PopUpdate::Controls { handoff, held, muted, .. } => {
+                if let Some(pop) = self.pops.get_mut(handoff) {
+                    (pop.held, pop.muted) = (*held, *muted);
+                    self.tell(*handoff, "controls", json!({"held": held, "muted": muted}));
+                }
+            }
+            PopUpdate::State { state, until, .. } => {
+                self.state = (*state, until.map(|until: Instant| wall.unix_ms(until)));
+                self.push("state", &self.state_shape());
             }
             // Once released the call is over for us, not for the two who talk: the story stays until the human is done.
             PopUpdate::Retracted { handoff, .. } if self.status(*handoff) == Some(PopStatus::Released) => {}
@@ -246,7 +287,10 @@ impl Board {
 
     fn snapshot(&self) -> DeskEvent {
         let pops: Vec<_> = self.pops.iter().map(|(id, pop)| pop.full(*id)).collect();
-        let data = json!({"desk": self.desk, "pops": pops}).to_string();
+        let mut data = self.state_shape();
+        data["desk"] = self.desk.clone().into();
+        data["pops"] = pops.into();
+        let data = data.to_string();
         DeskEvent { seq: self.head(), name: "snapshot", data: data.into() }
     }
 
@@ -281,14 +325,25 @@ impl Board {
         }
     }
 
-    fn close(&mut self, handoff: HandoffId, name: &'static str, mut data: Value, why: &str) {
-        if self.pops.remove(&handoff).is_none() {
-            return;
+    /// The human wants to leave the caller to somebody else, or has to keep them after all.
+    fn leaving(&mut self, handoff: HandoffId, name: &'static str, leaving: bool, data: Value) {
+        if let Some(pop) = self.pops.get_mut(&handoff) {
+            pop.leaving = leaving.then_some(name);
         }
+        self.tell(handoff, name, data);
+    }
+
+    fn state_shape(&self) -> Value {
+        json!({"state": self.state.0.as_str(), "until_unix_ms": self.state.1})
+    }
+
+    fn close(&mut self, handoff: HandoffId, name: &'static str, mut data: Value, why: &str) {
+        let Some(pop) = self.pops.remove(&handoff) else { return };
         if self.closed.len() == MOST_CLOSED {
             self.closed.pop_front();
         }
-        self.closed.push_back((handoff, why.to_owned()));
+        let (call, talked) = (pop.call, pop.joined.is_some());
+        self.closed.push_back(Closed { handoff, call, why: why.to_owned(), talked });
         data["handoff"] = handoff.to_string().into();
         self.push(name, &data);
     }
@@ -321,6 +376,9 @@ impl Pop {
             "handoff": id.to_string(),
             "sip_call_id": self.sip_call_id,
             "status": self.status.as_str(),
+            "held": self.held,
+            "muted": self.muted,
+            "leaving": self.leaving,
             "talking_ms": self.joined.map(|joined| u64::try_from(joined.elapsed().as_millis()).unwrap_or(u64::MAX)),
             "package": *self.package,
         })

@@ -1,6 +1,9 @@
 //! What the gateway implements so that the API can act on calls.
 
-use call_model::{CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret};
+use call_model::{
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Layer, RecordingWish, Secret, Trigger,
+};
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -10,6 +13,17 @@ pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
 pub trait Control: Send + Sync + 'static {
     /// A human did something on the page of `desk`. The API has checked the desk's token.
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
+
+    /// A human says whether they take callers. The desk's stream tells when it holds.
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>>;
+
+    /// A human says what became of a conversation, which may be over.
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        about: (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>>;
 
     /// What is known of trunks and desks.
     fn peers(&self) -> Reply<Vec<PeerView>>;
@@ -37,6 +51,15 @@ pub trait Control: Send + Sync + 'static {
     /// Whether the token is that of the call.
     fn check_token(&self, call: CallId, token: Secret) -> Reply<Result<(), HandoffRefused>>;
 
+    /// The rules in force.
+    fn rules(&self) -> RulesView;
+
+    /// Reads the rules file again; calls that begin from then on are judged by it.
+    fn reload_rules(&self) -> Reply<Result<RulesView, RulesRefusal>>;
+
+    /// Operations want something of the recording of a call.
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>>;
+
     /// Whether new calls are welcome.
     fn readiness(&self) -> Readiness;
 }
@@ -54,6 +77,10 @@ pub struct PeerView {
     pub targets: Vec<(String, Option<bool>)>,
     /// Desks: callers that it has or is fetched for.
     pub busy: usize,
+    /// Desks: what its human said of themselves.
+    pub state: DeskState,
+    /// Desks: what it is good at.
+    pub skills: Vec<String>,
     /// Whether it follows REFER.
     pub refer: AbilityView,
     /// Whether it takes an INVITE with Replaces.
@@ -70,6 +97,30 @@ pub struct PeerView {
     pub handoffs: u64,
     /// Desks: how many of these conversations ended soon.
     pub early_drops: u64,
+}
+
+/// The rules that calls beginning now are judged by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RulesView {
+    /// The file they were read from; none: they are built in.
+    pub file: Option<String>,
+    /// A short name of this very text.
+    pub version: String,
+    /// Name, kind and layer of each, in the file's order.
+    pub rules: Vec<(String, Trigger, Layer)>,
+    /// What is wrong with the file as it was when it was last read, if it was refused.
+    pub refused: Vec<String>,
+}
+
+/// Why the rules stay what they were.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RulesRefusal {
+    /// No file is named in the configuration.
+    BuiltIn,
+    /// Everything that is wrong with the file.
+    Wrong(Vec<String>),
+    /// The gateway is stopping.
+    Ending,
 }
 
 /// How it stands with our registration at a trunk.

@@ -216,6 +216,16 @@ impl Hub {
         state.desks.get(desk).and_then(|(board, _)| board.package(handoff))
     }
 
+    /// The call of a handoff whose caller the desk has, or had.
+    pub(crate) fn conversation(&self, desk: &DeskId, handoff: HandoffId) -> Option<CallId> {
+        self.board(&mut self.state(), desk, |board| board.conversation(handoff))
+    }
+
+    /// Whether a page of the desk is open.
+    pub(crate) fn has_page(&self, desk: &DeskId) -> bool {
+        self.state().pages.get(desk).is_some_and(|(_, present)| *present)
+    }
+
     /// Whether the desk has it on its screen.
     pub(crate) fn shows(&self, desk: &DeskId, handoff: HandoffId) -> bool {
         self.package(desk, handoff).is_some()

@@ -22,7 +22,10 @@ pub mod shapes;
 mod sse;
 mod trace_shape;
 
-pub use control::{AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, TelephoneShown};
+pub use control::{
+    AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, RulesRefusal, RulesView,
+    TelephoneShown,
+};
 pub use hub::{Hub, HubConfig};
 pub use metrics::{Metric, Metrics};
 pub use server::{Api, ApiConfig, DeskLogin, router, serve};

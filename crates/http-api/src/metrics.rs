@@ -29,6 +29,12 @@ pub enum Metric {
     TapDropped,
     /// Ledger rows dropped because the disk was stuck (counter). Set by the API itself when it has the ledger.
     LedgerDropped,
+    /// Recordings that are being written (gauge).
+    RecordingsRunning,
+    /// 20 ms of one party that are in no recording (counter).
+    RecordingFramesLost,
+    /// Recordings of which something is missing (counter).
+    RecordingsIncomplete,
     /// Look-ups of host names that failed; the last answer goes on being used (counter).
     DnsFailures,
     /// Calls refused for want of ports or by the limit (counter).
@@ -43,6 +49,12 @@ pub enum Metric {
     TrunksUnregistered,
     /// Telephones of desks that are registered here (gauge).
     Telephones,
+    /// Rules files that were read again and are in force (counter).
+    RulesReloaded,
+    /// Rules files that were refused (counter).
+    RulesRefused,
+    /// 1 while the rules in force are not those of the file, because it was refused (gauge).
+    RulesStale,
     /// 1 while draining (gauge).
     Draining,
     /// Requests with a wrong or missing token (counter).
@@ -57,7 +69,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -66,6 +78,9 @@ impl Metric {
         Self::WindowsShed,
         Self::TapDropped,
         Self::LedgerDropped,
+        Self::RecordingsRunning,
+        Self::RecordingFramesLost,
+        Self::RecordingsIncomplete,
         Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
@@ -73,6 +88,9 @@ impl Metric {
         Self::TrunksRegistered,
         Self::TrunksUnregistered,
         Self::Telephones,
+        Self::RulesReloaded,
+        Self::RulesRefused,
+        Self::RulesStale,
         Self::Draining,
         Self::HttpUnauthorized,
         Self::HttpRefused,
@@ -97,6 +115,13 @@ impl Metric {
             }
             Self::TapDropped => ("warmline_tap_frames_dropped_total", COUNTER, "Tap frames dropped, ring full."),
             Self::LedgerDropped => ("warmline_ledger_rows_dropped_total", COUNTER, "Ledger rows lost, disk stuck."),
+            Self::RecordingsRunning => ("warmline_recordings_running", GAUGE, "Recordings that are being written."),
+            Self::RecordingFramesLost => {
+                ("warmline_recording_frames_lost_total", COUNTER, "20 ms of a party that are in no recording.")
+            }
+            Self::RecordingsIncomplete => {
+                ("warmline_recordings_incomplete_total", COUNTER, "Recordings of which something is missing.")
+            }
             Self::DnsFailures => (
                 "warmline_dns_failures_total",
                 COUNTER,
@@ -110,6 +135,9 @@ impl Metric {
                 ("warmline_trunks_not_registered", GAUGE, "Trunks at which we should be registered and are not.")
             }
             Self::Telephones => ("warmline_telephones_registered", GAUGE, "Telephones of desks registered here."),
+            Self::RulesReloaded => ("warmline_rules_reloads_total", COUNTER, "Rules files read again, in force."),
+            Self::RulesRefused => ("warmline_rules_refused_total", COUNTER, "Rules files refused; the old ones stay."),
+            Self::RulesStale => ("warmline_rules_stale", GAUGE, "1 while the file's rules are refused."),
             Self::Draining => ("warmline_draining", GAUGE, "1 while draining."),
             Self::HttpUnauthorized => {
                 ("warmline_http_unauthorized_total", COUNTER, "Requests with a wrong or missing token.")

@@ -43,6 +43,8 @@ pub struct DeskLogin {
     pub display: Option<String>,
     /// What the page must present.
     pub token: Secret,
+    /// What it is good at, for the page.
+    pub skills: Vec<String>,
 }
 
 /// Plain values; the gateway's configuration converts into it.
@@ -55,6 +57,8 @@ pub struct ApiConfig {
     /// Names besides `localhost` and IP addresses by which the server may be addressed (`Host`), against DNS
     /// rebinding.
     pub host_names: Vec<String>,
+    /// What a human may say became of a conversation.
+    pub dispositions: Vec<String>,
 }
 
 /// What the routes need.
@@ -78,11 +82,13 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub fn router(api: Api) -> Router {
     let routes = [
         routes::desk::routes,
+        routes::controls::routes,
         routes::bot::routes,
         routes::handoffs::routes,
         routes::admin::routes,
         routes::cdrs::routes,
         routes::trunks::routes,
+        routes::rules::routes,
     ];
     routes
         .into_iter()

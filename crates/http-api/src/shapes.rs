@@ -3,7 +3,7 @@
 //!
 //! Instants become `.._unix_ms`, milliseconds since 1970-01-01 UTC. Keys are always present; unknown is `null` or `[]`.
 
-use call_model::package::{Attempt, Utterance};
+use call_model::package::{Article, Attempt, Utterance};
 use call_model::{
     Because, EarlierHandoff, Emotion, HandoffPackage, Instant, Speaker, TransferState, Urgency, VoiceScore, WallAnchor,
 };
@@ -31,6 +31,8 @@ pub struct PackageShape {
     pub entities: Vec<EntityShape>,
     pub actions: Vec<ActionShape>,
     pub next_steps: Vec<String>,
+    pub opening: Option<String>,
+    pub articles: Vec<ArticleShape>,
     pub transcript: Vec<UtteranceShape>,
     pub trajectory: Vec<VoiceShape>,
     pub earlier: Vec<EarlierShape>,
@@ -73,6 +75,15 @@ pub struct ActionShape {
     pub name: String,
     pub succeeded: bool,
     pub result: String,
+}
+
+/// Something to read.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::package::Article")]
+pub struct ArticleShape {
+    pub title: String,
+    pub text: String,
+    pub url: Option<String>,
 }
 
 /// Something said.
@@ -125,6 +136,8 @@ impl PackageShape {
                 .collect(),
             actions: package.actions.iter().map(|attempt| ActionShape::from_model(attempt, wall)).collect(),
             next_steps: package.next_steps.clone(),
+            opening: package.opening.clone(),
+            articles: package.articles.iter().map(ArticleShape::from_model).collect(),
             transcript: package.transcript.iter().map(|said| UtteranceShape::from_model(said, wall)).collect(),
             trajectory: package.trajectory.iter().map(|(at, score)| VoiceShape::from_model(*at, score, wall)).collect(),
             earlier: package.earlier.iter().map(EarlierShape::from_model).collect(),
@@ -160,6 +173,12 @@ impl ActionShape {
             succeeded: attempt.succeeded,
             result: attempt.result.clone(),
         }
+    }
+}
+
+impl ArticleShape {
+    fn from_model(article: &Article) -> Self {
+        Self { title: article.title.clone(), text: article.text.clone(), url: article.url.clone() }
     }
 }
 

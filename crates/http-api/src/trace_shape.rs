@@ -45,6 +45,7 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
             }),
         ),
         TraceKind::Fact(fact) => ("fact", fact_json(event.at, &fact.kind, wall)),
+        TraceKind::Speech { speaker: who, speaks } => ("speech", json!({"speaker": speaker(*who), "speaks": speaks})),
         TraceKind::Decided(decision) => ("decided", to_value(DecisionShape::from_model(decision, wall))),
         TraceKind::Routed { handoff, desk, because } => {
             ("routed", json!({"handoff": handoff.to_string(), "desk": desk.0, "because": because}))
@@ -73,6 +74,13 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
                 "cause": cause,
             }),
         ),
+        TraceKind::Recording { name, what } => ("recording", json!({"name": name, "what": what})),
+        TraceKind::Disposed { handoff, desk, disposition } => (
+            "disposed",
+            json!({
+                "handoff": handoff.to_string(), "desk": desk.0, "code": disposition.code, "notes": disposition.notes,
+            }),
+        ),
         TraceKind::LegEnded { leg, role, cause } => {
             ("leg_ended", with_cause(json!({"leg": leg.to_string(), "role": role.to_string()}), *cause))
         }
@@ -97,9 +105,15 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::BotEscalates { because } => json!({"fact": "bot_escalates", "because": because}),
         FactKind::LoneDigit(digit) => json!({"fact": "lone_digit", "digit": digit.to_string()}),
         FactKind::Summary(text) => json!({"fact": "summary", "text": text}),
+        FactKind::Recording(wish) => json!({"fact": "recording", "wish": wish.as_str()}),
         FactKind::Introduced => json!({"fact": "introduced"}),
         FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),
         FactKind::NextSteps(steps) => json!({"fact": "next_steps", "steps": steps}),
+        FactKind::Opening(text) => json!({"fact": "opening", "text": text}),
+        FactKind::Articles(articles) => {
+            let titles: Vec<&str> = articles.iter().map(|article| article.title.as_str()).collect();
+            json!({"fact": "articles", "titles": titles})
+        }
         FactKind::BotDown { why } => json!({"fact": "bot_down", "why": why}),
     }
 }

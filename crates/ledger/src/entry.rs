@@ -1,5 +1,6 @@
 //! What of a trace event is worth keeping, as a value that the writer can apply later.
 
+use crate::facts::{self, Part};
 use crate::legs;
 use call_model::{
     CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, LegId, LegStats, Method, Party,
@@ -27,6 +28,9 @@ enum Change {
     EarlyDrop { handoff: HandoffId, desk: String, by: Party, after_ms: u64, cause: String },
     Leg { leg: LegId, role: Role, name: String, stats: LegStats },
     Ended(EndCause),
+    Facts(Part),
+    Forget,
+    Rules { version: String, text: String },
     Other { kind: &'static str, what: String },
 }
 
@@ -61,6 +65,7 @@ impl Entry {
             }
             TraceKind::Ended { cause } => Change::Ended(*cause),
             TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
+            TraceKind::Recording { name, what } => Change::Other { kind: "recording", what: format!("{what}: {name}") },
             TraceKind::LegEnded { role, cause, .. } => {
                 Change::Other { kind: "leg_ended", what: format!("{role}: {cause}") }
             }
@@ -68,14 +73,40 @@ impl Entry {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 Change::EarlyDrop { handoff: *handoff, desk: desk.0.clone(), by: *by, after_ms, cause: cause.clone() }
             }
+            TraceKind::Disposed { handoff, desk, disposition } => {
+                let what = format!("{desk}, {handoff}: {}: {}", disposition.code, disposition.notes);
+                Change::Other { kind: "disposition", what }
+            }
             TraceKind::Note { about, text } => Change::Other { kind: "note", what: format!("{about}: {text}") },
             TraceKind::Sip { .. }
             | TraceKind::Fed { .. }
             | TraceKind::Flowing { .. }
+            | TraceKind::Speech { .. }
             | TraceKind::Quality { last: false, .. }
             | TraceKind::Dropped { .. } => return None,
         };
         Some(Self { call: event.call?, at_ms: wall.unix_ms(event.at), change })
+    }
+
+    /// What the rules were told of a call.
+    pub(crate) fn facts(part: Part) -> Self {
+        Self { call: CallId(0), at_ms: 0, change: Change::Facts(part) }
+    }
+
+    /// Facts of calls that began before are no longer kept.
+    pub(crate) fn forget(before_ms: u64) -> Self {
+        Self { call: CallId(0), at_ms: before_ms, change: Change::Forget }
+    }
+
+    /// The rules of calls that begin from now on.
+    pub(crate) fn rules(at_ms: u64, version: &str, text: &str) -> Self {
+        let change = Change::Rules { version: version.to_owned(), text: text.to_owned() };
+        Self { call: CallId(0), at_ms, change }
+    }
+
+    /// The call that this ends, and when.
+    pub(crate) fn ends(&self) -> Option<(CallId, u64)> {
+        matches!(self.change, Change::Ended(_)).then_some((self.call, self.at_ms))
     }
 
     /// Applies it, within the caller's transaction.
@@ -84,8 +115,8 @@ impl Entry {
         match &self.change {
             Change::Began { session_id, trunk, caller, called } => {
                 db.prepare_cached(
-                    "INSERT OR IGNORE INTO calls (call, session_id, trunk, caller, called, began_ms)
-                     VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO calls (call, session_id, trunk, caller, called, began_ms, rules)
+                     VALUES (?, ?, ?, ?, ?, ?, (SELECT max(id) FROM rules))",
                 )?
                 .execute(params![call, session_id, trunk, caller, called, at])?;
             }
@@ -145,6 +176,9 @@ impl Entry {
                 )?
                 .execute(params![call, at, cause.by.to_string(), cause.reason.as_str(), cause.sip])?;
             }
+            Change::Facts(part) => part.apply(db)?,
+            Change::Forget => facts::forget(db, at).map(|_| ())?,
+            Change::Rules { version, text } => facts::rules(db, at, version, text)?,
             Change::Other { kind, what } => event(db, &call, at, kind, what)?,
         }
         Ok(())

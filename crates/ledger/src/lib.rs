@@ -14,12 +14,14 @@
 
 mod cdr;
 mod entry;
+mod facts;
 mod legs;
 mod place;
 mod query;
 mod writer;
 
 pub use cdr::{CdrRow, DeskRow};
+pub use facts::{RecordedCall, RulesRow, Told};
 pub use legs::LegRow;
 pub use place::{OpenError, Place, check};
 pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRow, OutcomeRow};
@@ -27,14 +29,17 @@ pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRo
 #[cfg(test)]
 mod tests;
 
-use call_model::{CallId, TraceEvent, WallAnchor};
+use call_model::{CallId, Instant, TraceEvent, WallAnchor};
 use entry::Entry;
+use facts::Telling;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use writer::{Job, Shared};
 
 /// The open ledger. Share it by `Arc`.
@@ -43,6 +48,7 @@ pub struct Ledger {
     jobs: SyncSender<Job>,
     shared: Arc<Shared>,
     wall: WallAnchor,
+    keeps_facts: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -53,25 +59,44 @@ impl Ledger {
     /// The file is not a ledger, is damaged, locked, from a newer Warmline, or cannot be written; the text says which
     /// and what to do.
     pub fn open(place: &Place, wall: WallAnchor) -> Result<Self, OpenError> {
-        let db = place::open(place)?;
-        Self::start(db, wall, writer::QUEUE)
+        Self::open_keeping(place, wall, None)
     }
 
-    fn start(db: Connection, wall: WallAnchor, queue: usize) -> Result<Self, OpenError> {
+    /// The same, and keeps for so long what the rules were told of each call, words included: [`Report::recorded`].
+    ///
+    /// # Errors
+    /// Those of [`Ledger::open`].
+    pub fn open_keeping(place: &Place, wall: WallAnchor, facts: Option<Duration>) -> Result<Self, OpenError> {
+        let db = place::open(place)?;
+        Self::start(db, wall, writer::QUEUE, facts)
+    }
+
+    fn start(db: Connection, wall: WallAnchor, queue: usize, facts: Option<Duration>) -> Result<Self, OpenError> {
         let (jobs, received) = mpsc::sync_channel(queue);
         let shared = Arc::new(Shared::default());
         let of_writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || writer::run(db, &received, &of_writer))
+            .spawn(move || writer::run(db, &received, &of_writer, facts))
             .map_err(OpenError::NoThread)?;
-        Ok(Self { jobs, shared, wall, thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs, shared, wall, keeps_facts: facts.is_some(), thread: Mutex::new(Some(thread)) })
     }
 
     /// Writes down what matters of the event. Never blocks.
     pub fn record(&self, event: &TraceEvent) {
-        let Some(entry) = Entry::from_trace(event, &self.wall) else { return };
-        if self.jobs.try_send(Job::Entry(Box::new(entry))).is_err() {
+        let telling = self.keeps_facts.then(|| Telling::from_trace(event, &self.wall)).flatten();
+        let telling = telling.map(|telling| Job::Tell(Box::new(telling)));
+        let entry = Entry::from_trace(event, &self.wall).map(|entry| Job::Entry(Box::new(entry)));
+        telling.into_iter().chain(entry).for_each(|job| self.send(job));
+    }
+
+    /// From now on calls are judged by these rules. Never blocks.
+    pub fn rules(&self, version: &str, text: &str, now: Instant) {
+        self.send(Job::Entry(Box::new(Entry::rules(self.wall.unix_ms(now), version, text))));
+    }
+
+    fn send(&self, job: Job) {
+        if self.jobs.try_send(job).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -221,6 +246,32 @@ impl Report {
     /// The database failed.
     pub fn cdrs(&self, since_ms: u64, until_ms: u64, limit: u32) -> Result<Vec<CdrRow>, QueryError> {
         told(cdr::cdrs(&self.db, since_ms, until_ms, limit))
+    }
+
+    /// Calls that began since then (milliseconds since 1970) as their rules saw them, the oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn recorded(&self, since_ms: u64, see: impl FnMut(RecordedCall)) -> Result<(), QueryError> {
+        told(facts::recorded(&self.db, since_ms, None, see))
+    }
+
+    /// One call as its rules saw it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn recorded_call(&self, call: CallId) -> Result<Option<RecordedCall>, QueryError> {
+        let mut found = None;
+        told(facts::recorded(&self.db, 0, Some(call), |one| found = Some(one)))?;
+        Ok(found)
+    }
+
+    /// All rules that were in force, by the number that calls name them by.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn rules(&self) -> Result<BTreeMap<i64, RulesRow>, QueryError> {
+        told(facts::all_rules(&self.db))
     }
 }
 

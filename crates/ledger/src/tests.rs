@@ -12,7 +12,7 @@ fn began(call: u64) -> TraceEvent {
 }
 
 fn small(queue: usize) -> Ledger {
-    Ledger::start(place::open(&Place::Memory).expect("memory"), WALL, queue).expect("a thread")
+    Ledger::start(place::open(&Place::Memory).expect("memory"), WALL, queue, None).expect("a thread")
 }
 
 /// Occupies the writer until the returned sender is used or dropped.

@@ -35,6 +35,11 @@ impl Ear {
         Self { tones: tones.to_vec(), block: Vec::with_capacity(BLOCK), heard: Vec::new() }
     }
 
+    /// Another one that listens for the same, and has heard nothing.
+    pub fn unused(&self) -> Self {
+        Self::new(&self.tones)
+    }
+
     /// Whether it listens for nothing at all.
     pub fn is_deaf(&self) -> bool {
         self.tones.is_empty()

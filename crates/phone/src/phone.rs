@@ -280,6 +280,29 @@ impl Phone {
         self.drain(now);
     }
 
+    /// Holds or resumes the call with UPDATE (RFC 3311), and offers its first codec only. Its own audio goes on.
+    pub fn update(&mut self, direction: Direction, now: Instant) {
+        let LocalMedia { rtp, codecs, .. } = self.local();
+        if let (Some(dialog), Some(codec)) = (self.current, codecs.first()) {
+            let direction = match direction {
+                Direction::SendRecv => "sendrecv",
+                Direction::SendOnly => "sendonly",
+                Direction::RecvOnly => "recvonly",
+                Direction::Inactive => "inactive",
+            };
+            let family = if rtp.is_ipv4() { "IP4" } else { "IP6" };
+            let sdp = format!(
+                "v=0\r\no=phone 7 {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={direction}\r\n",
+                now.as_millis(),
+                rtp.port(),
+                codec.payload_type(),
+                ip = rtp.ip(),
+            );
+            self.endpoint.request(dialog, Method::Update, &[], Some(("application/sdp", sdp.as_bytes())), now);
+        }
+        self.drain(now);
+    }
+
     /// Asks the peer to go elsewhere.
     pub fn refer(&mut self, refer_to: &str, now: Instant) {
         if let Some(dialog) = self.current {

@@ -31,6 +31,7 @@ impl Bench {
                         leg,
                         role: Role::Bot,
                         port: 0,
+                        interface: call_model::InterfaceId::default(),
                         allowed: vec![],
                         keys_by: call_model::KeysBy::Rtp,
                     },

@@ -28,7 +28,14 @@ impl Bench {
             for (i, leg) in legs.into_iter().enumerate() {
                 let role = [Role::Caller, Role::Bot, Role::Desk][i];
                 engine.handle_command(
-                    &MediaCommand::Open { leg, role, port: 0, allowed: vec![], keys_by: call_model::KeysBy::Rtp },
+                    &MediaCommand::Open {
+                        leg,
+                        role,
+                        port: 0,
+                        interface: call_model::InterfaceId::default(),
+                        allowed: vec![],
+                        keys_by: call_model::KeysBy::Rtp,
+                    },
                     now,
                 );
                 let rtp = SocketAddr::from(([10, leg.index, (call >> 8) as u8, call as u8], 4000));

@@ -60,7 +60,14 @@ impl Bench {
             for (i, leg) in legs.into_iter().enumerate() {
                 let role = if i == 0 { Role::Caller } else { Role::Bot };
                 engine.handle_command(
-                    &MediaCommand::Open { leg, role, port: 0, allowed: vec![], keys_by: call_model::KeysBy::Rtp },
+                    &MediaCommand::Open {
+                        leg,
+                        role,
+                        port: 0,
+                        interface: call_model::InterfaceId::default(),
+                        allowed: vec![],
+                        keys_by: call_model::KeysBy::Rtp,
+                    },
                     now,
                 );
                 let rtp = address(call, leg.index);

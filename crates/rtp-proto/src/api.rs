@@ -228,6 +228,15 @@ pub enum Output {
         /// The bot's name for it.
         name: String,
     },
+    /// 20 ms of what an ear hears, linear at 8000 Hz.
+    Heard {
+        /// The ear.
+        leg: LegId,
+        /// Which 20 ms these are, counted from time zero: all ears count alike, and what is left out was not heard.
+        number: u64,
+        /// The audio.
+        samples: [i16; FRAME],
+    },
     /// Somebody the WebSocket bot hears pressed a key.
     StreamDigit {
         /// The bot's leg.

@@ -1,6 +1,6 @@
 //! What happens by time: frames every 20 ms, silence for listeners whose source is quiet, reports.
 
-use crate::api::{Output, Packet, TimerName};
+use crate::api::{FRAME, Output, Packet, TimerName};
 use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
 use crate::header::{HEADER, Header};
@@ -143,6 +143,7 @@ impl MediaEngine {
                 }
                 (said, decoded && real && leg.speech.hear_frame(&frame, now))
             }
+            Kind::Ear => return,
         };
         if let Some(pressed) = pressed {
             self.report_digit(index, pressed, Means::Tones, now);
@@ -200,9 +201,15 @@ impl MediaEngine {
     /// 20 ms at the leg's own rate to a leg of either kind.
     fn send_frame(&mut self, index: u32, frame: &Frame, now: Instant) {
         let slot = self.slot(index);
+        let number = self.tick_at.unwrap_or(now).as_nanos() / TICK.as_nanos() as u64;
         let Some(leg) = self.at_mut(index) else { return };
         let id = leg.id;
         match &mut leg.kind {
+            Kind::Ear => {
+                let mut samples = [0; FRAME];
+                samples.copy_from_slice(frame.samples());
+                self.outputs.push_back(Output::Heard { leg: id, number, samples });
+            }
             Kind::Rtp(rtp) if rtp.may_send() => {
                 let Some((to, packet)) = paced_packet(rtp, frame, now) else { return };
                 self.outputs.push_back(Output::Rtp { leg: id, slot, to, packet });

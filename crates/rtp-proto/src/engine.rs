@@ -3,7 +3,7 @@
 use crate::api::{EngineConfig, LegSlot, Output, TapSink, TimerName};
 use crate::clockwork::Timers;
 use crate::hearing::Hearing;
-use crate::leg::{Feed, Kind, Leg, Peer, RtpLeg, StreamLeg, legs_of};
+use crate::leg::{Kind, Leg, Peer, RtpLeg, StreamLeg, legs_of};
 use crate::speech::Speech;
 use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,7 +58,7 @@ impl MediaEngine {
     /// to another call, is silence too.
     pub fn handle_command(&mut self, command: &MediaCommand, now: Instant) {
         match command {
-            MediaCommand::Open { leg, role, port: _, allowed, keys_by } => {
+            MediaCommand::Open { leg, role, port: _, interface: _, allowed, keys_by } => {
                 let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), *keys_by, &mut self.ids);
                 self.open(*leg, Kind::Rtp(rtp), now);
             }
@@ -66,6 +66,7 @@ impl MediaEngine {
                 let stream = StreamLeg::new(&self.config, now);
                 self.open(*leg, Kind::Stream(stream), now);
             }
+            MediaCommand::OpenEar { leg } => self.open(*leg, Kind::Ear, now),
             MediaCommand::Replaced { leg } => {
                 if let Some((rtp, _)) = self.leg_mut(*leg).and_then(|(_, leg)| leg.rtp_mut()) {
                     rtp.forsake_peer();
@@ -203,10 +204,11 @@ impl MediaEngine {
             return;
         }
         let former = leg.feed.sources;
-        leg.feed = Feed::new(selector, now);
+        leg.listen_to(selector, now);
         match &mut leg.kind {
             Kind::Rtp(rtp) => rtp.outgoing.switch(),
             Kind::Stream(stream) => stream.switch(now),
+            Kind::Ear => {}
         }
         self.disconnect(index, former, now);
         self.connect(index, now);
@@ -274,7 +276,7 @@ impl MediaEngine {
             Some(Kind::Stream(_)) => true,
             Some(Kind::Rtp(source)) if leg.hears_by_tick(source) => true,
             Some(Kind::Rtp(source)) => source.last_received.is_some_and(|at| now.since(at) < fill_after),
-            None => false,
+            Some(Kind::Ear) | None => false,
         };
         let Some((rtp, feed)) = self.at_mut(index).and_then(Leg::rtp_mut) else { return };
         if !rtp.may_send() {
@@ -334,7 +336,7 @@ impl MediaEngine {
     fn stream_mut(&mut self, id: LegId) -> Option<&mut StreamLeg> {
         match &mut self.leg_mut(id)?.1.kind {
             Kind::Stream(stream) => Some(stream),
-            Kind::Rtp(_) => None,
+            Kind::Rtp(_) | Kind::Ear => None,
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn is_key_sound(source: &RtpLeg, listener: &Leg) -> bool {
     let tone = source.tones.as_ref().is_some_and(|tones| tones.is_down());
     match &listener.kind {
         Kind::Stream(_) => tone,
+        Kind::Ear => tone || source.digits.poll_timeout().is_some(),
         Kind::Rtp(rtp) => {
             let otherwise = rtp.keys_by == KeysBy::Info || rtp.events_to().is_some();
             // Who sends events may send the tone with them.
@@ -98,8 +99,10 @@ impl MediaEngine {
         let Pressed { digit, held } = pressed;
         let Some(leg) = self.at_mut(listener) else { return };
         let (id, heard_for) = (leg.id, now.since(leg.feed.since));
-        let Kind::Rtp(rtp) = &mut leg.kind else {
-            return self.outputs.push_back(Output::StreamDigit { leg: id, digit });
+        let rtp = match &mut leg.kind {
+            Kind::Rtp(rtp) => rtp,
+            Kind::Stream(_) => return self.outputs.push_back(Output::StreamDigit { leg: id, digit }),
+            Kind::Ear => return,
         };
         let had_it = match means {
             _ if rtp.keys_by == KeysBy::Info => false,

@@ -50,11 +50,13 @@ pub(crate) struct Leg {
 pub(crate) enum Kind {
     Rtp(RtpLeg),
     Stream(StreamLeg),
+    /// Hears what is recorded.
+    Ear,
 }
 
 impl Leg {
     pub(crate) fn new(id: LegId, kind: Kind, now: Instant) -> Self {
-        Self {
+        let mut leg = Self {
             id,
             kind,
             feed: Feed::new(Selector::Silence, now),
@@ -62,20 +64,30 @@ impl Leg {
             paced: false,
             speech: Speech::default(),
             converter: Converter::default(),
+        };
+        leg.listen_to(Selector::Silence, now);
+        leg
+    }
+
+    /// It hears something else from now on. An ear hears everything on the tick, so that no gap shortens a recording.
+    pub(crate) fn listen_to(&mut self, selector: Selector, now: Instant) {
+        self.feed = Feed::new(selector, now);
+        if matches!(self.kind, Kind::Ear) {
+            self.feed.mix.get_or_insert_default();
         }
     }
 
     pub(crate) fn rtp(&self) -> Option<&RtpLeg> {
         match &self.kind {
             Kind::Rtp(rtp) => Some(rtp),
-            Kind::Stream(_) => None,
+            Kind::Stream(_) | Kind::Ear => None,
         }
     }
 
     pub(crate) fn rtp_mut(&mut self) -> Option<(&mut RtpLeg, &mut Feed)> {
         match &mut self.kind {
             Kind::Rtp(rtp) => Some((rtp, &mut self.feed)),
-            Kind::Stream(_) => None,
+            Kind::Stream(_) | Kind::Ear => None,
         }
     }
 
@@ -89,6 +101,7 @@ impl Leg {
         let Some(theirs) = source.codec() else { return false };
         match &self.kind {
             _ if self.feed.mix.is_some() => true,
+            Kind::Ear => true,
             Kind::Stream(_) => !theirs.is_g711(),
             Kind::Rtp(rtp) => rtp.codec().is_some_and(|ours| !turns_into(theirs, ours)),
         }
@@ -97,7 +110,7 @@ impl Leg {
     /// Whether something must be read from it, or sent to it, every 20 ms.
     pub(crate) fn wants_pace(&self) -> bool {
         let speaks = match &self.kind {
-            Kind::Stream(_) => true,
+            Kind::Stream(_) | Kind::Ear => true,
             Kind::Rtp(rtp) => rtp.hearing.is_some() || !rtp.dialler.is_idle(),
         };
         speaks || self.listens_by_tick()
@@ -106,7 +119,7 @@ impl Leg {
     /// Whether something that we make must be sent to it every 20 ms.
     pub(crate) fn listens_by_tick(&self) -> bool {
         match (&self.kind, self.feed.selector) {
-            (Kind::Stream(_), _) => true,
+            (Kind::Stream(_) | Kind::Ear, _) => true,
             (Kind::Rtp(rtp), Selector::Leg(_)) => self.feed.filling && rtp.may_send(),
             // A prompt goes on while the listener has us on hold, or nobody would ever learn that it is over.
             (Kind::Rtp(rtp), Selector::Prompt(_)) if !self.feed.played => rtp.peer.is_some() && !rtp.waits_for_keys(),
@@ -124,6 +137,7 @@ impl Leg {
                 last_received: stream.last_received,
                 ..LegStats::default()
             },
+            Kind::Ear => LegStats::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::outgoing::Stamp;
 use crate::reception::ticks;
 use crate::rtcp;
 use crate::speech::Speech;
-use call_model::{Codec, Instant, KeysBy, LegId, MediaEvent, TapFrame};
+use call_model::{Codec, EndReason, Instant, KeysBy, LegId, MediaEvent, TapFrame};
 use core::net::SocketAddr;
 
 /// How one listener gets a packet.
@@ -65,6 +65,7 @@ impl MediaEngine {
                 (Kind::Rtp(_), Content::Event(event)) if leg.hears_by_tick(source) => {
                     self.deliver_key(slot.index, listener, &arrival, event, packet, now);
                 }
+                (Kind::Ear, _) => {}
                 _ if leg.hears_by_tick(source) => {}
                 (_, Content::Audio(codec)) if !codec.is_g711() && is_key_sound(source, leg) => {}
                 (Kind::Stream(_), content) => {
@@ -314,7 +315,10 @@ impl MediaEngine {
         }
         match outcome {
             Some(Ok(())) => self.refresh(index, now),
-            Some(Err(why)) => self.outputs.push_back(Output::Event(MediaEvent::Failed { leg: id, why })),
+            Some(Err(why)) => {
+                let failed = MediaEvent::Failed { leg: id, reason: EndReason::HandshakeFailed, why };
+                self.outputs.push_back(Output::Event(failed));
+            }
             None => {}
         }
     }

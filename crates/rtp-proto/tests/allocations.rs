@@ -54,6 +54,10 @@ fn taken(codecs: [Codec; 2], suite: Option<SrtpSuite>, shaken: bool) -> u64 {
     world.feed(CALLER, Selector::Leg(leg(BOT)));
     world.feed(BOT, Selector::Leg(leg(CALLER)));
     world.command(MediaCommand::Tap { leg: leg(CALLER), on: true });
+    for (ear, heard) in [(EARS, CALLER), (EARS + 1, BOT)] {
+        world.command(MediaCommand::OpenEar { leg: leg(ear) });
+        world.feed(ear, Selector::Leg(leg(heard)));
+    }
     let mut engine = world.engine;
     let mut now = world.now;
     let mut packets = [CALLER, BOT].map(|index| {

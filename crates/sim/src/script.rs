@@ -1,7 +1,7 @@
 //! What a scenario can make happen.
 
 use crate::setup::Party;
-use call_model::FactKind;
+use call_model::{DeskAction, DeskState, FactKind, HandoffId};
 use core::time::Duration;
 use phone::{AfterRefer, Arrival};
 
@@ -41,6 +41,8 @@ pub enum Do {
     Press(Party, char),
     /// A party holds or resumes.
     Hold(Party, call_model::Direction),
+    /// A party holds or resumes with UPDATE.
+    Update(Party, call_model::Direction),
     /// A party's microphone dies or comes back, without a word in SIP.
     Mute(Party, bool),
     /// A party does something else with calls from now on.
@@ -61,6 +63,12 @@ pub enum Do {
     Page(Click),
     /// The human who has the caller gives it back on the page of the pop shown last, with notes.
     HandBack(&'static str),
+    /// The human who had the caller first does something with them on the page.
+    Control(fn(HandoffId) -> DeskAction),
+    /// The human of the pop shown last declines on the page, and says why.
+    Decline(&'static str),
+    /// The human of a desk says whether they take callers.
+    State(&'static str, DeskState),
     /// Something is observed about the call.
     Fact(FactKind),
     /// The WebSocket bot sends so many milliseconds of speech at once, and a mark after them.

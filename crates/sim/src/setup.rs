@@ -3,9 +3,9 @@
 use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, KeysOut, OnBotClose, OnBotRefusal,
-    OnHumanGone, Pattern, Profile, ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses,
-    SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
+    OnBotRefusal, OnHumanGone, Pattern, Profile, Recording, ReferTo, Register, Release, Route, RouteTo, Signalling,
+    SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -54,13 +54,15 @@ pub const PRESS_ONE_TONE: f32 = 1_700.0;
 pub const CALLER_GONE_TONE: f32 = 1_850.0;
 /// The prompt "still trying".
 pub const STILL_TRYING_TONE: f32 = 2_000.0;
+/// The prompt "this call is recorded".
+pub const RECORDED_TONE: f32 = 2_300.0;
 /// The whisper that says why the caller needs a person, whatever the reason.
 pub const WHY_TONE: f32 = 2_150.0;
 /// What the desks are called.
 pub(crate) const DESK_NAMES: [&str; 2] = ["ada", "bob"];
 
 /// Everything that can be heard.
-pub const TONES: [f32; 12] = [
+pub const TONES: [f32; 13] = [
     CALLER_TONE,
     BOT_TONE,
     DESK_TONE,
@@ -72,6 +74,7 @@ pub const TONES: [f32; 12] = [
     PRESS_ONE_TONE,
     CALLER_GONE_TONE,
     STILL_TRYING_TONE,
+    RECORDED_TONE,
     WHY_TONE,
 ];
 /// How long each prompt takes.
@@ -87,7 +90,7 @@ static LEVELS_ENGINE: LazyLock<EngineConfig> =
     LazyLock::new(|| engine(|_, level, lasts| sound(Source::Level(level), lasts)));
 
 /// Who the gateway is in DTLS, and who the telephones are.
-static IDENTITIES: LazyLock<[Arc<Identity>; 2]> =
+pub(crate) static IDENTITIES: LazyLock<[Arc<Identity>; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Arc::new(Identity::new().expect("the system gives randomness"))));
 
 /// DTLS for [`Setup::srtp`] and for [`Setup::their_srtp`].
@@ -137,6 +140,8 @@ pub struct Setup {
     pub whisper: bool,
     /// The desks' contact-centre profile.
     pub profile: Arc<Profile>,
+    /// How long humans write after a conversation.
+    pub after_call: Duration,
     /// The bot comes by WebSocket instead of SIP.
     pub stream_bot: bool,
     /// How many desks are configured: 0 to 2.
@@ -198,6 +203,8 @@ pub struct Setup {
     pub pass_headers: &'static [&'static str],
     /// Whose number the desks are shown.
     pub caller_id: CallerId,
+    /// How calls are recorded.
+    pub recording: Recording,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
     /// The gateway's ports for RTP.
@@ -237,6 +244,7 @@ impl Default for Setup {
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
+            after_call: Duration::ZERO,
             stream_bot: false,
             desks: 1,
             desks_may_call: false,
@@ -267,6 +275,7 @@ impl Default for Setup {
             desks_register: false,
             caller_id: CallerId::default(),
             pass_headers: &[],
+            recording: Recording::default(),
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
             early_media: false,
@@ -370,6 +379,7 @@ impl Setup {
             early_media: self.early_media && party == TRUNK,
             admits: (self.trunk_is_asked && party == TRUNK).then(|| self.credentials(true)),
             register,
+            interface: None,
             pass_headers: self.pass_headers.iter().map(|name| (*name).to_owned()).collect(),
             number: (party == TRUNK).then(|| "+442079460000".to_owned()),
             caller_id: self.caller_id.clone(),
@@ -426,6 +436,7 @@ impl Setup {
             skills: vec![],
             capacity: 1,
             require_page: false,
+            after_call: self.after_call,
             priority: index as u16,
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
@@ -452,6 +463,7 @@ impl Setup {
             while_consulting: self.while_consulting,
             choreography: self.choreography.clone(),
             on_human_gone: self.on_human_gone,
+            record: None,
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -463,6 +475,7 @@ impl Setup {
                 // After a release the human's audio comes straight from the desk.
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 signalling: self.signalling(TRUNK),
+                record: None,
                 codecs: both.clone(),
             }],
             bots: vec![Bot {
@@ -485,16 +498,19 @@ impl Setup {
                     while_consulting: self.while_consulting,
                     choreography: self.choreography.clone(),
                     on_human_gone: self.on_human_gone,
+                    record: None,
                 },
             ],
             names: vec!["gateway.invalid".into()],
-            sip: SipAddresses {
-                udp: Some(SocketAddr::new(GATEWAY, 5060)),
-                tcp: Some(SocketAddr::new(GATEWAY, 5060)),
-                tls: Some(SocketAddr::new(GATEWAY, 5061)),
-                ..SipAddresses::default()
-            },
-            media_ip: GATEWAY,
+            interfaces: Interfaces::one(
+                SipAddresses {
+                    udp: Some(SocketAddr::new(GATEWAY, 5060)),
+                    tcp: Some(SocketAddr::new(GATEWAY, 5060)),
+                    tls: Some(SocketAddr::new(GATEWAY, 5061)),
+                    ..SipAddresses::default()
+                },
+                GATEWAY,
+            ),
             rtp_ports: self.rtp_ports,
             timers: self.timers.clone(),
             rules: Arc::clone(self.rules.as_ref().unwrap_or(&RULES)),
@@ -502,6 +518,7 @@ impl Setup {
             call_limit: 20,
             new_requests_per_s: 0,
             registrar: Registrar::default(),
+            recording: self.recording,
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
@@ -532,6 +549,7 @@ fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
         (Prompt::BotLost, BOT_LOST_TONE, witness::PROMPT),
         (Prompt::NobodyAvailable, NOBODY_TONE, witness::GOODBYE),
         (Prompt::StillTrying, STILL_TRYING_TONE, witness::PROMPT),
+        (Prompt::Recorded, RECORDED_TONE, witness::PROMPT),
         (Prompt::PressOne, PRESS_ONE_TONE, witness::PROMPT),
         (Prompt::CallerGone, CALLER_GONE_TONE, witness::PROMPT),
     ];

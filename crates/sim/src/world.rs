@@ -3,6 +3,7 @@
 mod act;
 mod arrange;
 mod plain;
+mod recorded;
 mod soundless;
 mod stand_in;
 
@@ -86,10 +87,12 @@ pub struct World {
     /// Every INVITE that left the gateway, byte by byte, and for whom.
     invites: Vec<(Party, Vec<u8>)>,
     hand_backs: Vec<Result<(), DeskRefused>>,
+    controls: Vec<Result<(), DeskRefused>>,
     /// WebSocket bots that are up or dialled.
     streams: BTreeSet<LegId>,
     stream_bot: bool,
     stream_ear: Ear,
+    recorded: recorded::Recorded,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
@@ -143,9 +146,11 @@ impl World {
             told: Vec::new(),
             invites: Vec::new(),
             hand_backs: Vec::new(),
+            controls: Vec::new(),
             streams: BTreeSet::new(),
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
+            recorded: recorded::Recorded::default(),
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
@@ -506,6 +511,7 @@ impl World {
                 }
                 self.media.handle_command(&command, now);
             }
+            Output::Recording(command) => self.on_recording(command),
             Output::Bot { leg, command } => {
                 match command {
                     BotCommand::Dial { .. } => {
@@ -548,6 +554,7 @@ impl World {
                     self.witness.stream(&mulaw, self.now);
                 }
             }
+            rtp_proto::Output::Heard { leg, number, samples } => self.record(leg, number, &samples),
             rtp_proto::Output::Event(event) => {
                 self.thought = true;
                 self.switchboard.handle_media(event, self.now);

@@ -61,8 +61,9 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// The user part of our `Contact`.
     pub contact_user: String,
-    /// Where we speak TCP: an INVITE that is too big for a datagram goes from there (RFC 3261 §18.1.1).
-    pub tcp: Option<SocketAddr>,
+    /// Where we speak TCP beside UDP, the address for UDP first: an INVITE that is too big for a datagram goes from there
+    /// (RFC 3261 §18.1.1).
+    pub tcp: Vec<(SocketAddr, SocketAddr)>,
     /// T1, round-trip estimate. Too small floods slow peers; too big repairs losses late. 500 ms.
     pub t1: Duration,
     /// T2, the longest interval between retransmissions. 4 s.
@@ -114,7 +115,7 @@ impl Default for EndpointConfig {
         Self {
             user_agent: "Warmline".to_owned(),
             contact_user: "gw".to_owned(),
-            tcp: None,
+            tcp: Vec::new(),
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),

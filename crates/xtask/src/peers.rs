@@ -7,12 +7,13 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 /// Debian packages by the program they bring.
-const DEBIAN: [(&str, &str); 5] = [
+const DEBIAN: [(&str, &str); 6] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("chromium", "chromium"),
     ("tshark", "tshark"),
     ("kamailio", "kamailio"),
+    ("linphonec", "linphone-cli"),
 ];
 
 /// The public Media Streams bot framework, unmodified, and what serves its WebSocket.

@@ -24,6 +24,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         skills: vec![],
         capacity: 1,
         require_page: false,
+        after_call: core::time::Duration::ZERO,
         priority: 0,
         replaces_from: vec![],
         multipart: true,

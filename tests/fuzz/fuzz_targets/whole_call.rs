@@ -2,6 +2,8 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
-    let findings = sim::whole_call(octets);
-    assert!(findings.is_clean(), "{findings:#?}");
+    let storm = sim::Storm::new(0, &mut sim::Dice::Octets(octets));
+    let world = storm.play();
+    let findings = sim::Findings::of(&storm, &world);
+    assert!(findings.is_clean(), "{findings:#?}\n{:#?}\n{}", storm.script, world.ladder());
 });

@@ -1,18 +1,12 @@
 //! baresip, a telephone that speaks TLS and SRTP.
 
-use call_model::Instant;
-use phone::Ear;
+use crate::sound::{self, RATE};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-/// Samples in a second of what it says and hears.
-const RATE: u32 = 8000;
-/// How long it says something.
-const SPEECH: u32 = 120 * RATE;
 
 /// baresip in a process of its own, killed when dropped. It answers when it is called.
 pub struct Baresip {
@@ -51,7 +45,7 @@ impl Baresip {
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             std::fs::write(folder.join(name), text).expect("a temporary file can be written");
         }
-        std::fs::write(folder.join("says.wav"), tone_file(tone)).expect("a temporary file can be written");
+        std::fs::write(folder.join("says.wav"), sound::tone_file(tone)).expect("a temporary file can be written");
         let log = std::fs::File::create(folder.join("log")).expect("a temporary file can be written");
         let errors = log.try_clone().expect("a file handle can be cloned");
         let child = Command::new("baresip")
@@ -119,24 +113,10 @@ impl Baresip {
     /// # Panics
     /// When that does not happen in time.
     pub fn heard(&self, tones: &[f32], blocks: usize) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while !self.ear().heard().windows(blocks).any(|some| some.iter().all(|block| block.tones == tones)) {
-            assert!(std::time::Instant::now() < deadline, "{tones:?} were not heard: {:?}", self.ear().heard());
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-    }
-
-    /// What it recorded so far.
-    fn ear(&self) -> Ear {
-        let entries = std::fs::read_dir(&self.folder).expect("the folder is ours").flatten();
-        let recorded = entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with("-dec.wav"));
-        let file = recorded.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        let samples: Vec<i16> = file.chunks_exact(2).skip(22).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
-        let mut ear = Ear::new(&[crate::CALLER, crate::BOT, crate::DESK, crate::COLLEAGUE]);
-        for (nth, frame) in samples.chunks_exact(160).enumerate() {
-            ear.hear(frame, Instant::from_nanos(nth as u64 * 20_000_000));
-        }
-        ear
+        sound::heard(tones, blocks, || {
+            let entries = std::fs::read_dir(&self.folder).expect("the folder is ours").flatten();
+            entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+        });
     }
 }
 
@@ -172,20 +152,4 @@ fn netstring(stream: &mut TcpStream) -> String {
 fn modules() -> PathBuf {
     let places = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
     places.iter().map(PathBuf::from).find(|place| place.exists()).expect("baresip has its modules")
-}
-
-/// A WAV file of 16-bit mono.
-pub(crate) fn tone_file(tone: f32) -> Vec<u8> {
-    let octets = SPEECH * 2;
-    let mut file = Vec::with_capacity(octets as usize + 44);
-    file.extend(b"RIFF");
-    file.extend((octets + 36).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(RATE.to_le_bytes());
-    file.extend((RATE * 2).to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(octets.to_le_bytes());
-    let sample = |at: u32| (8000.0 * (std::f32::consts::TAU * tone * (at % RATE) as f32 / RATE as f32).sin()) as i16;
-    file.extend((0..SPEECH).flat_map(|at| sample(at).to_le_bytes()));
-    file
 }

@@ -118,6 +118,15 @@ impl Browser {
         self.command("Input.insertText", json!({"text": text}));
     }
 
+    /// Presses a key, with nothing in particular focused.
+    pub fn press(&mut self, key: &str) {
+        self.eval("document.activeElement?.blur()");
+        for kind in ["keyDown", "keyUp"] {
+            let text = if key.chars().count() == 1 && kind == "keyDown" { key } else { "" };
+            self.command("Input.dispatchKeyEvent", json!({"type": kind, "key": key, "text": text}));
+        }
+    }
+
     /// Writes a picture of the page.
     ///
     /// # Panics

@@ -52,7 +52,7 @@ impl DeskPhone {
         for (name, text) in [("config", config), ("accounts", line), ("contacts", String::new())] {
             std::fs::write(folder.join(name), text).expect("a temporary file can be written");
         }
-        std::fs::write(&sound, crate::baresip::tone_file(tone)).expect("a temporary file can be written");
+        std::fs::write(&sound, crate::sound::tone_file(tone)).expect("a temporary file can be written");
         let mut child = Command::new("baresip")
             .arg("-f")
             .arg(&folder)

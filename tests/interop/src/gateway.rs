@@ -92,6 +92,11 @@ release = "{release}"
         self.request("GET", path, ADMIN, "")
     }
 
+    /// The same with a body to be taken.
+    pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {
+        self.request("POST", path, ADMIN, body)
+    }
+
     /// One HTTP request: status and body, or none when the server does not answer.
     pub fn request(&self, method: &str, path: &str, token: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
@@ -198,6 +203,19 @@ release = "{release}"
         self.folder.join("certificate.pem")
     }
 
+    /// Ends it without a warning, as a power cut would. Its files stay until this is dropped.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn crash(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("it can be killed");
+    }
+
+    /// A file that it made, by its path in the configuration.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -243,6 +261,21 @@ bot = "helper"
     let run = Command::new(binary()).args(["verify", "alice", "--config"]).arg(&file).output().expect("it runs");
     std::fs::remove_file(&file).expect("it is ours");
     (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr))
+}
+
+/// What `warmline recording decrypt` says of a recording, its exit status, and the WAV file that it wrote.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn decrypt(recording: &Path, key: &str) -> (Option<i32>, String, Vec<u8>) {
+    let run = Command::new(binary())
+        .args(["recording", "decrypt", "--key", "env:KEY"])
+        .arg(recording)
+        .env("KEY", key)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    (run.status.code(), said, std::fs::read(recording.with_extension("wav")).unwrap_or_default())
 }
 
 /// The binary of this build.

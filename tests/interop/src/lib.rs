@@ -1,5 +1,5 @@
-//! Tests with real peers over real sockets: SIPp as trunk, bot and desk; kamailio as a proxy; baresip as a telephone that
-//! encrypts; a public Media Streams bot framework; Chromium
+//! Tests with real peers over real sockets: SIPp as trunk, bot and desk; kamailio as a proxy; baresip and linphone as
+//! telephones that encrypt; a public Media Streams bot framework; Chromium
 //! on the desk page. `cargo xtask test` installs them; a peer it could not install is named in `WARMLINE_SKIP_PEERS`
 //! and its tests say that they were skipped.
 //!
@@ -12,15 +12,18 @@ mod desk_phone;
 mod gateway;
 mod kamailio;
 mod lines;
+mod linphone;
 mod pipecat;
 mod sipp;
+mod sound;
 mod talker;
 
 pub use baresip::Baresip;
 pub use browser::Browser;
 pub use desk_phone::{Account, DeskPhone};
-pub use gateway::{Gateway, verify};
+pub use gateway::{Gateway, decrypt, verify};
 pub use kamailio::Proxy;
+pub use linphone::Linphone;
 pub use pipecat::Pipecat;
 pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;

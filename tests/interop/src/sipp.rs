@@ -110,6 +110,13 @@ impl Sipp {
         value.map(|(_, value)| value.trim().to_owned())
     }
 
+    /// The `c=` line of the first session description that it was sent.
+    pub fn was_told_where_audio_goes(&self) -> Option<String> {
+        let log = self.complaints();
+        let received = log.split("----------").filter(|entry| entry.contains(" message received "));
+        received.flat_map(str::lines).find_map(|line| Some(line.trim().strip_prefix("c=IN ")?.to_owned()))
+    }
+
     /// Waits to be registered at: see `sipp/registrar.xml`.
     pub fn registrar(port: u16, user: &str, password: &str) -> Self {
         let keys = [("user", user.to_owned()), ("password", password.to_owned())];

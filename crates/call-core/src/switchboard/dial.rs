@@ -9,7 +9,9 @@ use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgres
 use crate::metadata;
 use crate::passing;
 use crate::profile::{Profile, ReferToScheme};
-use call_model::{Codec, Direction, Instant, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind};
+use call_model::{
+    Codec, Direction, Instant, InterfaceId, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind,
+};
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Seat};
 use sip_wire::{Host, Method, Telephone, Uri};
@@ -21,7 +23,14 @@ const TELEPHONE_EVENT: u8 = 101;
 struct Place {
     uri: Uri,
     targets: Vec<Target>,
+    /// The way that a telephone came on which registered.
+    flow: Option<Flow>,
     allowed: Vec<Network>,
+}
+
+/// What a leg's peer is told of its audio.
+pub(super) const fn local_media(rtp: SocketAddr, codecs: Vec<Codec>, srtp: SrtpUse) -> LocalMedia {
+    LocalMedia { rtp, codecs, telephone_event: TELEPHONE_EVENT, direction: Direction::SendRecv, srtp }
 }
 
 impl Place {
@@ -93,10 +102,10 @@ impl Switchboard {
 
     /// Where our offer is due in what is said first, it is there.
     fn ring(&mut self, call: &Call, leg: LegId, dialog: DialogId, now: Instant) {
-        let port = self.links.get(&leg).and_then(|link| link.port);
+        let place = self.audio_of(leg);
         let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
-        if let (Some(port), Some(srtp)) = (port.filter(|_| self.endpoint.offer_is_due(dialog)), srtp) {
-            let local = self.local_media(port, call.about.codecs.clone(), srtp);
+        if let (Some(place), Some(srtp)) = (place.filter(|_| self.endpoint.offer_is_due(dialog)), srtp) {
+            let local = local_media(place, call.about.codecs.clone(), srtp);
             // It fails only for an offer of the peer's, or a call that was cancelled meanwhile.
             let _ = self.endpoint.progress(dialog, 180, local, now);
         } else {
@@ -106,9 +115,9 @@ impl Switchboard {
 
     /// Where the caller is to be heard and to hear, before it is answered.
     fn progress(&mut self, call: &Call, leg: LegId, dialog: DialogId, codecs: Vec<Codec>, now: Instant) {
-        let Some(port) = self.links.get(&leg).and_then(|link| link.port) else { return };
+        let Some(place) = self.audio_of(leg) else { return };
         let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
-        let Some(local) = srtp.map(|srtp| self.local_media(port, codecs, srtp)) else { return };
+        let Some(local) = srtp.map(|srtp| local_media(place, codecs, srtp)) else { return };
         // Without an offer there is nothing to answer yet, and what fails here fails again when it is answered.
         if let Ok(Some(media)) = self.endpoint.progress(dialog, 183, local, now) {
             self.feedback.push_back((leg, LegEvent::Progressed { media }));
@@ -116,10 +125,10 @@ impl Switchboard {
     }
 
     fn answer(&mut self, call: &Call, leg: LegId, codecs: Vec<Codec>, now: Instant) {
-        let Some(link) = self.links.get(&leg) else { return };
-        let (Some(dialog), Some(port)) = (link.dialog, link.port) else { return };
+        let dialog = self.links.get(&leg).and_then(|link| link.dialog);
+        let (Some(dialog), Some(place)) = (dialog, self.audio_of(leg)) else { return };
         let srtp = self.srtp_with(Role::Caller, &call.about.trunk, self.endpoint.is_secure(dialog));
-        let local = srtp.map(|srtp| self.local_media(port, codecs, srtp)).ok_or(AcceptError::NoCommonCodec);
+        let local = srtp.map(|srtp| local_media(place, codecs, srtp)).ok_or(AcceptError::NoCommonCodec);
         let event = match local.and_then(|local| self.endpoint.accept(dialog, local, &[], now)) {
             Ok(media) => LegEvent::Answered { media },
             Err(AcceptError::NoCommonCodec) => {
@@ -144,14 +153,14 @@ impl Switchboard {
         signalling.map(|signalling| signalling.srtp).unwrap_or_default().over(secure)
     }
 
-    pub(super) fn local_media(&self, port: u16, codecs: Vec<Codec>, srtp: SrtpUse) -> LocalMedia {
-        LocalMedia {
-            rtp: SocketAddr::new(self.config.media_ip, port),
-            codecs,
-            telephone_event: TELEPHONE_EVENT,
-            direction: Direction::SendRecv,
-            srtp,
-        }
+    /// Where the leg's audio comes and goes, as its peer is told.
+    fn audio_of(&self, leg: LegId) -> Option<SocketAddr> {
+        let link = self.links.get(&leg)?;
+        Some(self.audio_at(link.interface, link.port?))
+    }
+
+    pub(super) fn audio_at(&self, interface: InterfaceId, port: u16) -> SocketAddr {
+        SocketAddr::new(self.config.interfaces.get(interface).media_ip, port)
     }
 
     fn dial(&mut self, call: &Call, leg: LegId, dial: Dial, now: Instant) -> Result<(), String> {
@@ -174,11 +183,16 @@ impl Switchboard {
         let Attempt { dial, at, .. } = &attempt;
         let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
         let place = self.place(dial, &first.dialled_user)?;
-        let keys_by = self.signalling_of(dial.role, &dial.name).map(crate::Signalling::keys_by).unwrap_or_default();
+        let signalling = self.signalling_of(dial.role, &dial.name);
+        let keys_by = signalling.map(crate::Signalling::keys_by).unwrap_or_default();
+        let named = signalling.and_then(|signalling| signalling.interface.as_deref());
+        let flow = place.flow.or_else(|| self.config.interfaces.flow_to(named, at.transport, at.address));
+        let flow = flow.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
         let link = Link {
             role: dial.role,
             dialog: None,
             port: None,
+            interface: self.config.interfaces.of(flow),
             allowed: place.allowed,
             keys_by,
             last: None,
@@ -194,13 +208,11 @@ impl Switchboard {
             passed: first.passed.clone(),
             profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
         };
-        let local = self.config.sip.of(at.transport);
-        let local = local.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
-        let flow = Flow { transport: at.transport, local, remote: at.address };
         let srtp = self.srtp_with(dial.role, &dial.name, at.transport.is_secure());
         let srtp = srtp.ok_or_else(|| format!("srtp is required, and {} hides no keys", at.transport))?;
+        let interface = link.interface;
         let port = self.open(leg, link, now)?;
-        let media = self.local_media(port, dial.codecs.clone(), srtp);
+        let media = local_media(self.audio_at(interface, port), dial.codecs.clone(), srtp);
         let refused = self.links.get(&leg).and_then(|link| link.last);
         let refused = refused.filter(|_| dial.consult.as_ref().is_some_and(|consult| consult.again));
         let (role, resumed) = (dial.role, dial.resumed.clone());
@@ -249,22 +261,37 @@ impl Switchboard {
         metadata::UDP_LIMIT.saturating_sub(bare_size(request, &self.config.user_agent) + part)
     }
 
-    /// A port for the leg: the one it has, when it is dialled again, or a new one.
+    /// A port for the leg: the one it has, when it is dialled again on the same side of ours, or a new one.
     fn open(&mut self, leg: LegId, link: Link, now: Instant) -> Result<u16, String> {
-        if let Some(port) = self.links.get(&leg).and_then(|link| link.port) {
+        let interface = link.interface;
+        if let Some(held) = self.links.get(&leg)
+            && let Some(port) = held.port
+        {
+            if held.interface == interface {
+                return Ok(port);
+            }
+            let port = self.ports.take(now).ok_or("no RTP port is free")?;
+            self.move_port(leg, (interface, port), now);
             return Ok(port);
         }
         let port = self.ports.take(now).ok_or("no RTP port is free")?;
         self.links.insert(leg, link);
-        self.open_at(leg, port);
+        self.open_at(leg, (interface, port));
         Ok(port)
     }
 
-    pub(super) fn open_at(&mut self, leg: LegId, port: u16) {
+    /// The leg's audio comes and goes there from now on.
+    pub(super) fn move_port(&mut self, leg: LegId, place: (InterfaceId, u16), now: Instant) {
+        self.free_port(leg, now);
+        self.send_media(MediaCommand::Close { leg });
+        self.open_at(leg, place);
+    }
+
+    pub(super) fn open_at(&mut self, leg: LegId, (interface, port): (InterfaceId, u16)) {
         let Some(link) = self.links.get_mut(&leg) else { return };
-        link.port = Some(port);
+        (link.port, link.interface) = (Some(port), interface);
         let (role, allowed, keys_by) = (link.role, link.allowed.clone(), link.keys_by);
-        self.send_media(MediaCommand::Open { leg, role, port, allowed, keys_by });
+        self.send_media(MediaCommand::Open { leg, role, port, interface, allowed, keys_by });
     }
 
     fn place(&self, dial: &Dial, dialled: &str) -> Result<Place, String> {
@@ -286,7 +313,7 @@ impl Switchboard {
         let uri = uri.replace("{user}", dialled);
         let uri =
             Uri::parse(&uri).map_err(|error| format!("{} {}: {uri} is not a URI: {error}", dial.role, dial.name))?;
-        let mut place = Place { uri, targets: targets.clone(), allowed: allowed.clone() };
+        let mut place = Place { uri, targets: targets.clone(), flow: None, allowed: allowed.clone() };
         if let Some(other) = dial.consult.as_ref().and_then(|consult| consult.in_place_of.as_ref()) {
             place.move_to(&other.uri)?;
         }
@@ -301,8 +328,8 @@ impl Switchboard {
         let uri = other.map_or(binding.contact.as_str(), |other| other.uri.as_str());
         let uri = Uri::parse(uri).map_err(|error| format!("{uri} is not a URI: {error}"))?;
         let allowed = self.config.desk(&dial.name).map(|desk| desk.allowed_media.clone()).unwrap_or_default();
-        let Flow { transport, remote, .. } = binding.flow;
-        Ok(Place { uri, targets: vec![Target::new(transport, remote)], allowed })
+        let flow @ Flow { transport, remote, .. } = binding.flow;
+        Ok(Place { uri, targets: vec![Target::new(transport, remote)], flow: Some(flow), allowed })
     }
 
     fn seat_of(&self, dial: &Dial) -> Option<&Seat> {
@@ -375,13 +402,13 @@ impl Switchboard {
             },
             None => refer_to,
         };
-        let referred_by = self.referred_by();
+        let referred_by = self.referred_by(dialog);
         self.endpoint.refer(dialog, refer_to.as_str(), &referred_by, now);
     }
 
-    fn referred_by(&self) -> String {
-        let host = self.config.sip.all().next().map_or(self.config.media_ip, |address| address.ip());
-        format!("sip:handoff@{}", host_text(host))
+    fn referred_by(&self, dialog: DialogId) -> String {
+        let host = self.endpoint.local_address(dialog).map(|address| format!("@{}", host_text(address.ip())));
+        format!("sip:handoff{}", host.unwrap_or_default())
     }
 
     /// REFER without Replaces: the trunk shall call the desk. Its URI goes out byte for byte unless the trunk wants
@@ -411,7 +438,7 @@ impl Switchboard {
             }
             (target, _) => target.map_or(uri, |target| target.as_str().to_owned()),
         };
-        let referred_by = self.referred_by();
+        let referred_by = self.referred_by(dialog);
         self.endpoint.refer(dialog, &refer_to, &referred_by, now);
     }
 

@@ -5,6 +5,7 @@
 use super::{Switchboard, TimerName};
 use crate::capability::PeerKind;
 use crate::config::{BotReach, SwitchboardConfig, Target};
+use crate::signalling::Signalling;
 use call_model::{Instant, Party, TraceKind};
 use core::time::Duration;
 use sip_proto::{Flow, PingId};
@@ -55,9 +56,9 @@ impl Health {
 
     /// The targets are others now. What is known of those that stayed is kept.
     pub(super) fn follow(&mut self, config: &SwitchboardConfig, now: Instant) {
-        let watch = |about, name: &str, uri: &str, target: &Target| {
-            let flow =
-                Flow { transport: target.transport, local: config.sip.of(target.transport)?, remote: target.address };
+        let watch = |about, name: &str, signalling: &Signalling, uri: &str, target: &Target| {
+            let named = signalling.interface.as_deref();
+            let flow = config.interfaces.flow_to(named, target.transport, target.address)?;
             let uri = Uri::parse(&uri.replace("{user}", "ping")).ok()?;
             let known = self.watched.iter().find(|known| known.is(about, name) && known.flow == flow);
             let known = known.map(|known| Watched { target: *target, uri: uri.clone(), ..known.clone() });
@@ -67,11 +68,13 @@ impl Health {
         };
         let mut watched = Vec::new();
         for desk in &config.desks {
-            watched.extend(desk.targets.iter().filter_map(|target| watch(Party::Desk, &desk.name, &desk.uri, target)));
+            let watch = |target| watch(Party::Desk, &desk.name, &desk.signalling, &desk.uri, target);
+            watched.extend(desk.targets.iter().filter_map(watch));
         }
         for bot in &config.bots {
             if let BotReach::Sip { uri, targets, .. } = &bot.reach {
-                watched.extend(targets.iter().filter_map(|target| watch(Party::Bot, &bot.name, uri, target)));
+                let watch = |target| watch(Party::Bot, &bot.name, &bot.signalling, uri, target);
+                watched.extend(targets.iter().filter_map(watch));
             }
         }
         self.watched = watched;

@@ -4,7 +4,7 @@ use super::registrations::dialled;
 use super::{Link, Switchboard, refused};
 use crate::call::{About, Call};
 use crate::capability::PeerKind;
-use crate::config::{Route, Trunk};
+use crate::config::{Record, Route, Trunk};
 use crate::invite::ANONYMOUS;
 use crate::passing;
 use call_model::{Codec, EndCause, EndReason, Instant, LegId, Redacted, Role, Secret, TraceKind};
@@ -55,17 +55,26 @@ impl Switchboard {
         let leg = LegId { call: about.id, index: 0 };
         self.claim(request.call_id(), dialog, leg, Role::Caller);
         match verdict {
-            Ok((_, port)) => self.admit(dialog, request, trunk, about, port, now),
+            Ok((_, port)) => self.admit((dialog, flow), request, trunk, about, port, now),
             Err(cause) => self.turn_away(dialog, about, cause, now),
         }
     }
 
-    fn admit(&mut self, dialog: DialogId, request: &Message, trunk: &Trunk, about: About, port: u16, now: Instant) {
+    fn admit(
+        &mut self,
+        (dialog, flow): (DialogId, Flow),
+        request: &Message,
+        trunk: &Trunk,
+        about: About,
+        port: u16,
+        now: Instant,
+    ) {
         let leg = LegId { call: about.id, index: 0 };
         let link = Link {
             role: Role::Caller,
             dialog: Some(dialog),
             port: None,
+            interface: self.config.interfaces.of(flow),
             allowed: trunk.allowed_media.clone(),
             keys_by: trunk.signalling.keys_by(),
             last: None,
@@ -86,7 +95,7 @@ impl Switchboard {
             profile: None,
         };
         self.links.insert(leg, link);
-        self.open_at(leg, port);
+        self.open_at(leg, (self.config.interfaces.of(flow), port));
         let id = about.id;
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });
@@ -130,6 +139,8 @@ impl Switchboard {
         let supported = |tag: &str| request.supported().iter().any(|have| have.eq_ignore_ascii_case(tag));
         let known = (PeerKind::Trunk, trunk.name.as_str());
         self.capabilities.on_advertised(known, allows_refer(request), supported("replaces"), "INVITE", now);
+        let wanted = route.and_then(|route| route.record).or(trunk.record);
+        let record = wanted.unwrap_or(self.config.recording.calls);
         About {
             id: self.ids.call_id(),
             session_id: request.session_id().unwrap_or_else(|| self.ids.hex(32)),
@@ -143,6 +154,9 @@ impl Switchboard {
             codecs,
             control_token: Secret::new(self.ids.hex(32)),
             release: trunk.release,
+            record,
+            recorded: self.config.recording.what,
+            recording: (record != Record::Never).then(|| self.ids.hex(32)),
         }
     }
 }
@@ -156,6 +170,7 @@ fn no_route() -> Route {
         on_human_gone: crate::OnHumanGone::Bot,
         while_consulting: crate::WhileConsulting::Bot,
         choreography: crate::Choreography::default(),
+        record: None,
     }
 }
 

@@ -5,12 +5,14 @@ mod dial;
 mod events;
 mod health;
 mod incoming;
+mod recording;
 mod referrals;
 mod registrations;
 mod replacing;
 mod requests;
 mod targets;
 
+pub use recording::RecordingRefused;
 pub use targets::TargetView;
 
 use crate::call::{Call, CallOutput, World};
@@ -22,12 +24,13 @@ use crate::ports::PortPool;
 use crate::seats::Seats;
 use crate::signalling;
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, EndCause, EndReason, FactKind, HandoffId, HandoffRequest,
-    IdSource, Instant, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party, PopUpdate, Redacted, Role, TraceEvent,
-    TraceKind, TransferState, WallAnchor,
+    BotCommand, BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind, HandoffId,
+    HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party,
+    PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use escalation::Rules;
 pub use registrations::{Registered, RegistrationStatus};
 use routing::Presence;
 use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow, RegistrationId};
@@ -47,6 +50,8 @@ pub enum Output {
     },
     /// For the media thread that owns the leg's call.
     Media(MediaCommand),
+    /// For whatever writes recordings; comes before the commands about its ears.
+    Recording(RecordingCommand),
     /// For the connection of a bot that is reached by WebSocket. The first command for a leg is `Dial`.
     Bot {
         /// The bot leg.
@@ -78,6 +83,8 @@ pub enum DeskRefused {
     NotYours,
     /// It is this desk's, but past the point where that could be done.
     TooLate,
+    /// There is no other desk of that name.
+    NoSuchDesk,
     /// The route has no bot that could have the caller back, or does not want it to.
     NoHandBack,
 }
@@ -88,6 +95,7 @@ impl core::fmt::Display for DeskRefused {
             Self::UnknownDesk => "no such desk",
             Self::NotYours => "the caller is not, or no longer, this desk's",
             Self::TooLate => "the caller is not with this desk now",
+            Self::NoSuchDesk => "there is no other desk of that name",
             Self::NoHandBack => "this number does not give callers back to the bot",
         })
     }
@@ -180,6 +188,8 @@ struct Link {
     role: Role,
     dialog: Option<DialogId>,
     port: Option<u16>,
+    /// On which side that port is.
+    interface: InterfaceId,
     /// Whose audio that port takes, beside that of the address in the session description.
     allowed: Vec<Network>,
     keys_by: KeysBy,
@@ -214,11 +224,16 @@ const PARTING: Duration = Duration::from_secs(5);
 const REMEMBER: Duration = Duration::from_secs(40);
 
 impl Switchboard {
+    /// Calls that begin from now on are judged by these; those that are up keep theirs.
+    pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        Arc::make_mut(&mut self.config).rules = rules;
+    }
+
     /// A switchboard without calls.
     pub fn new(config: Arc<SwitchboardConfig>, mut ids: IdSource, wall: WallAnchor) -> Self {
         let endpoint_config = EndpointConfig {
             user_agent: config.user_agent.clone(),
-            tcp: config.sip.tcp,
+            tcp: config.interfaces.all().filter_map(|one| one.sip.udp.zip(one.sip.tcp)).collect(),
             refer_result_timeout: config.timers.refer_result_timeout,
             new_requests_per_s: config.new_requests_per_s,
             session_expires: config
@@ -375,6 +390,32 @@ impl Switchboard {
     /// A human came to a desk, went, or is no longer known of. False: no such desk.
     pub fn handle_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
         self.seats.set_presence(desk, presence, now)
+    }
+
+    /// A human says whether they take callers. False: no such desk.
+    pub fn handle_state(&mut self, desk: &DeskId, state: DeskState) -> bool {
+        if self.config.desk(&desk.0).is_none() {
+            return false;
+        }
+        self.seats.set_state(desk, state, None);
+        self.outputs.push_back(Output::Pop(PopUpdate::State { desk: desk.clone(), state, until: None }));
+        true
+    }
+
+    /// What the human at a desk said of themselves last, if it still holds.
+    pub fn desk_state(&self, desk: &str, now: Instant) -> DeskState {
+        self.seats.state(desk, now).0
+    }
+
+    /// A human says what became of a conversation, which may be over for long.
+    pub fn handle_disposition(
+        &mut self,
+        desk: &DeskId,
+        (call, handoff): (CallId, HandoffId),
+        disposition: Disposition,
+        now: Instant,
+    ) {
+        self.trace(Some(call), TraceKind::Disposed { handoff, desk: desk.clone(), disposition }, now);
     }
 
     /// No new calls from now on; those that are up go on.
@@ -578,6 +619,7 @@ impl Switchboard {
         match output {
             CallOutput::Leg { leg, command } => self.carry_out_leg(call, leg, command, now),
             CallOutput::Media(command) => self.send_media(command),
+            CallOutput::Recording(command) => self.outputs.push_back(Output::Recording(command)),
             CallOutput::CloseMedia { leg, role, name } => {
                 self.free_port(leg, now);
                 self.parting.retain(|(since, ..)| now.since(*since) < PARTING);
@@ -594,7 +636,9 @@ impl Switchboard {
     /// A leg's audio is opened when it is closed, and closed when it is open.
     fn send_media(&mut self, command: MediaCommand) {
         let wanted = match &command {
-            MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } => self.open.insert(*leg),
+            MediaCommand::Open { leg, .. } | MediaCommand::OpenStream { leg } | MediaCommand::OpenEar { leg } => {
+                self.open.insert(*leg)
+            }
             MediaCommand::Close { leg } => self.open.remove(leg),
             _ => true,
         };

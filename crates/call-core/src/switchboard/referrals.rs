@@ -214,12 +214,12 @@ impl Switchboard {
     }
 
     fn is_our_host(&self, host: &Host, port: Option<u16>) -> bool {
-        let sip = || self.config.sip.all();
-        let there = port.is_none_or(|port| sip().any(|address| address.port() == port));
+        let mut sip = self.config.interfaces.all().flat_map(|one| one.sip.all());
+        let there = port.is_none_or(|port| sip.any(|address| address.port() == port));
         let named = |name: &String| name.eq_ignore_ascii_case(&host.to_string());
         there
             && match host.ip() {
-                Some(ip) => sip().any(|address| address.ip() == ip) || self.config.media_ip == ip,
+                Some(ip) => self.config.interfaces.are_at(ip),
                 None => self.config.names.iter().any(named),
             }
     }

@@ -44,10 +44,9 @@ pub(super) fn begin(
 
 fn request(trunk: &Trunk, config: &SwitchboardConfig) -> Option<RegisterRequest> {
     let register = trunk.signalling.register.as_ref()?;
-    let local = config.sip.of(register.transport)?;
     let aor = Uri::parse(&register.aor).ok()?;
     Some(RegisterRequest {
-        flow: Flow { transport: register.transport, local, remote: register.address },
+        flow: config.interfaces.flow_to(trunk.signalling.interface.as_deref(), register.transport, register.address)?,
         registrar: Uri::parse(&register.registrar).ok()?,
         contact_user: aor.user()?.to_owned(),
         aor,

@@ -3,10 +3,11 @@
 //! The endpoint has found the dialog, or answered 400, 481, 486 or 603.
 
 use super::Switchboard;
+use super::dial::local_media;
 use crate::call::reason;
 use crate::leg::LegEvent;
 use crate::peers::contains;
-use call_model::{Codec, Instant, LegId, MediaCommand, Role};
+use call_model::{Codec, Instant, InterfaceId, LegId, Role};
 use core::net::IpAddr;
 use sip_proto::{AcceptError, DialogId, Flow};
 use sip_wire::Message;
@@ -22,21 +23,27 @@ impl Switchboard {
             Ok((codecs, self.srtp_with(role, name, flow.transport.is_secure()).ok_or(488u16)?))
         });
         let accepted = verdict.and_then(|(codecs, srtp)| {
-            let port = self.port_for_another(leg, now)?;
-            let accepted = self.endpoint.accept(new, self.local_media(port, codecs, srtp), &[], now);
-            self.move_port(leg, port, accepted.is_ok(), now);
-            accepted.map_err(|error| match error {
+            let (place, moves) = self.place_for_another(leg, self.config.interfaces.of(flow), now)?;
+            let accepted =
+                self.endpoint.accept(new, local_media(self.audio_at(place.0, place.1), codecs, srtp), &[], now);
+            match accepted {
+                Ok(_) if moves => self.move_port(leg, place, now),
+                Err(_) if moves => self.ports.give_back(place.1, now),
+                _ => {}
+            }
+            accepted.map(|media| (media, moves)).map_err(|error| match error {
                 AcceptError::NoCommonCodec => 488,
                 AcceptError::NotWaiting => 487,
             })
         });
         match accepted {
-            Ok(media) => {
+            Ok((media, moved)) => {
                 if let Some(link) = self.links.get_mut(&leg) {
                     link.dialog = Some(new);
                 }
                 let by = self.other_desk_at(leg, role, flow.remote.ip());
-                let event = LegEvent::Replaced { media, by, sip_call_id: request.call_id().to_owned() };
+                let sip_call_id = request.call_id().to_owned();
+                let event = LegEvent::Replaced { media, by, sip_call_id, moved };
                 self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
                 // Only now: had the new one failed, the old one would be untouched (RFC 3891 §3).
                 self.endpoint.bye(old, Some(&reason(200, "Replaced")), now);
@@ -53,26 +60,22 @@ impl Switchboard {
     }
 
     /// Where the audio of who takes a leg over shall go. A telephone that is just answering has not said yet where it is,
-    /// so that nothing but the port could tell its audio, and its keys, from those of the other one.
-    fn port_for_another(&mut self, leg: LegId, now: Instant) -> Result<u16, u16> {
+    /// so that nothing but the port could tell its audio, and its keys, from those of the other one; and one who comes by
+    /// another side of ours does not reach the port there is. And whether that is another place.
+    fn place_for_another(
+        &mut self,
+        leg: LegId,
+        by: InterfaceId,
+        now: Instant,
+    ) -> Result<((InterfaceId, u16), bool), u16> {
         let call = self.calls.get(&leg.call).map(|entry| &entry.call);
-        if call.and_then(|call| call.leg(leg)).is_some_and(|leg| leg.role == Role::Desk && leg.codec.is_none()) {
-            return self.ports.take(now).ok_or(503);
+        let answering =
+            call.and_then(|call| call.leg(leg)).is_some_and(|leg| leg.role == Role::Desk && leg.codec.is_none());
+        let held = self.links.get(&leg).and_then(|link| Some((link.interface, link.port?)));
+        match held.ok_or(603u16)? {
+            held if !answering && held.0 == by => Ok((held, false)),
+            _ => self.ports.take(now).map(|port| ((by, port), true)).ok_or(503),
         }
-        self.links.get(&leg).and_then(|link| link.port).ok_or(603)
-    }
-
-    /// The leg's audio comes and goes at this port from now on; or, if that came to nothing, the port is free again.
-    fn move_port(&mut self, leg: LegId, port: u16, agreed: bool, now: Instant) {
-        if self.links.get(&leg).is_some_and(|link| link.port == Some(port)) {
-            return;
-        }
-        if !agreed {
-            return self.ports.give_back(port, now);
-        }
-        self.free_port(leg, now);
-        self.send_media(MediaCommand::Close { leg });
-        self.open_at(leg, port);
     }
 
     /// Whether an address may take over a leg, with which codecs, and whose it is; or the status that refuses it.

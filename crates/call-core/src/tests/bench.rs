@@ -5,8 +5,9 @@ use crate::capability::{Capabilities, PeerKind};
 use crate::leg::{LegCommand, LegEvent};
 use crate::seats::Seats;
 use crate::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, ReferTo,
-    Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Interfaces, OnBotClose, OnBotRefusal, OnHumanGone, Pattern,
+    ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    WhileConsulting,
 };
 use call_model::{
     BotCommand, BotEvent, BotUpdate, CallId, Codec, DeskAction, DeskId, FactKind, HandoffId, IdSource, Instant, LegId,
@@ -48,6 +49,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         require_page: false,
+        after_call: core::time::Duration::ZERO,
         priority: 10,
         replaces_from: Vec::new(),
         multipart: false,
@@ -81,6 +83,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         allowed_media: Vec::new(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         signalling: Signalling::default(),
+        record: None,
     };
     SwitchboardConfig {
         trunks: vec![trunk],
@@ -88,8 +91,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         desks: vec![desk("anna", 5092), desk("ben", 5093)],
         routes: Vec::new(),
         names: Vec::new(),
-        sip: SipAddresses { udp: Some(at(5060)), ..SipAddresses::default() },
-        media_ip: ip,
+        interfaces: Interfaces::one(SipAddresses { udp: Some(at(5060)), ..SipAddresses::default() }, ip),
         rtp_ports: (20_000, 20_099),
         timers: Timers::default(),
         rules: Arc::new(Rules::default_pack()),
@@ -97,6 +99,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         call_limit: 10,
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
+        recording: crate::Recording::default(),
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }
@@ -110,6 +113,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
+        record: None,
     }
 }
 
@@ -140,6 +144,9 @@ impl Bench {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             control_token: Secret::new("token"),
             release,
+            record: crate::Record::Never,
+            recorded: crate::Recorded::Stereo,
+            recording: None,
         };
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
@@ -376,6 +383,10 @@ impl Bench {
                     PopUpdate::Joined { desk, .. } => format!("pop joined {desk}"),
                     PopUpdate::HandingBack { desk, .. } => format!("pop handing back {desk}"),
                     PopUpdate::NotHandedBack { desk, why, .. } => format!("pop not handed back {desk}: {why}"),
+                    PopUpdate::PassingOn { desk, .. } => format!("pop passing on {desk}"),
+                    PopUpdate::NotPassedOn { desk, why, .. } => format!("pop not passed on {desk}: {why}"),
+                    PopUpdate::Controls { desk, held, muted, .. } => format!("pop {desk}: held {held}, muted {muted}"),
+                    PopUpdate::State { desk, state, .. } => format!("pop {desk}: {}", state.as_str()),
                     PopUpdate::Retracted { desk, why, .. } => format!("pop retracted {desk}: {why}"),
                     PopUpdate::Ended { desk, outcome, .. } => format!("pop ended {desk}: {outcome}"),
                 };
@@ -403,7 +414,7 @@ impl Bench {
                 TraceKind::Note { text, .. } => format!("note: {text}"),
                 _ => return,
             },
-            CallOutput::Media(_) | CallOutput::CloseMedia { .. } => return,
+            CallOutput::Media(_) | CallOutput::CloseMedia { .. } | CallOutput::Recording(_) => return,
         };
         self.log.push(line);
     }

@@ -64,7 +64,13 @@ fn a_bot_that_dies_is_announced_at_once_and_a_human_fetched() {
     let deaths: [fn(&mut Bench); 3] = [
         |call| call.bot(1, BotEvent::Down { why: "connection reset".to_owned() }),
         |call| call.leg(1, LegEvent::Ended { by_remote: false, status: Some(481) }),
-        |call| call.media(MediaEvent::Failed { leg: call.id(1), why: "port".to_owned() }),
+        |call| {
+            call.media(MediaEvent::Failed {
+                leg: call.id(1),
+                reason: call_model::EndReason::NoCapacity,
+                why: "port".to_owned(),
+            })
+        },
     ];
     for (index, die) in deaths.into_iter().enumerate() {
         let mut call = if index == 0 {

@@ -147,7 +147,7 @@ fn only_the_desk_that_has_the_handoff_may_act_on_it() {
 #[test]
 fn a_desk_that_joined_cannot_decline() {
     let mut call = Bench::joined(config(), crate::Release::Stay, false);
-    assert_eq!(call.page("anna", DeskAction::Declined), Err(DeskRefused::TooLate));
+    assert_eq!(call.page("anna", declines), Err(DeskRefused::TooLate));
     call.expect(&[]);
 }
 
@@ -163,7 +163,7 @@ fn declining_on_the_page_stops_the_phone_and_rings_the_next_desk() {
             call.answered(2);
         }
         call.drain_log();
-        call.page("anna", DeskAction::Declined).expect("anna's");
+        call.page("anna", declines).expect("anna's");
         let log = call.drain_log();
         assert_eq!(log.contains(&"hang up anna: Declined".to_owned()), phase != "offering", "{phase}");
         assert!(log.contains(&"pop retracted anna: you declined".to_owned()), "{phase}");
@@ -390,4 +390,8 @@ fn a_desk_on_hold_leaves_the_caller_with_music_not_with_nothing() {
     call.expect(&["note: no audio for 3 s", "caller hears Music"]);
     call.flowing(2);
     call.expect(&["caller hears desk"]);
+}
+
+fn declines(handoff: call_model::HandoffId) -> DeskAction {
+    DeskAction::Declined { handoff, reason: String::new() }
 }

@@ -141,7 +141,11 @@ fn a_silent_caller_is_probed_now_and_then() {
 #[test]
 fn a_port_that_does_not_open_refuses_the_caller() {
     let mut call = Bench::new(config(), to_sip_bot());
-    call.media(MediaEvent::Failed { leg: call.id(0), why: "in use".to_owned() });
+    call.media(MediaEvent::Failed {
+        leg: call.id(0),
+        reason: call_model::EndReason::NoCapacity,
+        why: "in use".to_owned(),
+    });
     assert!(call.drain_log().contains(&"refuse caller 503".to_owned()));
     assert!(call.over());
 }
@@ -207,7 +211,13 @@ fn hanging_up_in_every_state_ends_every_leg_once_and_gives_everything_back() {
     let ends: [fn(&mut Bench); 4] = [
         |call| call.hangs_up(0),
         |call| call.leg(0, LegEvent::Ended { by_remote: false, status: Some(408) }),
-        |call| call.media(MediaEvent::Failed { leg: call.id(0), why: "port".to_owned() }),
+        |call| {
+            call.media(MediaEvent::Failed {
+                leg: call.id(0),
+                reason: call_model::EndReason::NoCapacity,
+                why: "port".to_owned(),
+            })
+        },
         |call| {
             call.hangs_up(0);
             call.hangs_up(0);
@@ -247,6 +257,7 @@ fn refusals_name_a_status_a_trunk_understands() {
         EndReason::NoRoute,
         EndReason::Draining,
         EndReason::NoCapacity,
+        EndReason::HandshakeFailed,
         EndReason::Fault,
     ] {
         for status in [None, Some(200), Some(302), Some(401), Some(486), Some(599), Some(606), Some(65_535)] {

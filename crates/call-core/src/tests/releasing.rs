@@ -1,5 +1,5 @@
 use super::bench::{Bench, config};
-use crate::leg::{LegEvent, ReferProgress};
+use crate::leg::{LegEvent, ReferProgress, Referral, ReferralId, ReferralTarget};
 use crate::{Evidence, Manual, Release};
 use call_model::{Direction, Instant, LegStats, MediaEvent, RemoteMedia};
 use core::time::Duration;
@@ -195,6 +195,30 @@ fn a_caller_who_is_elsewhere_and_holds_here_is_let_go() {
         call.wait(70_000);
         assert_eq!(call.over(), !resumes);
     }
+}
+
+/// A human passed the caller on by the trunk, nothing came of it, and much later NOTIFY says that it had: the caller, who
+/// is heard, stays with the human.
+#[test]
+fn a_late_200_takes_no_caller_away_from_a_human() {
+    let mut config = config();
+    config.desks[1].handover = crate::Handover::Refer;
+    config.desks[1].targets.clear();
+    let mut call = Bench::joined(config, Release::Stay, true);
+    let target = ReferralTarget::Desk("ben".to_owned());
+    let referral = Referral { id: ReferralId(7), target, reason: None, facts: Vec::new() };
+    call.leg(2, LegEvent::Referral(Box::new(referral)));
+    call.wait(100);
+    for progress in [ReferProgress::Accepted(202), ReferProgress::Silence { notified: true }] {
+        call.leg(0, LegEvent::Refer(progress));
+    }
+    let log = call.drain_log();
+    assert!(log.contains(&"refer caller to ben".to_owned()), "{log:?}");
+    assert!(log.contains(&"referral 7: Report(503)".to_owned()), "{log:?}");
+    notify(&mut call, 200);
+    call.wait(3000);
+    assert!(!call.over());
+    call.expect(&["release: NOTIFY, late 200"]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses some of it")]
 
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, OnBotClose, OnBotRefusal, OnHumanGone, Output, Pattern,
-    ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
+    Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Interfaces, OnBotClose, OnBotRefusal, OnHumanGone, Output,
+    Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
     WhileConsulting,
 };
 use call_model::{
@@ -70,6 +70,7 @@ pub fn route_to(to: RouteTo) -> Route {
         while_consulting: WhileConsulting::Bot,
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
+        record: None,
     }
 }
 
@@ -456,7 +457,7 @@ impl Town {
                 Output::Media(command) => self.on_media(command),
                 Output::Pop(pop) => self.on_pop(pop),
                 Output::Trace(event) => self.trace.push(event),
-                Output::Bot { .. } => {}
+                Output::Bot { .. } | Output::Recording(_) => {}
             }
         }
         let names: Vec<SocketAddr> = self.parties.keys().copied().collect();
@@ -558,6 +559,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         skills: Vec::new(),
         capacity: 1,
         require_page: plan.require_page,
+        after_call: core::time::Duration::ZERO,
         priority: 10,
         replaces_from: Vec::new(),
         multipart: plan.multipart,
@@ -577,6 +579,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             allowed_media: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             signalling: Default::default(),
+            record: None,
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
@@ -597,13 +600,15 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         ],
         routes: plan.routes,
         names: Vec::new(),
-        sip: SipAddresses {
-            udp: Some(GATEWAY),
-            // Where we speak it, a large INVITE is not trimmed.
-            tcp: (plan.desk_transport == Transport::Tcp).then_some(GATEWAY),
-            ..SipAddresses::default()
-        },
-        media_ip: GATEWAY.ip(),
+        interfaces: Interfaces::one(
+            SipAddresses {
+                udp: Some(GATEWAY),
+                // Where we speak it, a large INVITE is not trimmed.
+                tcp: (plan.desk_transport == Transport::Tcp).then_some(GATEWAY),
+                ..SipAddresses::default()
+            },
+            GATEWAY.ip(),
+        ),
         rtp_ports: plan.rtp_ports,
         timers: Timers::default(),
         rules: Arc::new(Rules::default_pack()),
@@ -611,6 +616,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         call_limit: plan.call_limit,
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
+        recording: Default::default(),
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

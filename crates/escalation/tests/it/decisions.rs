@@ -305,3 +305,53 @@ pub(crate) fn voices(distress: impl IntoIterator<Item = f32>) -> Vec<(u64, FactK
 pub(crate) fn score(distress: f32) -> VoiceScore {
     VoiceScore { distress, speech_ratio: 0.8, baselined: true, ..VoiceScore::default() }
 }
+
+/// A bot's turn with this confidence, by the second.
+fn unsure(confidences: &[(u64, f32)]) -> Vec<(u64, FactKind)> {
+    confidences.iter().map(|(second, sure)| (second * 1_000, bot("Well.", Some(*sure)))).collect()
+}
+
+fn fires(toml: &str, facts: Vec<(u64, FactKind)>) -> Vec<u64> {
+    decide(rules(toml), facts).iter().map(|decision| decision.at.as_millis() / 1_000).collect()
+}
+
+#[test]
+fn a_confidence_in_between_neither_counts_nor_ends_the_row() {
+    let rule = "[[rule]]\nname='a'\nkind='low_confidence'\nbelow=0.5\ncool_down_s=0\n";
+    assert_eq!(fires(rule, unsure(&[(1, 0.4), (2, 0.6), (3, 0.4)])), [0_u64; 0]);
+    assert_eq!(fires(&format!("{rule}clear_above=0.7"), unsure(&[(1, 0.4), (2, 0.6), (3, 0.4)])), [3]);
+    assert_eq!(fires(&format!("{rule}clear_above=0.7"), unsure(&[(1, 0.4), (2, 0.8), (3, 0.4)])), [0_u64; 0]);
+}
+
+#[test]
+fn what_counts_must_last_as_long_as_the_rule_says() {
+    let rule = "[[rule]]\nname='a'\nkind='low_confidence'\ntimes=2\nfor_s=10\n";
+    let facts = unsure(&[(1, 0.4), (2, 0.4), (5, 0.4), (11, 0.4), (12, 0.9)]);
+    assert_eq!(fires(rule, facts), [11]);
+    let rule = "[[rule]]\nname='a'\nkind='failed_attempts'\ntimes=2\nfor_s=10\n";
+    let failed =
+        |second: u64| (second * 1_000, FactKind::Action { name: "x".into(), succeeded: false, result: "no".into() });
+    assert_eq!(fires(rule, vec![failed(1), failed(2), failed(12)]), [12]);
+}
+
+#[test]
+fn a_rule_that_has_to_be_armed_again_waits_until_nothing_counts_any_more() {
+    let rule = "[[rule]]\nname='a'\nkind='low_confidence'\ntimes=1\ncool_down_s=0\n";
+    let facts = || unsure(&[(1, 0.4), (5, 0.4), (12, 0.4), (23, 0.4)]);
+    assert_eq!(fires(rule, facts()), [1, 5, 12, 23]);
+    assert_eq!(fires(&format!("{rule}rearm_s=10"), facts()), [1, 23], "the lows at 5 s and 12 s start the ten anew");
+    let rule = "[[rule]]\nname='a'\nkind='silence'\nfor_s=5\ncool_down_s=0\nrearm_s=1";
+    let mut engine = Engine::new(rules(rule));
+    let mut fired = Vec::new();
+    engine.handle_speech(Speaker::Caller, false, Instant::from_millis(1_000));
+    for second in 2..=30_u64 {
+        let now = Instant::from_millis(second * 1_000);
+        if second == 20 {
+            engine.handle_speech(Speaker::Caller, true, now);
+            engine.handle_speech(Speaker::Caller, false, now);
+        }
+        engine.handle_timeout(now);
+        fired.extend(engine.poll_output().map(|_| second));
+    }
+    assert_eq!(fired, [6_u64, 25], "one silence fires once");
+}

@@ -7,3 +7,4 @@ mod documentation;
 mod kinds;
 mod packs;
 mod phrases;
+mod replay;

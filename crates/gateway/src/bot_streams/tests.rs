@@ -32,10 +32,11 @@ impl World {
         let clock = Clock::start();
         let mut ids = IdSource::from_u64(1);
         let setup = MediaSetup {
-            bind: "127.0.0.1".parse().expect("an address"),
+            bind: vec!["127.0.0.1".parse().expect("an address")],
             threads: 1,
             engine: rtp_proto::EngineConfig::new("test"),
             clock,
+            ears: crate::recording::Ears::default(),
         };
         let media =
             MediaThreads::start(setup, &mut ids, || Box::new(rtp_proto::NoTap), |_| {}, |_, _| {}).expect("threads");

@@ -3,19 +3,24 @@
 //! `config/warmline.toml` in the repository is the documentation of every setting and the default of the binary.
 
 mod digits;
+mod http;
+mod interfaces;
 mod peers;
 mod prompts;
 mod reader;
+mod recording;
 mod registering;
 mod routes;
 mod sections;
 mod settings;
 mod signalling;
+mod warnings;
 
 pub use reader::Complaint;
 pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 
 pub use crate::resolve::Lookup;
+pub(crate) use reader::secret;
 pub(crate) use sections::package_url;
 
 use reader::{Complaints, Section};

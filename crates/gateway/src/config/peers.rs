@@ -63,6 +63,7 @@ impl Hop {
             transport,
             any_transport,
             optional,
+            interface: None,
         })
     }
 }

@@ -19,6 +19,7 @@ const fn key(prompt: Prompt) -> &'static str {
         Prompt::BotLost => "bot_lost",
         Prompt::NobodyAvailable => "nobody",
         Prompt::StillTrying => "still_trying",
+        Prompt::Recorded => "recorded",
         Prompt::PressOne => "press_one",
         Prompt::CallerGone => "caller_gone",
         Prompt::Why(trigger) => match trigger {

@@ -263,7 +263,8 @@ impl Section {
     }
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
+/// The text itself, `env:NAME` or `file:PATH`.
+pub(crate) fn secret(text: &str) -> Result<Secret, String> {
     let value = if let Some(name) = text.strip_prefix("env:") {
         std::env::var(name)
             .map_err(|_| format!("the environment variable {name} is not set: export it, or use file:PATH"))?

@@ -1,5 +1,6 @@
 //! Registrations: ours at trunks, and those of desks' telephones here.
 
+use super::interfaces::unspoken;
 use super::peers::target;
 use super::reader::{Complaints, Section, network};
 use super::sections::as_u32;
@@ -97,9 +98,7 @@ pub(super) fn check(settings: &Settings, complaints: &Complaints) {
             let what = format!("is at {ip}, which is not in addresses, so its answers would be dropped: add it there");
             complaints.add(path.clone(), what);
         }
-        if board.sip.of(register.transport).is_none() {
-            let transport = register.transport;
-            let what = format!("needs {transport}, but sip.listen has no such address: add \"{transport}:IP:PORT\"");
+        if let Some(what) = unspoken(settings, &trunk.signalling, register.transport) {
             complaints.add(path, what);
         }
     }

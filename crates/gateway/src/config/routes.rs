@@ -2,6 +2,7 @@
 
 use super::peers::pattern;
 use super::reader::{Complaints, Section};
+use super::recording::record;
 use call_core::{Choreography, CoPilot, HandBack, Introduce, OnHumanGone, Pattern, Route, RouteTo, WhileConsulting};
 use std::collections::BTreeSet;
 
@@ -31,6 +32,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         "next_desk" => Ok(OnHumanGone::NextDesk),
         _ => Err(format!("`{text}` is not known: bot or next_desk")),
     });
+    let record = section.text("record", record);
     section.finish();
     Some(Route {
         dialled: dialled?,
@@ -39,6 +41,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         while_consulting: while_consulting.unwrap_or_default(),
         choreography,
         on_human_gone: on_human_gone.unwrap_or_default(),
+        record,
     })
 }
 

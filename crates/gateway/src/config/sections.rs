@@ -1,34 +1,46 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
 use super::digits;
-use super::peers::{Hop, codec, http_url, overlap, reach, refer_to, stream_url, target, via};
+use super::http;
+use super::interfaces;
+use super::peers::{Hop, codec, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
+use super::recording::{self, record};
 use super::registering;
 use super::routes::{self, Names};
-use super::settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
+use super::settings::{ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
+use super::warnings;
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
-    Signalling, SipAddresses, SwitchboardConfig, Timers, Trunk,
+    Signalling, SwitchboardConfig, Timers, Trunk,
 };
-use call_model::{Codec, DeskId, Party};
+use call_model::{Codec, DeskId, InterfaceId, Party};
 use escalation::Rules;
-use http_api::{ApiConfig, DeskLogin};
+use http_api::DeskLogin;
 use sip_proto::{Registrar, Transport};
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// `None` only with complaints; with complaints the value is good for nothing but finding further ones.
 pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> Option<Settings> {
-    let (sip, registrar) = sip(root.section("sip"), base);
-    let (rtp, media_ip, rtp_ports) = rtp(root.section("rtp"));
-    let mut http = http(root.section("http"));
+    let (mut sip, registrar) = sip(root.section("sip"), base);
+    let (bind, threads, media_ip, rtp_ports) = rtp(root.section("rtp"));
+    let more = root.sections("interfaces").into_iter().enumerate();
+    let more = more.filter_map(|(at, section)| interfaces::another(section, InterfaceId(at + 1)));
+    let sides: Vec<_> = core::iter::once(interfaces::first(sip.listen, bind, media_ip)).chain(more).collect();
+    interfaces::check_sides(&sides, complaints);
+    let (interfaces, listen, bind) = interfaces::interfaces(sides);
+    sip.listen = listen;
+    need_certificate(&sip, complaints);
+    let rtp = RtpSettings { bind, threads };
+    let mut http = http::read(root.section("http"));
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
     let mut lookups = Vec::new();
@@ -40,10 +52,11 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let routes: Vec<(usize, Route)> = routes.filter_map(|(at, section)| Some((at, routes::route(section)?))).collect();
     names.check(&routes, complaints);
     let routes = routes.into_iter().map(|(_, route)| route).collect();
-    let rules = rules(root.section("rules"), complaints, base);
+    let (rules, rules_file) = rules(root.section("rules"), complaints, base);
     let listen = model(root.section("model"), base);
     let sounds = prompts::sounds(root.section("prompts"), base);
-    let ledger = ledger_place(root.section("ledger"), base);
+    let (ledger, keep_facts) = ledger(root.section("ledger"), base);
+    let (recording, recordings) = recording::recording(root.section("recording"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
@@ -56,9 +69,8 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         bots,
         desks,
         routes,
-        sip: addresses(&sip),
+        interfaces,
         names: sip.names.clone(),
-        media_ip,
         rtp_ports,
         timers,
         rules,
@@ -66,16 +78,32 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         call_limit,
         new_requests_per_s,
         registrar,
+        recording,
         drain_to_human,
         user_agent: user_agent(),
     };
-    let mut settings =
-        Settings { switchboard, lookups, sip, rtp, http, listen, sounds, ledger, drain_max, warnings: Vec::new() };
+    let mut settings = Settings {
+        switchboard,
+        lookups,
+        sip,
+        rtp,
+        http,
+        listen,
+        sounds,
+        ledger,
+        keep_facts,
+        rules_file,
+        recordings,
+        drain_max,
+        warnings: Vec::new(),
+    };
+    recording::check(&settings.switchboard, settings.recordings.is_some(), complaints);
+    interfaces::check_named(&settings, complaints);
     reachability(&settings, complaints);
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
     exposure(&settings, complaints);
-    settings.warnings = warnings(&settings, &desk_has_page);
+    settings.warnings = warnings::warnings(&settings, &desk_has_page);
     Some(settings)
 }
 
@@ -89,32 +117,7 @@ fn user_agent() -> String {
 }
 
 fn sip(mut section: Section, base: &Path) -> (SipSettings, Registrar) {
-    let advertised = section.text("advertised", ip);
-    let parsed = section.list("listen", sip_listen);
-    let mut listen = parsed.unwrap_or_else(|| {
-        let bind = SocketAddr::from(([127, 0, 0, 1], 5060));
-        [Transport::Udp, Transport::Tcp].map(|transport| SipListen { transport, bind, advertised: None }).to_vec()
-    });
-    for (index, one) in listen.iter_mut().enumerate() {
-        one.advertised = advertised;
-        if one.bind.ip().is_unspecified() && advertised.is_none() {
-            section.complain(
-                &format!("listen[{index}]"),
-                format!(
-                    "{} means every address, so peers must be told which: set sip.advertised = \"192.0.2.1\"",
-                    one.bind
-                ),
-            );
-        }
-    }
-    for transport in Transport::ALL {
-        if listen.iter().filter(|one| one.transport == transport).count() > 1 {
-            section.complain("listen", format!("holds more than one {transport}: address: keep one of each"));
-        }
-    }
-    if listen.is_empty() {
-        section.complain("listen", "is empty: without a socket no call can come; write [\"udp:127.0.0.1:5060\"]");
-    }
+    let listen = interfaces::listening(&mut section, InterfaceId::default(), interfaces::usual());
     let settings = SipSettings {
         listen,
         names: section.list("names", own_name).unwrap_or_default(),
@@ -123,14 +126,20 @@ fn sip(mut section: Section, base: &Path) -> (SipSettings, Registrar) {
         idle_timeout: Duration::from_secs(section.number("idle_timeout_s", 10..=86_400, 600)),
         tls: tls(section.section("tls"), base),
     };
-    let secure = |one: &&SipListen| one.transport.is_secure();
-    if let Some(one) = settings.listen.iter().find(secure).filter(|_| settings.tls.certificate.is_none()) {
-        let what = format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport);
-        section.complain("listen", what);
-    }
     let registrar = registering::registrar(section.section("registrar"));
     section.finish();
     (settings, registrar)
+}
+
+fn need_certificate(sip: &SipSettings, complaints: &Complaints) {
+    let secure = |one: &&SipListen| one.transport.is_secure();
+    if let Some(one) = sip.listen.iter().find(secure).filter(|_| sip.tls.certificate.is_none()) {
+        let path = match one.interface.0.checked_sub(1) {
+            None => "sip.listen".to_owned(),
+            Some(at) => format!("interfaces[{at}].listen"),
+        };
+        complaints.add(path, format!("holds {}:, which needs [sip.tls] with certificate and key", one.transport));
+    }
 }
 
 /// Certificates are read here once, so that a wrong one is a complaint and no surprise.
@@ -168,24 +177,7 @@ fn own_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn sip_listen(text: &str) -> Result<SipListen, String> {
-    let named = text.split_once(':').and_then(|(name, address)| Some((Transport::named(name)?, address)));
-    let Some((transport, address)) = named else {
-        return Err(format!("`{text}` names no transport: write udp:127.0.0.1:5060, or tcp:, tls:, ws:, wss:"));
-    };
-    Ok(SipListen { transport, bind: socket(address)?, advertised: None })
-}
-
-/// Our addresses as peers reach them. Ports 0 are filled in once the sockets are bound.
-fn addresses(sip: &SipSettings) -> SipAddresses {
-    let mut addresses = SipAddresses::default();
-    for one in &sip.listen {
-        addresses.set(one.transport, SocketAddr::new(one.advertised.unwrap_or(one.bind.ip()), one.bind.port()));
-    }
-    addresses
-}
-
-fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
+fn rtp(mut section: Section) -> (IpAddr, Option<usize>, IpAddr, (u16, u16)) {
     let bind = section.text("address", ip).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let advertised = section.text("advertised", ip);
     if bind.is_unspecified() && advertised.is_none() {
@@ -210,27 +202,7 @@ fn rtp(mut section: Section) -> (RtpSettings, IpAddr, (u16, u16)) {
     }
     let threads = as_size(section.number("threads", 0..=64, 0));
     section.finish();
-    (RtpSettings { bind, threads: (threads > 0).then_some(threads) }, advertised.unwrap_or(bind), ports)
-}
-
-fn http(mut section: Section) -> HttpSettings {
-    let settings = HttpSettings {
-        bind: section.text("listen", socket).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8088))),
-        public_url: section.text("public_url", http_url),
-        api: ApiConfig {
-            desks: Vec::new(),
-            admin_token: section.secret("admin_token"),
-            host_names: section.list("host_names", |name| Ok(name.to_owned())).unwrap_or_default(),
-        },
-    };
-    if settings.bind.ip().is_unspecified() && settings.public_url.is_none() {
-        section.complain(
-            "listen",
-            format!("{} means every address, so bots and desks must be told which: set http.public_url", settings.bind),
-        );
-    }
-    section.finish();
-    settings
+    (bind, (threads > 0).then_some(threads), advertised.unwrap_or(bind), ports)
 }
 
 fn codecs(section: &mut Section) -> Vec<Codec> {
@@ -265,6 +237,7 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
     let codecs = codecs(&mut section);
     let early_media = section.flag("early_media", false);
+    let record = section.text("record", record);
     let (admits, register) = (admits(&mut section), registering::register(&mut section));
     let (pass_headers, number) = (pass_headers(&mut section), number(&mut section));
     let signalling = Signalling { admits, register, pass_headers, number, early_media, ..signalling(&mut section) };
@@ -272,7 +245,17 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let transport = sip.listen.iter().map(|one| one.transport).find(|transport| transport.is_secure());
     keys_need_tls(&section, &signalling, transport.unwrap_or(Transport::Udp));
     section.finish();
-    Some(Trunk { name: name?, addresses: addresses?, release, abilities, refer_to, allowed_media, codecs, signalling })
+    Some(Trunk {
+        name: name?,
+        addresses: addresses?,
+        release,
+        abilities,
+        refer_to,
+        allowed_media,
+        codecs,
+        record,
+        signalling,
+    })
 }
 
 /// What the operator knows of a peer, where it is not to be learned.
@@ -295,13 +278,14 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
     let sip = section.text("sip", target);
     let stream = section.text("stream", stream_url);
     let transport = sip.as_ref().map(|(_, hop)| hop.transport);
+    let mut lookup = None;
     let reach = match (sip, stream) {
         (Some(_), Some(_)) => {
             section.complain("stream", "and sip are both given: a bot is reached one way, remove the other");
             None
         }
         (Some((uri, hop)), None) => {
-            lookups.extend(name.as_ref().and_then(|name| hop.lookup(Party::Bot, name, false)));
+            lookup = name.as_ref().and_then(|name| hop.lookup(Party::Bot, name, false));
             Some(BotReach::Sip { uri, targets: hop.targets(), host: hop.host() })
         }
         (None, Some(url)) => Some(BotReach::Stream { url }),
@@ -331,6 +315,7 @@ fn bot(mut section: Section, lookups: &mut Vec<Lookup>) -> Option<Bot> {
         keys_need_tls(&section, &signalling, transport);
     }
     section.finish();
+    lookups.extend(lookup.map(|lookup| Lookup { interface: signalling.interface.clone(), ..lookup }));
     Some(Bot {
         name: name?,
         reach: reach?,
@@ -390,6 +375,7 @@ fn desk(
     let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
+    let after_call = Duration::from_secs(section.number("after_call_s", 0..=3600, 0));
     let require_page = section.flag("require_page", false);
     if require_page && page_token.is_none() {
         section.complain("require_page", "needs page_token, or the desk would never be rung".to_owned());
@@ -408,8 +394,10 @@ fn desk(
     }
     section.finish();
     let (name, (uri, hop)) = (name?, target?);
-    lookups.extend(hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk)));
-    let login = page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token });
+    let lookup = hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk));
+    lookups.extend(lookup.map(|lookup| Lookup { interface: signalling.interface.clone(), ..lookup }));
+    let login =
+        page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token, skills: skills.clone() });
     let desk = Desk {
         name,
         uri,
@@ -423,6 +411,7 @@ fn desk(
         capacity: as_u16(capacity),
         priority: as_u16(priority),
         require_page,
+        after_call,
         replaces_from,
         multipart,
         post_digits: post_digits.unwrap_or_default(),
@@ -479,23 +468,18 @@ fn profile(section: &mut Section, complaints: &Complaints, base: &Path) -> Profi
     Profile::default()
 }
 
-fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> Arc<Rules> {
+fn rules(mut section: Section, complaints: &Complaints, base: &Path) -> (Arc<Rules>, Option<PathBuf>) {
     let file = section.text("file", |text| Ok(base.join(text)));
     let path = section.path_of("file");
     section.finish();
-    let Some(file) = file else { return Arc::new(Rules::default_pack()) };
-    match std::fs::read_to_string(&file) {
-        Err(error) => complaints.add(path, format!("cannot read {}: {error}", file.display())),
-        Ok(text) => match Rules::parse(&text) {
-            Ok(rules) => return Arc::new(rules),
-            Err(found) => {
-                for complaint in found {
-                    complaints.add(format!("{path} ({})", file.display()), complaint.to_string());
-                }
-            }
-        },
-    }
-    Arc::new(Rules::default_pack())
+    let read = file.as_deref().map_or_else(|| Ok(Rules::default_pack()), crate::rule_files::load);
+    let rules = read.unwrap_or_else(|found| {
+        for complaint in found {
+            complaints.add(path.clone(), complaint);
+        }
+        Rules::default_pack()
+    });
+    (Arc::new(rules), file)
 }
 
 fn model(mut section: Section, base: &Path) -> ListenSettings {
@@ -513,12 +497,15 @@ fn model(mut section: Section, base: &Path) -> ListenSettings {
     settings
 }
 
-fn ledger_place(mut section: Section, base: &Path) -> ledger::Place {
+fn ledger(mut section: Section, base: &Path) -> (ledger::Place, Option<Duration>) {
     let place = section.text("path", |text| {
         Ok(if text == ":memory:" { ledger::Place::Memory } else { ledger::Place::File(base.join(text)) })
     });
+    let days = section.number("keep_facts_days", 0..=3_650, 30);
     section.finish();
-    place.unwrap_or(ledger::Place::Memory)
+    let place = place.unwrap_or(ledger::Place::Memory);
+    let keep = (days > 0 && place != ledger::Place::Memory).then(|| Duration::from_secs(days * 86_400));
+    (place, keep)
 }
 
 fn timers(mut section: Section) -> (Timers, Duration, bool) {
@@ -599,9 +586,8 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             }
         }
     }
-    let needs = |path: String, transport: Transport| {
-        if board.sip.of(transport).is_none() {
-            let what = format!("needs {transport}, but sip.listen has no such address: add \"{transport}:IP:PORT\"");
+    let needs = |path: String, signalling: &Signalling, transport: Transport| {
+        if let Some(what) = interfaces::unspoken(settings, signalling, transport) {
             complaints.add(path, what);
         }
     };
@@ -615,7 +601,7 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             fixed
                 .or_else(|| by_name(Party::Bot, &bot.name))
                 .into_iter()
-                .for_each(|t| needs(format!("bots[{index}].sip"), t));
+                .for_each(|t| needs(format!("bots[{index}].sip"), &bot.signalling, t));
         }
     }
     for (index, desk) in board.desks.iter().enumerate() {
@@ -623,7 +609,7 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
         fixed
             .or_else(|| by_name(Party::Desk, &desk.name))
             .into_iter()
-            .for_each(|t| needs(format!("desks[{index}].sip"), t));
+            .for_each(|t| needs(format!("desks[{index}].sip"), &desk.signalling, t));
     }
 }
 
@@ -642,40 +628,7 @@ fn exposure(settings: &Settings, complaints: &Complaints) {
     }
 }
 
-/// No mistakes, but worth knowing.
-fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<String> {
-    let board = &settings.switchboard;
-    let mut out = Vec::new();
-    for trunk in board.trunks.iter().filter(|trunk| trunk.release != Release::Stay) {
-        out.push(format!(
-            "trunk {}: after a proven handoff Warmline leaves the path by REFER where trunk or contact centre is known to \
-             take it. From then on that call has no early-drop watchdog, no hand-back, no re-transfer, no recovery to \
-             the bot when the human's line drops, no hold music and no quality figures. release = \"stay\" keeps them",
-            trunk.name
-        ));
-    }
-    for trunk in board.trunks.iter().filter(|trunk| trunk.addresses.iter().any(|(_, prefix)| *prefix == 0)) {
-        out.push(format!("trunk {}: takes calls from every address there is; list the carrier's", trunk.name));
-    }
-    for (desk, page) in board.desks.iter().zip(desk_has_page) {
-        if !page {
-            out.push(format!(
-                "desk {}: has no page_token, so no page: the phone rings without a screen pop",
-                desk.name
-            ));
-        }
-    }
-    if board.desks.is_empty() {
-        out.push("there is no desk: when a human is needed nobody can be rung".to_owned());
-    }
-    if settings.ledger == ledger::Place::Memory {
-        out.push("ledger.path is :memory:, so the record of calls ends with the process".to_owned());
-    }
-    out.extend(routes::never_reached(&board.routes));
-    out
-}
-
-fn plain_name(text: &str) -> Result<String, String> {
+pub(super) fn plain_name(text: &str) -> Result<String, String> {
     if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
         Ok(text.to_owned())
     } else {

@@ -1,8 +1,10 @@
 //! The checked configuration: what cannot be nonsense any more.
 
+use crate::recording::RecordingSettings;
 use crate::resolve::Lookup;
 use crate::sounds::Sounds;
 use call_core::SwitchboardConfig;
+use call_model::InterfaceId;
 use http_api::ApiConfig;
 use sip_proto::Transport;
 use std::net::{IpAddr, SocketAddr};
@@ -26,8 +28,14 @@ pub struct Settings {
     pub listen: ListenSettings,
     /// Recordings instead of the built-in ones.
     pub sounds: Sounds,
-    /// Where calls are recorded.
+    /// Where the record of calls is kept.
     pub ledger: ledger::Place,
+    /// How long it is kept what the rules were told of each call; none: not at all.
+    pub keep_facts: Option<Duration>,
+    /// Where the rules come from; none: the ones built in.
+    pub rules_file: Option<PathBuf>,
+    /// Where recordings of calls are kept, if they are.
+    pub recordings: Option<RecordingSettings>,
     /// After SIGTERM, calls that are up have so long to end by themselves.
     pub drain_max: Duration,
     /// What an operator should know although it is no mistake.
@@ -37,7 +45,7 @@ pub struct Settings {
 /// SIP sockets.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
-    /// Sockets to open, at most one per transport.
+    /// Sockets to open, at most one per interface and transport.
     pub listen: Vec<SipListen>,
     /// Host names that mean us, beside our addresses.
     pub names: Vec<String>,
@@ -71,13 +79,22 @@ pub struct SipListen {
     pub bind: SocketAddr,
     /// The address peers are told, when it is not the one bound.
     pub advertised: Option<IpAddr>,
+    /// The side of ours it belongs to.
+    pub interface: InterfaceId,
+}
+
+impl SipListen {
+    /// Where peers find it.
+    pub fn told(&self) -> SocketAddr {
+        SocketAddr::new(self.advertised.unwrap_or(self.bind.ip()), self.bind.port())
+    }
 }
 
 /// RTP sockets and threads.
 #[derive(Clone, Debug)]
 pub struct RtpSettings {
-    /// Where RTP sockets bind.
-    pub bind: IpAddr,
+    /// Where RTP sockets bind, by interface.
+    pub bind: Vec<IpAddr>,
     /// Media threads; `None`: one per two CPUs the process may use.
     pub threads: Option<usize>,
 }

@@ -22,6 +22,7 @@ pub(super) fn signalling(section: &mut Section) -> Signalling {
     });
     Signalling {
         account: credentials(section),
+        interface: section.string("interface"),
         srtp: srtp.unwrap_or_default(),
         keys: keys_out(section),
         ..Signalling::default()

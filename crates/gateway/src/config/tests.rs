@@ -28,8 +28,9 @@ fn the_shipped_file_is_valid_and_holds_the_documented_defaults() {
     let settings = checked(DEFAULT).expect("the default must be valid");
     assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8088");
     assert_eq!(settings.switchboard.rtp_ports, (20_000, 29_999));
-    assert_eq!(settings.switchboard.sip.udp.expect("udp").to_string(), "127.0.0.1:5060");
-    assert_eq!(settings.switchboard.sip.tcp.expect("tcp").to_string(), "127.0.0.1:5060");
+    let [main] = settings.switchboard.interfaces.all().collect::<Vec<_>>()[..] else { panic!("more than one") };
+    assert_eq!(main.sip.udp.expect("udp").to_string(), "127.0.0.1:5060");
+    assert_eq!(main.sip.tcp.expect("tcp").to_string(), "127.0.0.1:5060");
     let asked = std::time::Duration::from_secs(30);
     let timers = call_core::Timers { ping_every: Some(asked), ..call_core::Timers::default() };
     assert_eq!(settings.switchboard.timers, timers);
@@ -78,8 +79,7 @@ fn what_is_left_out_has_the_value_of_the_shipped_file() {
     let (small, shipped) = (checked(SMALL).expect("valid"), checked(DEFAULT).expect("valid"));
     assert_eq!(small.switchboard.timers, shipped.switchboard.timers);
     assert_eq!(small.switchboard.call_limit, shipped.switchboard.call_limit);
-    assert_eq!(small.switchboard.sip, shipped.switchboard.sip);
-    assert_eq!(small.switchboard.media_ip, shipped.switchboard.media_ip);
+    assert_eq!(small.switchboard.interfaces, shipped.switchboard.interfaces);
     assert_eq!(small.drain_max, shipped.drain_max);
     assert_eq!(small.sip.max_connections, shipped.sip.max_connections);
     assert_eq!(small.sip.idle_timeout, shipped.sip.idle_timeout);
@@ -361,6 +361,114 @@ fn a_desk_whose_telephones_register_says_who_and_where_they_may_be() {
         (format!("{ada}\n[sip.registrar]\nrealm = \"\""), "sip.registrar.realm: is empty"),
     ] {
         let complaints = desk(&lines).expect_err(complaint);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}
+
+#[test]
+fn recordings_need_a_place_and_a_key_that_is_one() {
+    let key = "0123456789abcdef".repeat(4);
+    let with = |lines: &str, more: &str| checked(&format!("{more}\n[recording]\n{lines}\n"));
+    let place = format!("directory = \"r\"\nkey = \"{key}\"\n");
+    let asked = "calls = \"while_here\"\nconsent = \"asked\"\nconsent_key = \"5\"\nwhat = \"mixed\"";
+    let settings = with(&format!("{place}{asked}"), SMALL).expect("valid");
+    let recording = settings.switchboard.recording;
+    assert_eq!((recording.calls, recording.consent_key), (call_core::Record::WhileHere, Some('5')));
+    let kept = settings.recordings.as_ref().expect("a place");
+    assert_eq!(kept.retention, Some(std::time::Duration::from_secs(90 * 86_400)));
+    assert!(!format!("{settings:?}").contains(&key), "the key does not show");
+    assert!(checked(SMALL).expect("valid").recordings.is_none());
+    let route = SMALL.replace("[[routes]]", "[[routes]]\nrecord = \"always\"");
+    assert_eq!(with(&place, &route).expect("valid").switchboard.routes[0].record, Some(call_core::Record::Always));
+    for (lines, more, complaint) in [
+        ("directory = \"r\"", SMALL, "recording.key: is missing"),
+        ("directory = \"r\"\nkey = \"abc\"", SMALL, "recording.key: has 3 characters, should be 64"),
+        ("directory = \"r\"\nkey = \"file:no-such\"", SMALL, "recording.key: cannot read no-such"),
+        ("calls = \"always\"", SMALL, "recording.calls: asks for recordings, which have no place"),
+        ("", &route, "routes[0].record: asks for recordings, which have no place"),
+        ("calls = \"yes\"", SMALL, "recording.calls: `yes` is not known"),
+        ("consent_key = \"5\"", SMALL, "recording.consent_key: is given, but nobody is asked"),
+        ("consent = \"asked\"\nconsent_key = \"55\"", SMALL, "recording.consent_key: `55` is not one key"),
+    ] {
+        let complaints = with(lines, more).expect_err(complaint);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}
+
+const INSIDE: &str = r#"
+[[interfaces]]
+name = "inside"
+listen = ["udp:10.0.0.5:5060", "tcp:10.0.0.5:5060"]
+advertised = "192.0.2.5"
+rtp_address = "10.0.0.6"
+rtp_advertised = "192.0.2.6"
+networks = ["10.0.0.0/8"]
+[[interfaces]]
+name = "six"
+listen = ["udp:[2001:db8::5]:5060"]
+"#;
+
+#[test]
+fn further_interfaces_have_addresses_of_their_own() {
+    let desk = "[[desks]]\nname = \"d\"\nsip = \"sip:d@198.51.100.1\"\ninterface = \"inside\"\n";
+    let settings = checked(&format!("{SMALL}{INSIDE}{desk}")).expect("valid");
+    let all: Vec<_> = settings.switchboard.interfaces.all().collect();
+    let told: Vec<String> =
+        all.iter().map(|one| format!("{} {} {}", one.name, one.sip.udp.unwrap(), one.media_ip)).collect();
+    assert_eq!(
+        told,
+        ["main 127.0.0.1:5060 127.0.0.1", "inside 192.0.2.5:5060 192.0.2.6", "six [2001:db8::5]:5060 2001:db8::5"]
+    );
+    let bound: Vec<String> = settings.rtp.bind.iter().map(ToString::to_string).collect();
+    assert_eq!(bound, ["127.0.0.1", "10.0.0.6", "2001:db8::5"]);
+    assert_eq!(settings.sip.listen.len(), 5);
+    assert_eq!(settings.switchboard.desks[0].signalling.interface.as_deref(), Some("inside"));
+}
+
+#[test]
+fn everything_wrong_with_interfaces_is_listed() {
+    let main = "[[interfaces]]\nname = \"main\"\nlisten = [\"udp:127.0.0.9:5060\"]\n";
+    let inside = "[[interfaces]]\nname = \"inside\"\n";
+    for (lines, complaint) in [
+        (format!("{INSIDE}{main}"), "interfaces[2].name: `main` is taken"),
+        (format!("{INSIDE}{inside}listen = [\"udp:127.0.0.9:5060\"]"), "interfaces[2].name: `inside` is taken"),
+        (inside.to_owned(), "interfaces[0].listen: is empty"),
+        (format!("{inside}listen = [\"udp:127.0.0.1:5060\"]"), "interfaces[0].listen: udp:127.0.0.1:5060 is bound"),
+        (format!("{inside}listen = [\"udp:0.0.0.0:5060\"]"), "interfaces[0].listen[0]: 0.0.0.0:5060 means every"),
+        (
+            format!("{inside}listen = [\"udp:127.0.0.9:5060\"]\nadvertised = \"127.0.0.1\""),
+            "interfaces[0].advertised: udp:127.0.0.9:5060 is told as 127.0.0.1:5060",
+        ),
+        (
+            format!("{inside}listen = [\"udp:10.0.0.1:1\", \"udp:10.0.0.1:2\"]"),
+            "interfaces[0].listen: holds more than one udp",
+        ),
+        (
+            format!("{inside}listen = [\"tls:10.0.0.1:5061\"]"),
+            "interfaces[0].listen: holds tls:, which needs [sip.tls]",
+        ),
+        (
+            format!("{inside}listen = [\"udp:10.0.0.1:5060\"]\nlisten_rtp = 1"),
+            "interfaces[0].listen_rtp: is not a setting",
+        ),
+        (
+            format!("{inside}listen = [\"udp:10.0.0.1:5060\"]\nrtp_address = \"::\""),
+            "interfaces[0].rtp_address: :: means",
+        ),
+        (
+            format!("{INSIDE}[[interfaces]]\nname = \"c\"\nlisten = [\"udp:10.7.0.1:1\"]\nnetworks = [\"10.0.0.0/8\"]"),
+            "interfaces[2].networks: 10.0.0.0/8 is also another's",
+        ),
+        (
+            "[[desks]]\nname = \"d\"\nsip = \"sip:d@198.51.100.1\"\ninterface = \"insid\"".to_owned(),
+            "desks[0].interface: `insid` is no interface: there are main",
+        ),
+        (
+            format!("{INSIDE}[[desks]]\nname = \"d\"\nsip = \"sip:d@198.51.100.1;transport=tcp\"\ninterface = \"six\""),
+            "desks[0].sip: needs tcp, but interface six has no such address",
+        ),
+    ] {
+        let complaints = checked(&format!("{SMALL}{lines}\n")).expect_err(complaint);
         assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
     }
 }

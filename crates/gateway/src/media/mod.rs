@@ -31,12 +31,13 @@ mod tests;
 mod thread;
 
 use crate::clock::Clock;
-use call_model::{CallId, IdSource, LegId, MediaCommand, MediaEvent};
+use crate::recording::Ears;
+use call_model::{CallId, EndReason, IdSource, InterfaceId, LegId, MediaCommand, MediaEvent};
 use crossbeam_channel::Sender;
 use ports::Ports;
 use rtp_proto::{EngineConfig, FRAME, MediaEngine, TapSink};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -47,14 +48,16 @@ const MOST_WAITING: usize = 8192;
 
 /// What the threads need.
 pub(crate) struct MediaSetup {
-    /// Where RTP sockets are bound.
-    pub(crate) bind: IpAddr,
+    /// Where RTP sockets are bound, by interface; at least one.
+    pub(crate) bind: Vec<IpAddr>,
     /// How many threads; at least one is started.
     pub(crate) threads: usize,
     /// Prompts, music and timing.
     pub(crate) engine: EngineConfig,
     /// The one clock.
     pub(crate) clock: Clock,
+    /// Takes what the ears hear.
+    pub(crate) ears: Ears,
 }
 
 /// For a WebSocket bot.
@@ -106,6 +109,7 @@ pub(crate) enum ToMedia {
 pub(crate) struct Sinks {
     pub(crate) on_event: Box<dyn Fn(MediaEvent) + Send + Sync>,
     pub(crate) on_stream: Box<dyn Fn(LegId, StreamOut) + Send + Sync>,
+    pub(crate) ears: Ears,
 }
 
 /// Wakes a thread, at most once per round.
@@ -156,7 +160,7 @@ pub(crate) struct MediaHandle(Arc<Shared>);
 
 struct Shared {
     ways: Vec<Way>,
-    bind: IpAddr,
+    bind: Vec<IpAddr>,
     sinks: Arc<Sinks>,
 }
 
@@ -172,7 +176,7 @@ impl MediaThreads {
         on_event: impl Fn(MediaEvent) + Send + Sync + 'static,
         on_stream: impl Fn(LegId, StreamOut) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let sinks = Arc::new(Sinks { on_event: Box::new(on_event), on_stream: Box::new(on_stream) });
+        let sinks = Arc::new(Sinks { on_event: Box::new(on_event), on_stream: Box::new(on_stream), ears: setup.ears });
         let mut started = Started::default();
         for i in 0..setup.threads.max(1) {
             let engine = MediaEngine::new(setup.engine.clone(), ids.fork(), tap());
@@ -238,16 +242,21 @@ impl MediaHandle {
     pub(crate) fn command(&self, command: MediaCommand) {
         let leg = command.leg();
         let ports = match &command {
-            MediaCommand::Open { port, .. } => match Ports::bind(self.0.bind, *port) {
+            MediaCommand::Open { port, interface, .. } => match Ports::bind(self.bind(*interface), *port) {
                 Ok(ports) => Some(ports),
                 Err(error) => {
                     let why = format!("cannot bind RTP ports {port} and {}: {error}", u32::from(*port) + 1);
-                    return (self.0.sinks.on_event)(MediaEvent::Failed { leg, why });
+                    let reason = EndReason::NoCapacity;
+                    return (self.0.sinks.on_event)(MediaEvent::Failed { leg, reason, why });
                 }
             },
             _ => None,
         };
         self.way(leg.call).send(ToMedia::Command(command, ports));
+    }
+
+    fn bind(&self, interface: InterfaceId) -> IpAddr {
+        self.0.bind.get(interface.0).copied().unwrap_or(Ipv4Addr::LOCALHOST.into())
     }
 
     /// Audio from a WebSocket bot, mu-law, any length.

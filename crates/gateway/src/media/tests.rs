@@ -29,10 +29,11 @@ fn rig(threads: usize) -> Rig {
     let (on_stream, streams) = channel();
     let (tap, taps) = channel();
     let setup = MediaSetup {
-        bind: Ipv4Addr::LOCALHOST.into(),
+        bind: vec![Ipv4Addr::LOCALHOST.into()],
         threads,
         engine: EngineConfig::new("warmline@test"),
         clock: Clock::start(),
+        ears: crate::recording::Ears::default(),
     };
     let threads = MediaThreads::start(
         setup,
@@ -86,7 +87,14 @@ fn packet(sequence: u16, octet: u8) -> Vec<u8> {
 fn open(handle: &MediaHandle, leg: LegId, peer: &UdpSocket, codec: Codec) -> SocketAddr {
     let port = free_port();
     let role = if leg.index == 0 { Role::Caller } else { Role::Bot };
-    handle.command(MediaCommand::Open { leg, role, port, allowed: vec![], keys_by: call_model::KeysBy::Rtp });
+    handle.command(MediaCommand::Open {
+        leg,
+        role,
+        port,
+        interface: call_model::InterfaceId::default(),
+        allowed: vec![],
+        keys_by: call_model::KeysBy::Rtp,
+    });
     handle.command(MediaCommand::Remote { leg, media: remote(peer, codec) });
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
@@ -145,12 +153,18 @@ fn ports_are_bound_before_open_returns_and_free_after_the_last_numbers() {
     let rig = rig(1);
     let handle = rig.threads.handle();
     let port = free_port();
-    let opening =
-        |leg| MediaCommand::Open { leg, role: Role::Caller, port, allowed: vec![], keys_by: call_model::KeysBy::Rtp };
+    let opening = |leg| MediaCommand::Open {
+        leg,
+        role: Role::Caller,
+        port,
+        interface: call_model::InterfaceId::default(),
+        allowed: vec![],
+        keys_by: call_model::KeysBy::Rtp,
+    };
     handle.command(opening(leg(0)));
     assert!(Ports::bind(Ipv4Addr::LOCALHOST.into(), port).is_err(), "bound by us");
     handle.command(opening(leg(1)));
-    let Ok(MediaEvent::Failed { leg: failed, why }) = rig.events.try_recv() else { panic!("told at once") };
+    let Ok(MediaEvent::Failed { leg: failed, why, .. }) = rig.events.try_recv() else { panic!("told at once") };
     assert!(failed == leg(1) && why.contains(&port.to_string()), "{why}");
     for round in 0..20 {
         handle.command(MediaCommand::Close { leg: leg(round) });
@@ -195,6 +209,7 @@ fn stopping_joins_the_threads_and_frees_the_ports() {
         leg: leg(0),
         role: Role::Caller,
         port,
+        interface: call_model::InterfaceId::default(),
         allowed: vec![],
         keys_by: call_model::KeysBy::Rtp,
     });

@@ -4,7 +4,7 @@ use super::ports::{Inbound, Ports};
 use super::sys::{Epoll, Ready};
 use super::{Bell, Counters, Sinks, StreamOut, ToMedia};
 use crate::clock::Clock;
-use call_model::{Instant, LegId, MediaCommand, MediaEvent};
+use call_model::{EndReason, Instant, LegId, MediaCommand, MediaEvent};
 use crossbeam_channel::Receiver;
 use rtp_proto::{LegSlot, MediaEngine, Output};
 use std::collections::BTreeMap;
@@ -145,7 +145,7 @@ impl MediaThread {
         if let Err(error) = self.take_over(leg, slot, ports) {
             self.engine.handle_command(&MediaCommand::Close { leg }, now);
             let why = format!("cannot wait for packets of the leg: {error}");
-            (self.sinks.on_event)(MediaEvent::Failed { leg, why });
+            (self.sinks.on_event)(MediaEvent::Failed { leg, reason: EndReason::NoCapacity, why });
         }
     }
 
@@ -173,7 +173,11 @@ impl MediaThread {
         if closed.is_err() {
             self.close_ports(leg);
         }
-        (self.sinks.on_event)(MediaEvent::Failed { leg, why: "a fault in the media path".to_owned() });
+        (self.sinks.on_event)(MediaEvent::Failed {
+            leg,
+            reason: EndReason::Fault,
+            why: "a fault in the media path".to_owned(),
+        });
     }
 
     fn drain(&mut self) {
@@ -196,6 +200,7 @@ impl MediaThread {
                 }
                 Output::StreamFrame { leg, mulaw } => (self.sinks.on_stream)(leg, StreamOut::Frame(mulaw)),
                 Output::StreamMarkPlayed { leg, name } => (self.sinks.on_stream)(leg, StreamOut::MarkPlayed(name)),
+                Output::Heard { leg, number, samples } => self.sinks.ears.hear(leg, number, &samples),
                 // The switchboard hears of the key, too, and tells the bot.
                 Output::StreamDigit { .. } => {}
                 Output::Event(event) => {

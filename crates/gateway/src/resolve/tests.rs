@@ -1,6 +1,7 @@
 use super::dns::{NameServer, a, aaaa, naptr, srv};
 use super::*;
 use crate::inbox::{Outlet, inbox};
+use call_core::SipAddresses;
 use http_api::HubConfig;
 use std::net::Ipv6Addr;
 
@@ -9,18 +10,28 @@ const AT_MOST: Duration = Duration::from_secs(20);
 
 fn desk(host: &str, port: Option<u16>) -> Lookup {
     let (name, host) = ("ada".to_owned(), host.to_owned());
-    Lookup { about: Party::Desk, name, host, port, transport: Transport::Udp, any_transport: true, optional: false }
+    Lookup {
+        about: Party::Desk,
+        name,
+        host,
+        port,
+        transport: Transport::Udp,
+        any_transport: true,
+        optional: false,
+        interface: None,
+    }
 }
 
-fn ours() -> SipAddresses {
+fn ours(tls: Option<SocketAddr>) -> Interfaces {
     let at = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
-    SipAddresses { udp: at(5060), tcp: at(5060), ..SipAddresses::default() }
+    let sip = SipAddresses { udp: at(5060), tcp: at(5060), tls, ..SipAddresses::default() };
+    Interfaces::one(sip, [127, 0, 0, 1].into())
 }
 
 fn resolver(server: &NameServer) -> Resolver {
     let least = Duration::from_millis(5);
     let pace = Pace { least, most: Duration::from_secs(3600), after_failure: least };
-    Resolver { pace, ..Resolver::new(&[server.at], ours()).expect("a resolver") }
+    Resolver { pace, ..Resolver::new(&[server.at], ours(None)).expect("a resolver") }
 }
 
 async fn found(server: &NameServer, lookup: &Lookup) -> Vec<String> {
@@ -82,8 +93,8 @@ async fn sips_asks_for_its_own_services_and_nothing_else() {
         a("a.example.test.", 60, [127, 0, 0, 7]),
         aaaa("a.example.test.", 60, Ipv6Addr::LOCALHOST),
     ]);
-    let sip = SipAddresses { tls: Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 5061))), ..ours() };
-    let resolver = Resolver { sip, ..resolver(&server) };
+    let interfaces = ours(Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 5061))));
+    let resolver = Resolver { interfaces, ..resolver(&server) };
     let sips = Lookup { any_transport: false, transport: Transport::Tls, ..desk("cc.example.test", None) };
     let found = resolver.find(&sips, None).await.expect("an answer").targets;
     let at = SocketAddr::from((Ipv6Addr::LOCALHOST, 5063));

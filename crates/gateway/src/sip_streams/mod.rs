@@ -5,7 +5,7 @@ mod tls;
 mod vigil;
 
 use crate::inbox::{Inbox, Input};
-use call_core::{Peers, SipAddresses};
+use call_core::Peers;
 use http_api::{Hub, Metric};
 use line::{Duplex, Exchange, Line};
 use sip_proto::{Flow, Transport};
@@ -37,10 +37,8 @@ pub(crate) struct Limits {
 
 /// Everything the connections need.
 pub(crate) struct Setup {
-    /// Our addresses as peers know them.
-    pub(crate) advertised: SipAddresses,
-    /// Where we dial from, per transport: peers' lists of allowed addresses hold it.
-    pub(crate) bind: BTreeMap<Transport, IpAddr>,
+    /// Where we dial from, per transport and our address as peers know it: their lists of allowed addresses hold it.
+    pub(crate) bind: BTreeMap<(Transport, SocketAddr), IpAddr>,
     pub(crate) limits: Limits,
     pub(crate) tls: Tls,
     pub(crate) peers: Arc<Peers>,
@@ -54,8 +52,7 @@ pub(crate) struct Setup {
 pub(crate) struct Streams(Arc<Shared>);
 
 struct Shared {
-    advertised: SipAddresses,
-    bind: BTreeMap<Transport, IpAddr>,
+    bind: BTreeMap<(Transport, SocketAddr), IpAddr>,
     limits: Limits,
     tls: Tls,
     peers: RwLock<Arc<Peers>>,
@@ -65,10 +62,10 @@ struct Shared {
     open: Mutex<Open>,
 }
 
-/// What is open. A connection is used for whatever goes to its other end by its transport, whoever opened it.
+/// What is open. A connection is used for whatever goes to its other end from the same side of ours, whoever opened it.
 #[derive(Default)]
 struct Open {
-    lines: BTreeMap<(Transport, SocketAddr), Entry>,
+    lines: BTreeMap<Flow, Entry>,
     per_ip: BTreeMap<IpAddr, usize>,
     numbers: u64,
 }
@@ -98,7 +95,7 @@ impl Open {
             let _ = queue.try_send(first);
         }
         self.numbers += 1;
-        let replaced = self.lines.insert((flow.transport, flow.remote), Entry { number: self.numbers, queue });
+        let replaced = self.lines.insert(flow, Entry { number: self.numbers, queue });
         if replaced.is_none() {
             self.per_ip.insert(ip, held + 1);
         }
@@ -106,11 +103,10 @@ impl Open {
     }
 
     fn remove(&mut self, flow: Flow, number: Option<u64>) {
-        let key = (flow.transport, flow.remote);
-        if self.lines.get(&key).is_none_or(|entry| number.is_some_and(|number| number != entry.number)) {
+        if self.lines.get(&flow).is_none_or(|entry| number.is_some_and(|number| number != entry.number)) {
             return;
         }
-        self.lines.remove(&key);
+        self.lines.remove(&flow);
         if let Some(held) = self.per_ip.get_mut(&flow.remote.ip()) {
             *held -= 1;
             if *held == 0 {
@@ -122,10 +118,10 @@ impl Open {
 
 impl Streams {
     pub(crate) fn new(setup: Setup) -> Self {
-        let Setup { advertised, bind, limits, tls, peers, inbox, hub, runtime } = setup;
+        let Setup { bind, limits, tls, peers, inbox, hub, runtime } = setup;
         runtime.spawn(tls.clone().renew());
         let (open, peers) = (Mutex::default(), RwLock::new(peers));
-        Self(Arc::new(Shared { advertised, bind, limits, tls, peers, inbox, hub, runtime, open }))
+        Self(Arc::new(Shared { bind, limits, tls, peers, inbox, hub, runtime, open }))
     }
 
     /// Others may connect from now on, and those we call have these names. Connections that are open stay.
@@ -135,10 +131,10 @@ impl Streams {
     }
 
     /// Takes connections for ever.
-    pub(crate) async fn accept(self, transport: Transport, listener: TcpListener) {
+    pub(crate) async fn accept(self, (transport, local): (Transport, SocketAddr), listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, from)) => self.arrived(transport, stream, from),
+                Ok((stream, remote)) => self.arrived(stream, Flow { transport, local, remote }),
                 Err(error) => {
                     // Out of file descriptors, mostly: trying again at once would spin.
                     tracing::warn!(%error, "cannot accept a SIP connection");
@@ -148,13 +144,13 @@ impl Streams {
         }
     }
 
-    fn arrived(&self, transport: Transport, stream: TcpStream, from: SocketAddr) {
+    fn arrived(&self, stream: TcpStream, flow: Flow) {
+        let from = flow.remote;
         if !self.0.peers.read().unwrap_or_else(PoisonError::into_inner).knows(from.ip()) {
             self.0.hub.metrics().add(Metric::UnknownSource, 1);
             tracing::debug!(%from, "closed a SIP connection from an unknown address");
             return;
         }
-        let Some(flow) = self.0.flow(transport, from) else { return };
         // Handshakes hold a place too: whoever never finishes one must not be able to begin thousands.
         match self.0.register(flow, None) {
             Some(place) => drop(self.0.runtime.spawn(self.clone().welcome(stream, flow, place))),
@@ -175,7 +171,7 @@ impl Streams {
 
     /// Queues a message, dialling first when no connection to the flow's remote address is open. Never waits.
     pub(crate) fn send(&self, flow: Flow, bytes: Vec<u8>) {
-        let queue = self.0.open().lines.get(&(flow.transport, flow.remote)).map(|entry| entry.queue.clone());
+        let queue = self.0.open().lines.get(&flow).map(|entry| entry.queue.clone());
         let refused = match queue {
             Some(queue) => match queue.try_send(bytes) {
                 Ok(()) => return,
@@ -233,10 +229,6 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flow(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
-        Some(Flow { transport, local: self.advertised.of(transport)?, remote })
-    }
-
     fn register(&self, flow: Flow, first: Option<Vec<u8>>) -> Option<Place> {
         self.open().add(flow, first, self.limits.connections)
     }
@@ -260,7 +252,7 @@ impl Shared {
     async fn connect(&self, flow: Flow) -> io::Result<Line> {
         let to = flow.remote;
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(ip) = self.bind.get(&flow.transport).filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
+        if let Some(ip) = self.bind.get(&(flow.transport, flow.local)).filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
             socket.bind(SocketAddr::new(*ip, 0))?;
         }
         let stream = socket.connect(to).await?;

@@ -15,7 +15,7 @@ use serde_json::json;
 use sip_proto::{DialogEvent, DialogId, Endpoint, EndpointConfig, Output};
 use sip_wire::{Method, Uri};
 use std::io::{ErrorKind, Read as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,12 +60,17 @@ pub(super) fn place(
 ) -> anyhow::Result<()> {
     let target = plan.desk.targets.first().context("has no address to call: only the trunk can reach it")?;
     let Target { transport, address, .. } = *target;
-    let listen = settings.sip.listen.iter().find(|listen| listen.transport == transport);
+    let interfaces = &settings.switchboard.interfaces;
+    let flow = interfaces.flow_to(plan.desk.signalling.interface.as_deref(), transport, address);
+    let interface = flow.map(|flow| interfaces.of(flow));
+    let mut listen = settings.sip.listen.iter().filter(|listen| Some(listen.interface) == interface);
+    let listen = listen.find(|listen| listen.transport == transport);
     let listen = listen.with_context(|| format!("sip.listen has no {} address to call from", transport.via()))?;
-    let sip = (listen.bind.ip(), listen.advertised.unwrap_or(listen.bind.ip()));
+    let sip = (listen.bind.ip(), listen.told().ip());
+    let rtp = settings.rtp.bind.get(listen.interface.0).copied().unwrap_or(sip.0);
     let tls = Tls::load(&settings.sip.tls).map_err(anyhow::Error::msg)?;
     tls.know(server_names(&settings.switchboard));
-    let line = match Line::open(transport, sip, settings.rtp.bind, address, &tls) {
+    let line = match Line::open(transport, sip, rtp, address, &tls) {
         Ok(line) => line,
         Err(error) if NOBODY.contains(&error.kind()) => {
             say(&format!("          {error}"));
@@ -86,7 +91,9 @@ pub(super) fn place(
     }
     let endpoint = Endpoint::new(config, ids.fork());
     let clock = Clock::start();
-    let mut call = Call { settings, plan, ids, line, endpoint, media, clock, began: clock.now(), dialog: None };
+    let media_ip = interfaces.get(listen.interface).media_ip;
+    let mut call =
+        Call { settings, plan, media_ip, ids, line, endpoint, media, clock, began: clock.now(), dialog: None };
     call.run(report, say)
 }
 
@@ -100,6 +107,7 @@ fn beep() -> Source {
 struct Call<'a> {
     settings: &'a Settings,
     plan: &'a Plan<'a>,
+    media_ip: IpAddr,
     ids: IdSource,
     line: Line,
     endpoint: Endpoint,
@@ -158,7 +166,7 @@ impl Call<'_> {
         let uri = desk.uri.replace("{user}", caller);
         let target = Uri::parse(&uri).map_err(|error| anyhow::anyhow!("{uri} is not a URI: {error}"))?;
         let local = LocalMedia {
-            rtp: SocketAddr::new(board.media_ip, self.line.rtp_port),
+            rtp: SocketAddr::new(self.media_ip, self.line.rtp_port),
             codecs: desk.codecs.clone(),
             srtp: desk.signalling.srtp,
             telephone_event: 101,

@@ -1,5 +1,6 @@
 //! What operators and their systems ask: calls, the live trace, metrics, health.
 
+use super::{Body, answer};
 use crate::control::Readiness;
 use crate::error::ApiError;
 use crate::metrics::Metric;
@@ -11,7 +12,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
-use call_model::CallId;
+use call_model::{CallId, RecordingWish};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
     router
         .route("/v1/calls", routing::get(calls))
         .route("/v1/calls/{call}", routing::get(call))
+        .route("/v1/calls/{call}/recording", routing::post(recording))
         .route("/v1/trace", routing::get(trace))
         .route("/v1/reports/calls", routing::get(past_calls))
         .route("/v1/reports/calls/{call}", routing::get(past_call))
@@ -61,6 +63,31 @@ async fn call(State(api): State<Api>, Path(call): Path<String>, headers: HeaderM
     let read = api.hub.read_trace(api.hub.trace_edge(true), Some(id), MOST);
     let events: Vec<_> = read.events.iter().map(|t| trace_json(&t.event, t.started, &wall)).collect();
     Ok(Json(json!({"call": record.shape(id, &wall), "events": events})))
+}
+
+/// `POST /v1/calls/{call}/recording`: `{"recording": "pause"}`, or `start`, `resume`, `stop`.
+async fn recording(
+    State(api): State<Api>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<StatusCode, ApiError> {
+    guard::admin(&api, &headers)?;
+    let id: CallId = call.parse().map_err(|_| ApiError::bad_id("call"))?;
+    let asked: Option<Asked> = serde_json::from_slice(&body).ok();
+    let wish = asked.and_then(|asked| RecordingWish::ALL.into_iter().find(|wish| wish.as_str() == asked.recording));
+    let wish = wish.ok_or_else(|| {
+        let what = "The body is not {\"recording\": \"start\"}, \"pause\", \"resume\" or \"stop\".";
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", what, "See docs/http-api.md.")
+    })?;
+    answer(api.control.recording(id, wish)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    recording: String,
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 const TAB_LIMIT: usize = 64;
 /// Longest notes of a human who gives a caller back, characters.
 const NOTES_LIMIT: usize = 1000;
+/// Longest reason for declining a caller, characters.
+const REASON_LIMIT: usize = 200;
 
 pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
     router
@@ -30,12 +32,14 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
         .route("/v1/handoffs/{id}", routing::get(package))
 }
 
-/// `GET /v1/desks/{desk}`: whether the token is right, and the name to show.
+/// `GET /v1/desks/{desk}`: whether the token is right, and what to show.
 async fn who(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     let desk = guard::desk(&api, &desk, &headers)?;
     let login = api.config.desks.iter().find(|login| login.desk == desk);
     let display = login.and_then(|login| login.display.as_deref()).unwrap_or(&desk.0);
-    Ok(Json(json!({"desk": desk.0, "display": display})))
+    let skills = login.map(|login| login.skills.as_slice()).unwrap_or_default();
+    let dispositions = &api.config.dispositions;
+    Ok(Json(json!({"desk": desk.0, "display": display, "skills": skills, "dispositions": dispositions})))
 }
 
 /// `GET /v1/desks/{desk}/events`.
@@ -78,7 +82,8 @@ async fn decline(
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
     let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
-    act(&api, &desk, id, &tab(&headers)?, DeskAction::Declined(id), PopStatus::Declined).await
+    let reason = text(&body, "reason", REASON_LIMIT)?;
+    act(&api, &desk, id, &tab(&headers)?, DeskAction::Declined { handoff: id, reason }, PopStatus::Declined).await
 }
 
 /// `POST .../hand-back`: the human gives the caller back to the bot, with notes. Whether the bot came is told on the
@@ -93,24 +98,25 @@ async fn hand_back(
     if !api.hub.shows(&desk, handoff) {
         return Err(ApiError::not_found("handoff"));
     }
-    let notes = notes(&body)?;
+    let notes = text(&body, "notes", NOTES_LIMIT)?;
     answer(api.control.desk_action(&desk, DeskAction::HandBack { handoff, notes })).await?;
     Ok(Json(json!({"handoff": handoff.to_string(), "status": "handing_back"})))
 }
 
-/// `notes` of the body, which is a JSON object or empty.
-fn notes(body: &[u8]) -> Result<String, ApiError> {
-    let invalid = |message: &str| {
-        let fix = format!("Send {{\"notes\": \"..\"}} with at most {NOTES_LIMIT} characters, or no body.");
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message, fix)
-    };
+/// A text of the body, which is a JSON object or empty. Left out, it is empty.
+pub(super) fn text(body: &[u8], name: &str, most: usize) -> Result<String, ApiError> {
     let object: Value = serde_json::from_slice(body).unwrap_or_default();
-    match object.get("notes") {
+    match object.get(name) {
         None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(notes)) if notes.chars().count() <= NOTES_LIMIT => Ok(notes.clone()),
-        Some(Value::String(_)) => Err(invalid("The notes are too long.")),
-        Some(_) => Err(invalid("The notes are not a text.")),
+        Some(Value::String(text)) if text.chars().count() <= most => Ok(text.clone()),
+        Some(_) => Err(invalid(name, &format!("is a text of at most {most} characters"))),
     }
+}
+
+/// A field of the body is not what it must be.
+pub(super) fn invalid(name: &str, what: &str) -> ApiError {
+    let message = format!("The field {name} {what}.");
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message, "Correct it, or see docs/http-api.md.")
 }
 
 /// `POST .../done`: after a release only the human knows when the conversation is over. Twice is once.
@@ -140,7 +146,7 @@ async fn package(State(api): State<Api>, Path(id): Path<String>, headers: Header
     found.map(|package| Json((*package).clone())).ok_or_else(|| ApiError::not_found("handoff"))
 }
 
-fn entitled(
+pub(super) fn entitled(
     api: &Api,
     desk: &str,
     id: &str,

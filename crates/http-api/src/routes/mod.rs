@@ -3,8 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod bot;
 pub(crate) mod cdrs;
+pub(crate) mod controls;
 pub(crate) mod desk;
 pub(crate) mod handoffs;
+pub(crate) mod rules;
 pub(crate) mod trunks;
 
 use crate::control::{Refused, Reply};

@@ -2,8 +2,8 @@
 
 use crate::support::{WALL, World, sample, world, world_with_ring};
 use call_model::{
-    CallId, DeskAction, EndCause, EndReason, HandoffId, HandoffOutcome, Instant, Party, PopUpdate, TraceEvent,
-    TraceKind,
+    CallId, DeskAction, DeskId, DeskState, EndCause, EndReason, HandoffId, HandoffOutcome, Instant, Party, PopUpdate,
+    TraceEvent, TraceKind,
 };
 use http_api::Refused;
 
@@ -435,4 +435,95 @@ async fn a_desk_is_present_while_a_page_of_it_is_open() {
     let gone = told.wait_for(|pages| pages.last() == Some(&("anna".to_owned(), false)));
     tokio::time::timeout(patience, gone).await.expect("told in time").unwrap();
     assert_eq!(*world.control.pages.borrow(), [("anna".to_owned(), true), ("anna".to_owned(), false)]);
+}
+
+#[tokio::test]
+async fn what_the_human_does_with_the_caller_reaches_the_switchboard_and_every_tab() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    world.hub.pop(&PopUpdate::Joined { desk: sample::desk(), handoff: id });
+    let mut page = world.events(EVENTS, TOKEN, None).await;
+    page.next().await.expect("a snapshot");
+    for (action, body) in [
+        ("hold", r#"{"on": true}"#),
+        ("mute", r#"{"on": false}"#),
+        ("keys", r#"{"keys": "12*#"}"#),
+        ("pass-on", r#"{"desk": "ben", "reason": "a claim"}"#),
+        ("pass-on", "{}"),
+        ("end", ""),
+    ] {
+        let answer = world.post(&path(id, action), TOKEN, body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{action}: {}", answer.json());
+    }
+    let asked: Vec<_> = world.control.actions.lock().unwrap().iter().map(|(_, action)| action.clone()).collect();
+    let to = |desk: Option<&str>, reason: &str| DeskAction::PassOn {
+        handoff: id,
+        desk: desk.map(|name| DeskId(name.to_owned())),
+        reason: reason.to_owned(),
+    };
+    let wanted = [
+        DeskAction::Hold { handoff: id, on: true },
+        DeskAction::Mute { handoff: id, on: false },
+        DeskAction::Keys { handoff: id, keys: "12*#".to_owned() },
+        to(Some("ben"), "a claim"),
+        to(None, ""),
+        DeskAction::End(id),
+    ];
+    assert_eq!(asked, wanted);
+    for (action, body) in [
+        ("hold", "{}"),
+        ("mute", r#"{"on": "yes"}"#),
+        ("keys", r#"{"keys": ""}"#),
+        ("keys", r#"{"keys": "1x"}"#),
+        ("pass-on", r#"{"desk": 7}"#),
+        ("decline", r#"{"reason": 1}"#),
+    ] {
+        assert_eq!(world.post(&path(id, action), TOKEN, body.as_bytes()).await.status, 422, "{action} {body}");
+    }
+    let stranger = path(HandoffId(99), "hold");
+    assert_eq!(world.post(&stranger, TOKEN, br#"{"on": true}"#).await.status, 404);
+    assert_eq!(world.post(&path(id, "end"), "ben-token", b"").await.status, 401);
+
+    world.hub.pop(&PopUpdate::Controls { desk: sample::desk(), handoff: id, held: true, muted: false });
+    let told = page.next().await.expect("news");
+    assert_eq!((told.name.as_str(), &told.data["held"]), ("controls", &true.into()));
+    world.hub.pop(&PopUpdate::PassingOn { desk: sample::desk(), handoff: id });
+    assert_eq!(page.next().await.expect("news").name, "passing_on");
+    let late = world.events(EVENTS, TOKEN, None).await.next().await.expect("a snapshot");
+    assert_eq!((&late.data["pops"][0]["held"], &late.data["pops"][0]["leaving"]), (&true.into(), &"passing_on".into()));
+    world.hub.pop(&PopUpdate::NotPassedOn { desk: sample::desk(), handoff: id, why: "nobody answered" });
+    assert_eq!(page.next().await.expect("news").data["why"], "nobody answered");
+}
+
+#[tokio::test]
+async fn a_human_says_whether_they_take_callers_and_every_tab_shows_it() {
+    let world = world().await;
+    assert_eq!(world.post("/v1/desks/anna/state", TOKEN, br#"{"state": "busy"}"#).await.status, 200);
+    assert_eq!(world.post("/v1/desks/anna/state", TOKEN, br#"{"state": "asleep"}"#).await.status, 422);
+    assert_eq!(world.post("/v1/desks/anna/state", "ben-token", br#"{"state": "busy"}"#).await.status, 401);
+    assert_eq!(world.control.states.lock().unwrap().clone(), [("anna".to_owned(), DeskState::Busy)]);
+    let until = Some(Instant::from_millis(30_000));
+    world.hub.pop(&PopUpdate::State { desk: sample::desk(), state: DeskState::AfterCall, until });
+    let snapshot = world.events(EVENTS, TOKEN, None).await.next().await.expect("a snapshot");
+    assert_eq!(snapshot.data["state"], "after_call");
+    assert_eq!(snapshot.data["until_unix_ms"], WALL.unix_ms + 30_000);
+}
+
+#[tokio::test]
+async fn what_became_of_a_conversation_is_said_by_who_had_it_also_when_it_is_over() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    let dispose = |code: &str| format!(r#"{{"code": "{code}", "notes": "a refund"}}"#);
+    assert_eq!(
+        world.post(&path(id, "disposition"), TOKEN, dispose("resolved").as_bytes()).await.status,
+        404,
+        "no talk yet"
+    );
+    world.hub.pop(&PopUpdate::Joined { desk: sample::desk(), handoff: id });
+    retract(&world, id);
+    assert_eq!(world.post(&path(id, "disposition"), TOKEN, dispose("bliss").as_bytes()).await.status, 422);
+    assert_eq!(world.post(&path(id, "disposition"), TOKEN, dispose("resolved").as_bytes()).await.status, 200);
+    let said = world.control.dispositions.lock().unwrap().clone();
+    assert_eq!(said.len(), 1);
+    assert_eq!((said[0].0.as_str(), said[0].2, said[0].3.code.as_str()), ("anna", id, "resolved"));
 }

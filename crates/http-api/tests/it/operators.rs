@@ -3,7 +3,8 @@
 use crate::support::{CALL_TOKEN, WALL, World, sample, world, world_with_ring};
 use call_model::{
     CallId, Decision, EndCause, EndReason, Fact, FactKind, HandoffId, HandoffOutcome, HandoffStage, Instant, Layer,
-    LegId, LegStats, Party, Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
+    LegId, LegStats, Party, RecordingWish, Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger, Urgency,
+    VoiceScore,
 };
 use http_api::Metric;
 use std::collections::BTreeSet;
@@ -304,4 +305,38 @@ async fn broken_http_harms_nobody() {
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{bytes:?}");
     }
     assert_eq!(world.request("GET", "/healthz", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn rules_are_shown_and_a_file_that_is_refused_tells_everything_that_is_wrong() {
+    let world = world().await;
+    assert_eq!(world.get("/v1/rules", "wrong").await.error_code(), "unauthorized");
+    assert_eq!(world.post("/v1/rules/reload", "wrong", b"").await.error_code(), "unauthorized");
+    let shown = world.get("/v1/rules", ADMIN).await.json();
+    assert_eq!((shown["file"].as_str(), shown["version"].as_str()), (Some("rules.toml"), Some("0123456789abcdef")));
+    assert_eq!(shown["rules"][0]["trigger"], "asked");
+    assert_eq!(world.post("/v1/rules/reload", ADMIN, b"").await.status, 200);
+    *world.control.rules_refused.lock().unwrap() = vec!["rule[0].kind: one".to_owned(), "rule[1].name: two".to_owned()];
+    let refused = world.post("/v1/rules/reload", ADMIN, b"").await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (422, "rules_refused"));
+    assert_eq!(refused.json()["complaints"], serde_json::json!(["rule[0].kind: one", "rule[1].name: two"]));
+    assert_eq!(world.get("/v1/rules", ADMIN).await.json()["refused"][1], "rule[1].name: two");
+}
+
+#[tokio::test]
+async fn operations_may_pause_a_recording_and_nobody_else() {
+    let world = world().await;
+    let path = format!("/v1/calls/{CALL}/recording");
+    for wish in RecordingWish::ALL {
+        let body = format!("{{\"recording\": \"{}\"}}", wish.as_str());
+        assert_eq!(world.post(&path, ADMIN, body.as_bytes()).await.status, 204);
+    }
+    assert_eq!(*world.control.wishes.lock().unwrap(), RecordingWish::ALL.map(|wish| (CALL, wish)));
+    let pause: &[u8] = br#"{"recording": "pause"}"#;
+    assert_eq!(world.post(&path, CALL_TOKEN, pause).await.status, 401);
+    for body in [b"".as_slice(), br#"{"recording": "erase"}"#, br#"{"recording": "pause", "because": "card"}"#] {
+        assert_eq!(world.post(&path, ADMIN, body).await.error_code(), "invalid");
+    }
+    *world.control.refuse.lock().unwrap() = Some(http_api::Refused::NotNow("it is over".into()));
+    assert_eq!(world.post(&path, ADMIN, pause).await.status, 409);
 }

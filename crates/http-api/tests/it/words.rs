@@ -2,8 +2,8 @@
 
 use crate::support::{World, world};
 use call_model::{
-    CallId, DeskId, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party, Redacted,
-    TraceEvent, TraceKind,
+    CallId, DeskId, DeskState, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party,
+    Redacted, TraceEvent, TraceKind,
 };
 use http_api::{AbilityView, PeerView, RegistrationShown, TelephoneShown};
 use serde_json::Value;
@@ -129,6 +129,8 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         up: (!trunk).then_some(true),
         targets: vec![("192.0.2.7:5060/udp".into(), Some(false)); usize::from(!trunk)],
         busy: 2,
+        state: DeskState::Busy,
+        skills: vec!["billing".into()],
         refer: able("refused", Some(Instant::from_millis(9))),
         replaces: able("proven", None),
         blind: trunk.then(|| able("proven", None)),

@@ -3,8 +3,8 @@
 
 use crate::world::*;
 use call_model::{
-    Codec, Crypto, DialStep, DtlsPeer, Fingerprint, Instant, Keying, MediaCommand, MediaEvent, Prompt, RemoteMedia,
-    Selector, SrtpKey, SrtpSuite,
+    Codec, Crypto, DialStep, DtlsPeer, EndReason, Fingerprint, Instant, Keying, MediaCommand, MediaEvent, Prompt,
+    RemoteMedia, Selector, SrtpKey, SrtpSuite,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -215,7 +215,8 @@ fn a_handshake_that_fails_is_reported_and_opens_nothing() {
     let mut call = Call::new();
     call.agree(false, FIRST);
     call.shake(b"\x16nonsense");
-    let failed = MediaEvent::Failed { leg: leg(CALLER), why: "it went wrong".to_owned() };
+    let (reason, why) = (EndReason::HandshakeFailed, "it went wrong".to_owned());
+    let failed = MediaEvent::Failed { leg: leg(CALLER), reason, why };
     assert_eq!(call.world.events.iter().filter(|event| **event == failed).count(), 1);
     assert!(!call.caller_says() && !call.caller_hears());
 }

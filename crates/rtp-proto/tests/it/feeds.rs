@@ -178,6 +178,7 @@ fn a_leg_of_another_call_is_never_heard() {
         leg: foreign,
         role: call_model::Role::Caller,
         port: 1,
+        interface: call_model::InterfaceId::default(),
         allowed: vec![],
         keys_by: call_model::KeysBy::Rtp,
     });

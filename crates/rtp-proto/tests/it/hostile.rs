@@ -142,6 +142,7 @@ enum Step {
     Remote(u8, u8, u8),
     Open(u8),
     OpenStream(u8),
+    OpenEar(u8),
     Close(u8),
     Tap(u8, bool),
     Audio(u8, Vec<u8>),
@@ -165,6 +166,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (leg(), any::<u8>(), any::<u8>()).prop_map(|(a, b, c)| Step::Remote(a, b, c)),
         2 => leg().prop_map(Step::Open),
         1 => leg().prop_map(Step::OpenStream),
+        1 => leg().prop_map(Step::OpenEar),
         1 => leg().prop_map(Step::Close),
         1 => (leg(), any::<bool>()).prop_map(|(a, b)| Step::Tap(a, b)),
         2 => (leg(), bytes()).prop_map(|(a, b)| Step::Audio(a, b)),
@@ -211,6 +213,7 @@ fn apply(world: &mut World, step: Step) {
             world.command(MediaCommand::Remote { leg: leg(to), media });
         }
         Step::Open(index) => world.open(index),
+        Step::OpenEar(index) => world.command(MediaCommand::OpenEar { leg: leg(index) }),
         Step::OpenStream(index) => world.command(MediaCommand::OpenStream { leg: leg(index) }),
         Step::Close(index) => world.command(MediaCommand::Close { leg: leg(index) }),
         Step::Tap(index, on) => world.command(MediaCommand::Tap { leg: leg(index), on }),

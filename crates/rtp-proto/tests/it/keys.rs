@@ -12,7 +12,14 @@ const A: u8 = 0x90;
 fn bridged(codecs: [Codec; 2], events: [Option<u8>; 2], keys_by: KeysBy) -> World {
     let mut world = World::new();
     world.open(CALLER);
-    let opening = MediaCommand::Open { leg: leg(DESK), role: Role::Desk, port: 20_004, allowed: vec![], keys_by };
+    let opening = MediaCommand::Open {
+        leg: leg(DESK),
+        role: Role::Desk,
+        port: 20_004,
+        interface: call_model::InterfaceId::default(),
+        allowed: vec![],
+        keys_by,
+    };
     world.command(opening);
     for (index, (codec, telephone_event)) in [CALLER, DESK].into_iter().zip(codecs.into_iter().zip(events)) {
         let media = RemoteMedia { telephone_event, ..remote(index, codec) };

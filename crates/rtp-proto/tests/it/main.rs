@@ -7,6 +7,7 @@ mod hostile;
 mod keys;
 mod legs;
 mod mixing;
+mod recording;
 mod reports;
 mod speech;
 mod talk_off;

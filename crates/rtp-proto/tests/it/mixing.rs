@@ -8,20 +8,20 @@ use rtp_proto::g711;
 const TONES: [f64; 3] = [400.0, 600.0, 800.0];
 
 /// Somebody who sings: one of [`TONES`], by leg.
-struct Singer {
-    sender: Sender,
+pub(crate) struct Singer {
+    pub(crate) sender: Sender,
     codec: Codec,
     position: u64,
     silent: bool,
 }
 
 impl Singer {
-    fn new(index: u8, codec: Codec) -> Self {
+    pub(crate) fn new(index: u8, codec: Codec) -> Self {
         let sender = Sender { payload_type: codec.payload_type(), ..Sender::new(index, 0) };
         Self { sender, codec, position: 0, silent: false }
     }
 
-    fn audio(&mut self) -> [u8; 160] {
+    pub(crate) fn audio(&mut self) -> [u8; 160] {
         let hertz = TONES[usize::from(self.sender.leg.index)];
         let start = self.position;
         self.position += 160;
@@ -35,7 +35,7 @@ impl Singer {
         })
     }
 
-    fn packet(&mut self) -> Vec<u8> {
+    pub(crate) fn packet(&mut self) -> Vec<u8> {
         let audio = self.audio();
         let timestamp = self.sender.timestamp;
         self.sender.timestamp += 160;
@@ -44,7 +44,7 @@ impl Singer {
 }
 
 /// Everybody sings for so many times 20 ms.
-fn sing(world: &mut World, singers: &mut [&mut Singer], steps: u32) {
+pub(crate) fn sing(world: &mut World, singers: &mut [&mut Singer], steps: u32) {
     for _ in 0..steps {
         for singer in singers.iter_mut() {
             let packet = singer.packet();
@@ -63,7 +63,7 @@ fn linear(codec: Codec, octets: &[u8]) -> Vec<i16> {
 }
 
 /// The tones in a stretch of audio (Goertzel), each a tenth of its energy at least.
-fn tones(samples: &[i16]) -> Vec<f64> {
+pub(crate) fn tones(samples: &[i16]) -> Vec<f64> {
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     let power = |hertz: f64| {
         let (mut re, mut im) = (0.0, 0.0);

@@ -3,7 +3,7 @@
 use super::evidence::Popped;
 use super::{AT_ONCE, Inquest, LATE};
 use crate::setup::{BOT, DESK, DESK_NAMES, Party};
-use crate::witness::{Dialog, Did, Voice};
+use crate::witness::{Dialog, Did, Heard, Voice};
 use call_core::OnHumanGone;
 use call_model::{BotCommand, Instant, PopUpdate};
 
@@ -19,9 +19,9 @@ impl Inquest<'_> {
     /// was the bot that left last.
     pub(super) fn goodbyes(&mut self) {
         for caller in self.callers_dialogs().filter(|caller| !Self::is_direct(caller)) {
-            let up = |at: Instant| caller.answered.is_some_and(|ok| ok <= at) && caller.over().is_none_or(|o| o >= at);
             let mut heard = self.witness.heard[caller.party].iter();
-            let Some(goodbye) = heard.find(|heard| heard.voice == Voice::Goodbye && up(heard.from)) else { continue };
+            let told = |heard: &&Heard| heard.voice == Voice::Goodbye && self.is_leaving(caller, heard.from);
+            let Some(goodbye) = heard.find(told) else { continue };
             let at = goodbye.from;
             let popped = self.popped();
             let theirs = |pop: &&Popped<'_>| pop.at <= at && pop.caller.is_some_and(|of| of.call_id == caller.call_id);
@@ -36,6 +36,14 @@ impl Inquest<'_> {
                 self.wrong(at, &format!("a caller was told goodbye, and party {desk} was free"));
             }
         }
+    }
+
+    /// Whether this is the call of its party that is up then and ends first.
+    fn is_leaving(&self, caller: &Dialog, at: Instant) -> bool {
+        let up = |call: &&Dialog| call.answered.is_some_and(|ok| ok <= at) && call.over().is_none_or(|o| o >= at);
+        let own = self.callers_dialogs().filter(|call| call.party == caller.party).filter(up);
+        let first = own.min_by_key(|call| call.over().unwrap_or(self.world.now()));
+        first.is_some_and(|first| first.call_id == caller.call_id)
     }
 
     fn bot_spared(&self, caller: &Dialog, pops: &[&Popped<'_>], at: Instant) -> Option<&'static str> {
@@ -66,11 +74,17 @@ impl Inquest<'_> {
         if self.callers_dialogs().count() > 1 {
             return None;
         }
-        let gone = self.did(|did| matches!(did, Did::BotGone { .. }));
-        let ends: Vec<Instant> = gone.chain(self.witness.stream_closed.iter().copied()).collect();
-        let dials = self.world.told().iter().filter(|(_, said)| matches!(said, BotCommand::Dial { .. }));
-        let over = |began: Instant| ends.iter().copied().filter(|end| *end > began).min();
-        Some(dials.map(|(began, _)| Attempt { began: *began, up: Some(*began), over: over(*began) }).collect())
+        let gone: Vec<Instant> = self.did(|did| matches!(did, Did::BotGone { .. })).collect();
+        let ends = || gone.iter().chain(&self.witness.stream_closed).copied();
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for (began, _) in self.world.told().iter().filter(|(_, said)| matches!(said, BotCommand::Dial { .. })) {
+            // One that goes in the very moment it was called, perhaps the moment the one before it went.
+            let before = attempts.last().is_some_and(|last| last.over == Some(*began));
+            let at_once = gone.iter().filter(|end| *end == began).count() > usize::from(before);
+            let over = if at_once { Some(*began) } else { ends().filter(|end| end > began).min() };
+            attempts.push(Attempt { began: *began, up: Some(*began), over });
+        }
+        Some(attempts)
     }
 
     /// Whether a desk was asked since the caller was last served, or has just left by its own doing.

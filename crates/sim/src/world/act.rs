@@ -83,6 +83,12 @@ impl World {
                 }
                 self.with_phone(party, |phone| phone.hold(direction, now));
             }
+            Do::Update(party, direction) => {
+                if let Some(verdict) = self.verdict_of(party) {
+                    verdict.asked(direction, now);
+                }
+                self.with_phone(party, |phone| phone.update(direction, now));
+            }
             Do::Mute(party, muted) => {
                 self.witness.note(Did::Muted(party, muted), now);
                 self.phones[party].media.mute(muted);
@@ -128,6 +134,16 @@ impl World {
                 }
             }
             Do::HandBack(notes) => self.hand_back(notes),
+            Do::Control(action) => self.control(action),
+            Do::Decline(reason) => {
+                if let Some((desk, handoff)) = self.shown() {
+                    let action = DeskAction::Declined { handoff, reason: reason.to_owned() };
+                    let _too_late = self.switchboard.handle_desk(&desk, action, self.now);
+                }
+            }
+            Do::State(desk, state) => {
+                self.switchboard.handle_state(&DeskId(desk.to_owned()), state);
+            }
             Do::PageGone => {
                 self.witness.note(Did::PageGone, now);
                 self.page = PageHabit::Closed;
@@ -168,6 +184,11 @@ impl World {
         }
     }
 
+    /// How each [`Do::Control`] was answered.
+    pub fn controls(&self) -> &[Result<(), call_core::DeskRefused>] {
+        &self.controls
+    }
+
     /// Every click on the page, and on which pop.
     pub(crate) fn clicks(&self) -> &[(Instant, Click, HandoffId, DeskId)] {
         &self.clicks
@@ -194,12 +215,24 @@ impl World {
         }
     }
 
+    /// On the page of whoever had the caller first.
+    fn control(&mut self, action: fn(HandoffId) -> DeskAction) {
+        let first = self.pops.iter().find_map(|(_, pop)| match pop {
+            PopUpdate::Joined { desk, handoff } => Some((desk.clone(), *handoff)),
+            _ => None,
+        });
+        if let Some((desk, handoff)) = first {
+            let answer = self.switchboard.handle_desk(&desk, action(handoff), self.now);
+            self.controls.push(answer);
+        }
+    }
+
     fn click(&mut self, click: Click) {
         if let Some((desk, handoff)) = self.shown() {
             self.clicks.push((self.now, click, handoff, desk.clone()));
             let action = match click {
                 Click::Accept => DeskAction::Accepted(handoff),
-                Click::Decline => DeskAction::Declined(handoff),
+                Click::Decline => DeskAction::Declined { handoff, reason: String::new() },
             };
             let _too_late = self.switchboard.handle_desk(&desk, action, self.now);
         }

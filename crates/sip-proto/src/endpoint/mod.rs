@@ -262,6 +262,11 @@ impl Endpoint {
         self.dialogs.get(&dialog).map(|dialog| dialog.flow.remote)
     }
 
+    /// Where we are in the dialog, as its peer knows it.
+    pub fn local_address(&self, dialog: DialogId) -> Option<core::net::SocketAddr> {
+        self.dialogs.get(&dialog).map(|dialog| dialog.flow.local)
+    }
+
     /// Whether nobody on the way can read what the dialog says.
     pub fn is_secure(&self, dialog: DialogId) -> bool {
         self.dialogs.get(&dialog).is_some_and(|dialog| dialog.flow.transport.is_secure())
@@ -344,7 +349,8 @@ impl Endpoint {
     /// The way of an INVITE that is too big for a datagram; none when the peer wants datagrams, or did not answer over TCP
     /// a short while ago.
     fn stream_to(&self, flow: Flow, target: &Uri, now: Instant) -> Option<Flow> {
-        let local = self.config.tcp.filter(|_| flow.transport == Transport::Udp)?;
+        let mut streams = self.config.tcp.iter().filter(|_| flow.transport == Transport::Udp);
+        let (_, local) = *streams.find(|(datagrams, _)| *datagrams == flow.local)?;
         let wants = target.param("transport").is_none_or(|named| !named.eq_ignore_ascii_case("udp"));
         let there = wants && self.transactions.takes_tcp(flow.remote, now);
         there.then_some(Flow { transport: Transport::Tcp, local, ..flow })

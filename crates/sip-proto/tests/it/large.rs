@@ -20,7 +20,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (local, remote) = (address("192.0.2.1:5060"), address("192.0.2.7:5070"));
-        let config = EndpointConfig { tcp: Some(address("192.0.2.1:5062")), ..EndpointConfig::default() };
+        let config = EndpointConfig { tcp: vec![(local, address("192.0.2.1:5062"))], ..EndpointConfig::default() };
         let endpoint = Endpoint::new(config, IdSource::from_u64(1));
         let flow = Flow { transport: Transport::Udp, local, remote };
         Self { endpoint, now: Instant::from_millis(0), flow, events: Vec::new() }

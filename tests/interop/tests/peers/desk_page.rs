@@ -14,8 +14,8 @@ const WATCH: &str = "window.shownAt = null; new MutationObserver(() => { \
 
 /// Notes that the human was told that the bot is asked for, which a slow machine may show for a moment only.
 const WATCH_ASKING: &str = "window.asking = false; new MutationObserver(() => { \
-    window.asking ||= document.querySelector('#hand-back-text').textContent.includes('Asking for the bot'); }) \
-    .observe(document.querySelector('#hand-back-text'), {subtree: true, childList: true, characterData: true})";
+    window.asking ||= document.querySelector('#banner-text').textContent.includes('Asking for the bot'); }) \
+    .observe(document.querySelector('#banner-text'), {subtree: true, childList: true, characterData: true})";
 
 fn says(selector: &str, text: &str) -> String {
     format!(
@@ -129,7 +129,9 @@ fn the_page_gives_the_caller_back_to_the_bot_with_notes() {
     caller.hears(&[DESK], 10, SOON);
     bot_sipp.succeeds(SOON);
 
-    page.until(&says("#hand-back-button", "Hand the caller back to the bot"), SOON);
+    page.until(&says("#hand-back", "To the bot"), SOON);
+    page.press("b");
+    page.until(&says("#d-back", "Hand the caller back to the bot"), SOON);
     page.write("#notes", "Refund of 12 € is booked.");
     let again = Sipp::callee(rings(bot_port, 4), &bot);
     page.eval(WATCH_ASKING);
@@ -152,6 +154,63 @@ fn the_page_gives_the_caller_back_to_the_bot_with_notes() {
     trunk_sipp.succeeds(SOON);
     again.succeeds(SOON);
     gateway.call_ends(SOON);
+}
+
+#[test]
+fn the_human_holds_mutes_types_and_ends_on_the_page_and_says_what_became_of_it() {
+    if skipped("chromium") || skipped("sipp") {
+        return;
+    }
+    let Scene { gateway, mut page, caller, bot, trunk_sipp, bot_sipp, desk_port, .. } = begin();
+    let desk = Talker::new(DESK, CODEC);
+    let _desk_sipp = Sipp::callee(rings(desk_port, 1), &desk);
+    caller.press('0');
+    desk.connect(SOON);
+    page.until(&says("#accept", "Accept"), SOON);
+    page.press("a");
+    caller.hears(&[DESK], 10, SOON);
+    bot_sipp.succeeds(SOON);
+    drop(bot);
+
+    page.until(&says("#controls", "Hold"), SOON);
+    page.press("m");
+    page.until(&says("#banner-text", "The caller does not hear you"), SOON);
+    caller.hears(&[], 10, SOON);
+    desk.hears(&[CALLER], 10, SOON);
+    page.press("m");
+    caller.hears(&[DESK], 10, SOON);
+    page.press("h");
+    page.until(&says("#banner-text", "on hold and hears music"), SOON);
+    desk.hears(&[], 10, SOON);
+    // A page that is loaded again knows what was set.
+    page.eval("window.before = true; location.reload()");
+    page.until("!window.before", SOON);
+    page.until(&says("#banner-text", "on hold and hears music"), SOON);
+    page.press("h");
+    caller.hears(&[DESK], 10, SOON);
+    page.press("k");
+    page.until(&says("#d-keypad", "Keypad"), SOON);
+    page.press("7");
+    page.until(&says("#pressed", "7"), SOON);
+    page.click("#d-keypad button.quiet");
+    page.until("!document.querySelector('#d-keypad').open", SOON);
+
+    page.press("e");
+    page.until(&says("#d-end", "End the call?"), SOON);
+    page.click("#end-send");
+    trunk_sipp.succeeds(SOON);
+    gateway.call_ends(SOON);
+    page.until(&says("#banner-text", "Conversation over"), SOON);
+    page.click("input[value=resolved]");
+    page.write("#wrap-notes", "Refund of 12 € is booked.");
+    page.click("#wrap-save");
+    page.until(&says("#idle", "No callers for you"), SOON);
+    let disposed = gateway.trace().into_iter().find(|event| event["kind"] == "disposed").expect("it was written down");
+    assert_eq!((&disposed["code"], &disposed["desk"]), (&"resolved".into(), &"alice".into()));
+    assert_eq!(disposed["notes"], "Refund of 12 € is booked.");
+
+    page.eval("(() => { const s = document.querySelector('#state'); s.value = 'away'; s.dispatchEvent(new Event('change')) })()");
+    page.until(&says("#idle", "You are not taking callers"), SOON);
 }
 
 fn shown_before_ringing(trace: &[Value], shown_ms: u64) {

@@ -2,8 +2,11 @@
 
 mod baresip;
 mod desk_page;
+mod interfaces;
 mod ipv6;
+mod linphone;
 mod pipecat;
+mod recording;
 mod registering;
 mod sipp;
 mod tshark;

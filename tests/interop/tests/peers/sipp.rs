@@ -8,35 +8,37 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(10);
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const MS: fn(u64) -> Duration = Duration::from_millis;
 
-struct Cast {
-    gateway: Gateway,
-    caller: Talker,
-    bot: Talker,
-    desk: Talker,
-    trunk_sipp: Sipp,
-    bot_sipp: Sipp,
-    desk_sipp: Sipp,
+pub(crate) struct Cast {
+    pub(crate) gateway: Gateway,
+    pub(crate) caller: Talker,
+    pub(crate) bot: Talker,
+    pub(crate) desk: Talker,
+    pub(crate) trunk_sipp: Sipp,
+    pub(crate) bot_sipp: Sipp,
+    pub(crate) desk_sipp: Sipp,
     _proxies: Vec<Proxy>,
 }
 
-struct Play {
-    tcp: bool,
-    codecs: [Codec; 3],
-    release: &'static str,
-    while_consulting: &'static str,
-    bot: Does,
-    desk: Does,
+pub(crate) struct Play {
+    pub(crate) tcp: bool,
+    pub(crate) codecs: [Codec; 3],
+    pub(crate) release: &'static str,
+    pub(crate) while_consulting: &'static str,
+    pub(crate) bot: Does,
+    pub(crate) desk: Does,
     /// The port of a second desk.
-    colleague: Option<u16>,
+    pub(crate) colleague: Option<u16>,
     /// The carrier is two proxies away, and the nearer one speaks TCP with us.
-    far: bool,
+    pub(crate) far: bool,
+    /// Further lines of the configuration.
+    pub(crate) more: String,
 }
 
 impl Play {
-    fn new(tcp: bool, desk: Does) -> Self {
+    pub(crate) fn new(tcp: bool, desk: Does) -> Self {
         Self {
             tcp,
             codecs: [Codec::Pcmu; 3],
@@ -46,12 +48,13 @@ impl Play {
             desk,
             colleague: None,
             far: false,
+            more: String::new(),
         }
     }
 
     /// Calls; on return the bot has the caller.
-    fn begin(self) -> Cast {
-        let Self { tcp, codecs, release, while_consulting, bot: does, desk, colleague, far } = self;
+    pub(crate) fn begin(self) -> Cast {
+        let Self { tcp, codecs, release, while_consulting, bot: does, desk, colleague, far, more: further } = self;
         let (bot_port, desk_port) = (free_port(), free_port());
         let suffix = if tcp { ";transport=tcp" } else { "" };
         let colleague = colleague.map_or_else(String::new, |port| {
@@ -75,6 +78,7 @@ while_consulting = "{while_consulting}"
 release_after_s = 1
 # SIPp scenarios know one call and nothing else.
 ping_every_s = 0
+{further}
 "#
         );
         let gateway = Gateway::start(release, &more);

@@ -1,6 +1,6 @@
 //! The fuzz target `whole_call` (tests/fuzz) without a fuzzer: any octets are a call, and every call ends well.
 
-use sim::Dice;
+use sim::{Dice, Findings, Storm};
 use std::path::Path;
 
 #[test]
@@ -22,7 +22,9 @@ fn what_the_fuzzer_kept_ends_well() {
     files.sort();
     assert!(!files.is_empty());
     for file in files {
-        let findings = sim::whole_call(&std::fs::read(&file).expect("octets"));
-        assert!(findings.is_clean(), "{}: {findings:#?}", file.display());
+        let storm = Storm::new(0, &mut Dice::Octets(&std::fs::read(&file).expect("octets")));
+        let world = storm.play();
+        let findings = Findings::of(&storm, &world);
+        assert!(findings.is_clean(), "{}: {findings:#?}\n{}", file.display(), world.ladder());
     }
 }

@@ -11,6 +11,7 @@ use rtp_proto::{EngineConfig, MediaEngine, NoTap, Output};
 const LEGS: u8 = 3;
 /// The WebSocket bot's.
 const STREAM: u8 = LEGS;
+const EAR: u8 = STREAM + 1;
 /// A packet causes a few others at most, and so does a tick.
 const BUSY: usize = 4_000;
 
@@ -26,16 +27,27 @@ pub fn media(octets: &[u8]) {
         let role = [Role::Caller, Role::Bot, Role::Desk][usize::from(index)];
         let allowed = vec![("192.0.2.0".parse().expect("an address"), 24)];
         let keys_by = if index == 1 { KeysBy::Info } else { KeysBy::Rtp };
-        engine.handle_command(&MediaCommand::Open { leg: leg(index), role, port: 20_000, allowed, keys_by }, now);
+        engine.handle_command(
+            &MediaCommand::Open {
+                leg: leg(index),
+                role,
+                port: 20_000,
+                interface: call_model::InterfaceId::default(),
+                allowed,
+                keys_by,
+            },
+            now,
+        );
         engine.handle_command(&remote(index, dice), now);
     }
     engine.handle_command(&MediaCommand::OpenStream { leg: leg(STREAM) }, now);
+    engine.handle_command(&MediaCommand::OpenEar { leg: leg(EAR) }, now);
     while !dice.is_used_up() {
         step(&mut engine, dice, &mut now);
         let outputs = core::iter::from_fn(|| engine.poll_output()).inspect(whole).count();
         assert!(outputs < BUSY, "{outputs} outputs of one input");
     }
-    for index in 0..=STREAM {
+    for index in 0..=EAR {
         engine.handle_command(&MediaCommand::Close { leg: leg(index) }, now);
     }
     assert_eq!(engine.legs(), 0);
@@ -46,7 +58,10 @@ fn step(engine: &mut MediaEngine, dice: &mut Dice<'_>, now: &mut Instant) {
     let Some(slot) = engine.slot_of(leg(index)) else { return };
     match dice.below(12) {
         0 => engine.handle_command(&remote(index, dice), *now),
-        1 => engine.handle_command(&MediaCommand::Feed { leg: leg(dice.below(4) as u8), from: selector(dice) }, *now),
+        1 => engine.handle_command(
+            &MediaCommand::Feed { leg: leg(dice.below(usize::from(EAR) + 1) as u8), from: selector(dice) },
+            *now,
+        ),
         2 => engine.handle_command(&MediaCommand::Tap { leg: leg(index), on: dice.below(2) == 1 }, *now),
         3 => {
             let mut packet = dice.octets().to_vec();

@@ -6,11 +6,13 @@ mod media;
 mod message;
 mod pair;
 mod sdp;
+mod srtp;
 
 pub use dialogs::{negotiation, transactions};
 pub use media::media;
 pub use message::message;
 pub use sdp::description;
+pub use srtp::{keying, srtp};
 
 /// Octets as decisions; when they are used up, all are 0.
 struct Dice<'a>(&'a [u8]);

@@ -4,9 +4,12 @@
 pub(crate) mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant, Secret, WallAnchor,
+    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
+    Layer, RecordingWish, Secret, Trigger, WallAnchor,
 };
-use http_api::{Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
+use http_api::{
+    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply, RulesRefusal, RulesView,
+};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,14 +23,18 @@ pub(crate) const CALL_TOKEN: &str = "the-call's-own";
 /// Records, and answers what the test wants.
 #[derive(Default)]
 pub(crate) struct Recorder {
+    pub(crate) wishes: Mutex<Vec<(CallId, RecordingWish)>>,
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
     pub(crate) pages: tokio::sync::watch::Sender<Vec<(String, bool)>>,
+    pub(crate) states: Mutex<Vec<(String, DeskState)>>,
+    pub(crate) dispositions: Mutex<Vec<(String, CallId, HandoffId, Disposition)>>,
     pub(crate) peers: Mutex<Vec<PeerView>>,
     pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
     pub(crate) silent: Mutex<bool>,
+    pub(crate) rules_refused: Mutex<Vec<String>>,
     pub(crate) not_ready: Mutex<Option<String>>,
 }
 
@@ -38,6 +45,25 @@ impl Control for Recorder {
         if !*self.silent.lock().unwrap() {
             let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         }
+        reply
+    }
+
+    fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
+        self.states.lock().unwrap().push((desk.0.clone(), state));
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(Ok(()));
+        reply
+    }
+
+    fn disposition(
+        &self,
+        desk: &DeskId,
+        (call, handoff): (CallId, HandoffId),
+        disposition: Disposition,
+    ) -> Reply<Result<(), Refused>> {
+        self.dispositions.lock().unwrap().push((desk.0.clone(), call, handoff, disposition));
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(Ok(()));
         reply
     }
 
@@ -88,6 +114,26 @@ impl Control for Recorder {
         reply
     }
 
+    fn rules(&self) -> RulesView {
+        let refused = self.rules_refused.lock().unwrap().clone();
+        let rules = vec![("caller-asked".to_owned(), Trigger::Asked, Layer::Hard)];
+        RulesView { file: Some("rules.toml".to_owned()), version: "0123456789abcdef".to_owned(), rules, refused }
+    }
+
+    fn reload_rules(&self) -> Reply<Result<RulesView, RulesRefusal>> {
+        let (tell, reply) = oneshot::channel();
+        let refused = self.rules_refused.lock().unwrap().clone();
+        let _ = tell.send(if refused.is_empty() { Ok(self.rules()) } else { Err(RulesRefusal::Wrong(refused)) });
+        reply
+    }
+
+    fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
+        let (tell, reply) = oneshot::channel();
+        self.wishes.lock().unwrap().push((call, wish));
+        let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
+        reply
+    }
+
     fn readiness(&self) -> Readiness {
         self.not_ready.lock().unwrap().clone().map_or(Readiness::Ready, Readiness::NotReady)
     }
@@ -112,11 +158,13 @@ pub(crate) fn api(ring: usize) -> (Api, Arc<Recorder>) {
         desk: DeskId(name.into()),
         display: Some(format!("Desk of {name}")),
         token: Secret::new(format!("{name}-token")),
+        skills: vec!["billing".into()],
     };
     let config_of_api = ApiConfig {
         desks: vec![login("anna"), login("ben")],
         admin_token: Some(Secret::new("admin-token")),
         host_names: vec!["desk.example.com".into()],
+        dispositions: vec!["resolved".into(), "follow_up".into()],
     };
     let api = Api {
         config: Arc::new(config_of_api),

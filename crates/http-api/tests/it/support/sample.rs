@@ -1,6 +1,6 @@
 //! A handed-over call that never happened.
 
-use call_model::package::{Attempt, Utterance};
+use call_model::package::{Article, Attempt, Utterance};
 use call_model::{
     Because, CallId, DeskId, EarlierHandoff, Emotion, HandoffEnd, HandoffId, HandoffOutcome, HandoffPackage, Instant,
     PopUpdate, Redacted, Speaker, Trigger, Urgency, VoiceScore, WallAnchor,
@@ -38,6 +38,7 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
             .into(),
         intent: Some("refund_delivery_fee".into()),
         entities: [
+            ("tier", "gold"),
             ("order", "WL-20931"),
             ("express fee", "18.90 GBP"),
             ("promised", "Tue 17 Nov"),
@@ -54,6 +55,17 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
             "Say that you have seen the order and the delay".into(),
             "Refund the express fee (18.90, within your limit)".into(),
             "Offer to send the carrier's confirmation by email".into(),
+        ],
+        opening: Some(
+            "Hello Marta, I have your order WL-20931 in front of me, and I can give you the express fee back.".into(),
+        ),
+        articles: vec![
+            article(
+                "Late express deliveries",
+                "The express fee is returned in full when the parcel is more than one day late. No form is needed up to 25.00.",
+                Some("https://kb.example.com/delivery/late-express"),
+            ),
+            article("What we say about carriers", "We take the blame, not the carrier.", None),
         ],
         transcript: [
             (4, bot, "Hello, this is Northwind. How can I help?", None),
@@ -108,6 +120,8 @@ pub(crate) fn stranger(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPacka
         entities: Vec::new(),
         actions: Vec::new(),
         next_steps: Vec::new(),
+        opening: None,
+        articles: Vec::new(),
         transcript: Vec::new(),
         trajectory: vec![(at, VoiceScore { distress: f32::NAN, anger: 2.0, ..VoiceScore::default() })],
         earlier: Vec::new(),
@@ -125,6 +139,10 @@ fn because(at: Instant, text: &str) -> Because {
 
 fn attempt(at: Instant, name: &str, succeeded: bool, result: &str) -> Attempt {
     Attempt { at, name: name.into(), succeeded, result: result.into() }
+}
+
+fn article(title: &str, text: &str, url: Option<&str>) -> Article {
+    Article { title: title.into(), text: text.into(), url: url.map(str::to_owned) }
 }
 
 /// Calm for a minute, then not.

@@ -1,6 +1,7 @@
 //! An engine, a clock, and scripted peers around it.
 use call_model::{
-    CallId, Codec, IdSource, Instant, KeysBy, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role, Selector,
+    CallId, Codec, IdSource, Instant, InterfaceId, KeysBy, LegId, MediaCommand, MediaEvent, Prompt, RemoteMedia, Role,
+    Selector,
 };
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -11,6 +12,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) const CALLER: u8 = 0;
 pub(crate) const BOT: u8 = 1;
 pub(crate) const DESK: u8 = 2;
+/// The first ear of a recording.
+pub(crate) const EARS: u8 = 5;
 
 /// The tones of our own audio, as mu-law octets that nobody else sends.
 pub(crate) const PRESS_ONE: u8 = 0x21;
@@ -101,6 +104,7 @@ pub(crate) struct World {
     pub(crate) dtls: Vec<(SocketAddr, Vec<u8>)>,
     pub(crate) rtcp: Vec<(LegId, SocketAddr, bool, Vec<u8>)>,
     pub(crate) frames: Vec<(LegId, [u8; 160])>,
+    pub(crate) recorded: Vec<(LegId, u64, [i16; 160])>,
     pub(crate) marks: Vec<String>,
     pub(crate) stream_digits: Vec<char>,
     pub(crate) events: Vec<MediaEvent>,
@@ -124,6 +128,7 @@ impl World {
             dtls: Vec::new(),
             rtcp: Vec::new(),
             frames: Vec::new(),
+            recorded: Vec::new(),
             marks: Vec::new(),
             stream_digits: Vec::new(),
             events: Vec::new(),
@@ -147,6 +152,7 @@ impl World {
             leg: leg(index),
             role,
             port: 20_000 + 2 * u16::from(index),
+            interface: InterfaceId::default(),
             allowed,
             keys_by: KeysBy::Rtp,
         });
@@ -207,6 +213,7 @@ impl World {
                 }
                 Output::Dtls { to, datagram, .. } => self.dtls.push((to, datagram)),
                 Output::StreamFrame { leg, mulaw } => self.frames.push((leg, mulaw)),
+                Output::Heard { leg, number, samples } => self.recorded.push((leg, number, samples)),
                 Output::StreamMarkPlayed { name, .. } => self.marks.push(name),
                 Output::StreamDigit { digit, .. } => self.stream_digits.push(digit),
                 Output::Event(event) => self.events.push(event),
