@@ -5,9 +5,11 @@ use crate::call::{Call, World, reason};
 use crate::capability::{Ability, Peer, PeerKind};
 use crate::config::{Desk, Handover};
 use crate::leg::{LegCommand, ReferProgress};
-use crate::release::{NET, PROOF, REST};
+use crate::release::{MEASURE, NET, PROOF, REST, STOPPED};
 use crate::transfer::Phase;
-use call_model::{DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party, PopUpdate};
+use call_model::{
+    DeskId, EndCause, EndReason, HandoffOutcome, HandoffStage, Instant, LegId, MediaCommand, Method, Party, PopUpdate,
+};
 use core::time::Duration;
 
 /// What the trunk was asked to do, as long as it may be done.
@@ -29,8 +31,9 @@ pub(crate) struct Blind {
 pub(crate) enum BlindStep {
     /// REFER is out. The SIP side has its own deadlines; `until` is the net below them.
     Asked { until: Instant },
-    /// NOTIFY 200 came; the trunk has until then to hang up, then we do.
-    Confirmed { at: Instant },
+    /// NOTIFY 200 came. The trunk has until then to hang up; then the media path is asked whether the caller's audio still
+    /// comes here, and has until then to say.
+    Confirmed { at: Instant, asked: bool },
     /// The trunk hung up before the NOTIFY: it is done, or the caller hung up.
     CallerLeft { until: Instant },
 }
@@ -40,7 +43,7 @@ impl BlindStep {
     pub(crate) const fn deadline(&self) -> Instant {
         match self {
             Self::Asked { until } | Self::CallerLeft { until } => *until,
-            Self::Confirmed { at } => *at,
+            Self::Confirmed { at, .. } => *at,
         }
     }
 }
@@ -171,7 +174,7 @@ impl Call {
         match step {
             BlindStep::Confirmed { .. } => {}
             BlindStep::Asked { .. } => {
-                let step = BlindStep::Confirmed { at: world.now + PROOF };
+                let step = BlindStep::Confirmed { at: world.now + PROOF, asked: false };
                 self.phase = Phase::Referring { leg, step };
             }
             BlindStep::CallerLeft { .. } => self.blindly_released(world),
@@ -240,7 +243,10 @@ impl Call {
             self.show_pop_again();
         }
         self.use_method(Method::Blind);
-        self.enter(Phase::Referring { leg, step: BlindStep::Confirmed { at: world.now + PROOF } }, world.now);
+        self.enter(
+            Phase::Referring { leg, step: BlindStep::Confirmed { at: world.now + PROOF, asked: false } },
+            world.now,
+        );
     }
 
     fn lose_referred_desk(&mut self, leg: LegId, status: Option<u16>, world: &mut World<'_>) {
@@ -269,7 +275,7 @@ impl Call {
     }
 
     pub(crate) fn on_blind_timeout(&mut self, world: &mut World<'_>) {
-        let Phase::Referring { step, .. } = self.phase else { return };
+        let Phase::Referring { leg, step } = self.phase else { return };
         match step {
             BlindStep::Asked { .. } => {
                 self.trace_release("no outcome", None);
@@ -277,7 +283,32 @@ impl Call {
                 self.blind_failed(None, false, world);
             }
             BlindStep::CallerLeft { .. } => self.blind_failed(None, false, world),
-            BlindStep::Confirmed { .. } => self.blindly_released(world),
+            BlindStep::Confirmed { asked: false, .. } => {
+                let step = BlindStep::Confirmed { at: world.now + MEASURE, asked: true };
+                self.phase = Phase::Referring { leg, step };
+                self.send_media(MediaCommand::Measure { leg: self.caller_id() });
+            }
+            BlindStep::Confirmed { asked: true, .. } => self.blindly_released(world),
+        }
+    }
+
+    /// NOTIFY said 200, and the trunk has not hung up. A caller whose audio still comes here has nobody else.
+    pub(crate) fn on_measured_in_blind(&mut self, last_heard: Option<Instant>, world: &mut World<'_>) {
+        let Phase::Referring { leg, step: BlindStep::Confirmed { asked: true, .. } } = self.phase else { return };
+        if last_heard.is_none_or(|last| world.now.since(last) >= STOPPED) {
+            return self.blindly_released(world);
+        }
+        self.trace_release("NOTIFY 200, yet the caller's audio still comes here: not believed", None);
+        self.blinds.pop();
+        self.phase = Phase::Referring { leg, step: BlindStep::Asked { until: world.now } };
+        self.blind_failed(None, false, world);
+    }
+
+    /// Another telephone has the trunk's side now: the outcome went with the dialog that was asked.
+    pub(crate) fn on_caller_replaced_in_blind(&mut self, world: &mut World<'_>) {
+        if let Phase::Referring { step: BlindStep::Asked { .. }, .. } = self.phase {
+            self.trace_release("the telephone that was asked is another now: no outcome", None);
+            self.blind_failed(None, false, world);
         }
     }
 

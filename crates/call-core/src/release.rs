@@ -79,9 +79,9 @@ pub(crate) const PROOF: Duration = Duration::from_secs(1);
 /// A caller may have nothing to hear for so long, and no longer.
 const QUIET: Duration = Duration::from_millis(400);
 /// How long the media path may take to say when it last heard somebody.
-const MEASURE: Duration = Duration::from_millis(100);
+pub(crate) const MEASURE: Duration = Duration::from_millis(100);
 /// Whoever was not heard for so long sends nothing here.
-const STOPPED: Duration = Duration::from_millis(500);
+pub(crate) const STOPPED: Duration = Duration::from_millis(500);
 /// While the caller's audio goes elsewhere, or nowhere, proof has so much longer; then somebody is fetched after all.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Nobody keeps a muted line so long to listen to a bot.
@@ -511,6 +511,7 @@ impl Call {
     /// hung up. Audio that has stopped: it goes to the desk, if the desk said so; else there is no hurry, and nobody to
     /// talk to.
     pub(crate) fn on_measured(&mut self, last_heard: Option<Instant>, world: &mut World<'_>) {
+        self.on_measured_in_blind(last_heard, world);
         let Phase::Releasing { leg, by, step: ReleaseStep::DeskLeft { replaced, audio, .. } } = self.phase else {
             return;
         };

@@ -220,11 +220,6 @@ fn state(db: &Connection, call: &str, at: u64, from: TransferState, to: Transfer
     if to == TransferState::Joined {
         db.prepare_cached("UPDATE calls SET joined_ms = coalesce(joined_ms, ?2) WHERE call = ?1")?
             .execute(params![call, at])?;
-        db.prepare_cached(
-            "UPDATE handoffs SET joined_ms = coalesce(joined_ms, ?2) WHERE handoff =
-                 (SELECT handoff FROM handoffs WHERE call = ?1 ORDER BY began_ms DESC, handoff DESC LIMIT 1)",
-        )?
-        .execute(params![call, at])?;
     }
     event(db, call, at, "state", &format!("{from} -> {to}"))
 }

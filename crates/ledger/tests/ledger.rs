@@ -85,11 +85,28 @@ fn whole_call(ledger: &Ledger) {
     record(ledger, CALL, 40_009, pop("acknowledged"));
     record(ledger, CALL, 44_000, pop("accepted"));
     record(ledger, CALL, 44_010, state(TransferState::Accepting, TransferState::Joined));
+    record(ledger, CALL, 44_010, pop("joined"));
     record(ledger, CALL, 44_500, end(HandoffOutcome::Joined));
     record(ledger, CALL, 90_000, TraceKind::Ended { cause: EndCause::sip(Party::Caller, EndReason::HungUp, 200) });
     let stats = LegStats { received: 900, mos: Some(4.2), remote_mos: Some(3.9), ..LegStats::default() };
     let (leg, name) = (LegId { call: CALL, index: 0 }, "carrier".to_owned());
     record(ledger, CALL, 90_001, TraceKind::Quality { leg, role: Role::Caller, name, stats, last: true });
+}
+
+/// The human passed the caller on, nobody took it, and the two are joined again: nobody else was joined.
+#[test]
+fn a_desk_that_did_not_take_the_caller_counts_as_not_joined() {
+    let ledger = Ledger::open(&Place::Memory, WALL).expect("memory");
+    begin(&ledger, CALL, 1000);
+    record(&ledger, CALL, 2000, TraceKind::Decided(decision()));
+    let desk = DeskId("ben".into());
+    record(&ledger, CALL, 2000, TraceKind::Routed { handoff: HANDOFF, desk, because: "asked for".into() });
+    let (outcome, stage, method) = (HandoffOutcome::Busy, HandoffStage::Consult, Method::Stay);
+    record(&ledger, CALL, 3000, TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(486), method });
+    let (from, to) = (TransferState::Consulting, TransferState::Joined);
+    record(&ledger, CALL, 3000, TraceKind::State { from, to });
+    let story = ledger.call(CALL).expect("an answer").expect("the call");
+    assert_eq!(story.handoffs[0].joined_ms, None);
 }
 
 #[test]
@@ -114,7 +131,14 @@ fn a_call_comes_back_as_it_went_in() {
     let whats: Vec<_> = story.events.iter().map(|event| event.what.as_str()).collect();
     assert_eq!(
         whats,
-        ["WithBot -> Consulting", "offered on anna", "acknowledged on anna", "accepted on anna", "Accepting -> Joined"]
+        [
+            "WithBot -> Consulting",
+            "offered on anna",
+            "acknowledged on anna",
+            "accepted on anna",
+            "Accepting -> Joined",
+            "joined on anna"
+        ]
     );
     let leg = &story.legs[0];
     assert_eq!((leg.leg, leg.role.as_str(), leg.name.as_str(), leg.received), (0, "caller", "carrier", 900));
@@ -246,7 +270,7 @@ fn a_newer_file_is_refused_with_both_versions() {
     let db = rusqlite::Connection::open(folder.file()).expect("a database");
     db.pragma_update(None, "user_version", 99).expect("changed");
     drop(db);
-    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 3, .. })));
+    assert!(matches!(Ledger::open(&folder.place(), WALL), Err(OpenError::TooNew { found: 99, known: 4, .. })));
 }
 
 #[test]

@@ -103,6 +103,17 @@ impl<'a> Inquest<'a> {
         }
     }
 
+    /// Whether a caller of whom NOTIFY has said that somebody else has them has only us, and could be heard here.
+    fn is_here(&self, caller: &Dialog, at: Instant) -> bool {
+        let calls = self.world.events().iter();
+        let calls = calls.filter(|(when, who, event)| *who == caller.party && *event == PhoneEvent::Up && *when <= at);
+        let ours = self.witness.dialogs.iter().filter(|dialog| dialog.party == caller.party);
+        let ours = ours.filter(|dialog| dialog.answered.is_some_and(|ok| ok <= at));
+        let quiet = self.silences(caller.party).into_iter().any(|(from, to)| from <= at && at.since(to) < AT_ONCE);
+        let left = self.desks_of(caller).any(|desk| desk.bye_in.is_some_and(|bye| bye <= at));
+        calls.count() <= ours.count() && !quiet && !left
+    }
+
     fn may_hang_up(&self, caller: &Dialog, at: Instant) -> bool {
         let soon = Duration::from_millis(40_000);
         let unacknowledged = caller.acknowledged.is_none_or(|ack| Some(ack) > caller.answered.map(|ok| ok + soon));
@@ -111,7 +122,7 @@ impl<'a> Inquest<'a> {
             || unacknowledged;
         let said =
             |party: &Dialog| party.notified.iter().any(|(when, status)| *when <= at && matches!(status, 200..=299));
-        let replaced = said(caller) || self.desks_of(caller).any(said);
+        let replaced = (said(caller) || self.desks_of(caller).any(said)) && !self.is_here(caller, at);
         if dead || replaced || self.did(|did| *did == Did::Ended).any(|when| when <= at) {
             return true;
         }

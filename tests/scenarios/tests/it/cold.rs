@@ -7,7 +7,10 @@ use call_core::{
 use call_model::{HandoffOutcome, PopUpdate};
 use core::time::Duration;
 use phone::{Answer, Arrival, OnRefer, PhoneEvent};
-use sim::{BOT_TONE, CALLER_TONE, CALLER2, DESK, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World};
+use sim::{
+    BOT_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK,
+    World,
+};
 
 fn cold() -> Setup {
     Setup { handover: [Handover::Cold, Handover::Warm], ..Setup::default() }
@@ -241,6 +244,28 @@ fn a_blind_refer_that_stalls_becomes_a_call() {
     }
 }
 
+/// NOTIFY says 200, and nobody has the caller: the caller's audio tells, and we call the desk ourselves.
+#[test]
+fn a_blind_refer_that_is_said_to_have_worked_and_has_not_becomes_a_call() {
+    let mut world = asks_for_a_human(&blind(OnRefer::Report(200)));
+    world.at(20_000, Do::HangUp(TRUNK));
+    scenario("blind_200_untrue", &mut world, 60_000);
+    they_talk(&world, 9_000, 19_950);
+    says(&world, "not believed");
+    says(&world, "handoff: joined by cold");
+    assert_eq!(trunk_record(&world).blind.evidence, Evidence::Unknown);
+}
+
+/// The trunk puts another telephone in the caller's place while it is asked: what became of the REFER nobody will say.
+#[test]
+fn a_blind_refer_whose_dialog_is_replaced_becomes_a_call() {
+    let mut world = asks_for_a_human(&blind(OnRefer::Stall));
+    world.at(6_000, Do::TakeOver(CALLER2, TRUNK, false)).at(20_000, Do::HangUp(CALLER2));
+    scenario("blind_and_another_caller", &mut world, 60_000);
+    heard(&world, CALLER2, 8_500, 19_950, &[DESK_TONE]);
+    heard(&world, DESK, 8_500, 19_950, &[CALLER2_TONE]);
+}
+
 /// Only the trunk can call this desk, and will not: the next desk, or the bot is told.
 #[test]
 fn a_desk_without_address_is_lost_with_its_refer() {
@@ -302,9 +327,9 @@ fn the_target_goes_out_as_it_is_configured() {
         ("tel:+44-20-7946-0000", domain(), "<sip:+442079460000@example.pstn.invalid;user=phone?UUI>"),
         ("sip:alice@10.0.0.13", domain(), "<sip:alice@10.0.0.13?UUI>"),
     ] {
-        let setup = Setup { desk_uri: [Some(uri), None], refer_to: form, ..blind(OnRefer::Report(200)) };
+        let setup = Setup { desk_uri: [Some(uri), None], refer_to: form, ..blind(OnRefer::Report(486)) };
         let mut world = asks_for_a_human(&setup);
-        world.run_until(30_000);
+        world.at(20_000, Do::HangUp(TRUNK)).run_until(60_000);
         assert_eq!(referred_to(&world).iter().map(|to| without_facts(to)).collect::<Vec<_>>(), [expected]);
         crate::support::judge(uri, &world);
     }

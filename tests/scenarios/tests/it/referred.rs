@@ -249,6 +249,7 @@ fn a_human_passes_the_caller_on_to_a_desk_that_only_the_trunk_can_call() {
         ("follows", OnRefer::Follow, "NOTIFY 200!"),
         ("refuses", OnRefer::Refuse(603), "NOTIFY 503!"),
         ("reports_busy", OnRefer::Report(486), "NOTIFY 486!"),
+        ("reports_200_untrue", OnRefer::Report(200), "NOTIFY 503!"),
     ] {
         let setup =
             Setup { desk_address: [true, false], handover: [Handover::Warm, Handover::Refer], on_refer, ..two_desks() };
@@ -257,11 +258,23 @@ fn a_human_passes_the_caller_on_to_a_desk_that_only_the_trunk_can_call() {
         world.at(20_000, Do::HangUp(DESK2)).at(21_000, Do::HangUp(TRUNK));
         scenario(&format!("refer_from_the_desk_trunk_{name}"), &mut world, 90_000);
         let follows = on_refer == OnRefer::Follow;
-        heard(&world, TRUNK, 8_200, 13_000, &[DESK_TONE]);
+        heard(&world, TRUNK, 8_200, 12_000, &[DESK_TONE]);
         heard(&world, TRUNK, 14_500, 19_950, if follows { &[DESK2_TONE] } else { &[DESK_TONE] });
         assert_eq!(told(&world, DESK).last().map(String::as_str), Some(last), "{name}");
         assert_eq!(pops_of(&world, "ada"), ["offered", "joined", "retracted"], "{name}");
     }
+}
+
+/// One at a time: what became of the first desk is no answer for the second.
+#[test]
+fn a_human_who_means_another_desk_meanwhile_has_to_wait() {
+    let mut world = with_ada(&two_desks());
+    world.at(12_000, Do::Refer(DESK, "sip:bob@10.0.0.1".into()));
+    world.at(13_000, Do::Refer(DESK, "sip:ada@10.0.0.1".into()));
+    world.at(17_000, Do::Press(DESK2, '1')).at(21_000, Do::HangUp(TRUNK));
+    scenario("refer_from_the_desk_twice", &mut world, 60_000);
+    assert!(world.ladder().contains("REFER refused (491)"), "{}", world.ladder());
+    heard(&world, TRUNK, 17_200, 20_950, &[DESK2_TONE]);
 }
 
 #[test]
