@@ -10,7 +10,7 @@ use crate::storm::Storm;
 use crate::witness::{Dialog, Did, Heard, Voice, Witness, branch_of};
 use crate::world::World;
 use call_core::OnBotClose;
-use call_model::{Direction, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceKind};
+use call_model::{Direction, HandoffId, HandoffOutcome, Instant, PopUpdate, TraceEvent, TraceKind};
 use core::time::Duration;
 use evidence::is_desk;
 use phone::PhoneEvent;
@@ -108,7 +108,8 @@ impl<'a> Inquest<'a> {
         let calls = self.world.events().iter();
         let calls = calls.filter(|(when, who, event)| *who == caller.party && *event == PhoneEvent::Up && *when <= at);
         let ours = self.witness.dialogs.iter().filter(|dialog| dialog.party == caller.party);
-        let ours = ours.filter(|dialog| dialog.answered.is_some_and(|ok| ok <= at));
+        // A telephone that is up has said so before its ACK is here.
+        let ours = ours.filter(|dialog| dialog.answered.and(dialog.acknowledged).is_some_and(|ack| ack <= at));
         let quiet = self.silences(caller.party).into_iter().any(|(from, to)| from <= at && at.since(to) < AT_ONCE);
         let left = self.desks_of(caller).any(|desk| desk.bye_in.is_some_and(|bye| bye <= at));
         calls.count() <= ours.count() && !quiet && !left
@@ -227,7 +228,10 @@ impl<'a> Inquest<'a> {
 
     fn human_told(&mut self, desk: &Dialog, gone: Instant, patience: Duration) {
         if desk.ours && desk.invited > gone + AT_ONCE {
-            return self.wrong(desk.invited, "a desk was rung for a caller who had gone");
+            if !self.a_copy_began(desk.invited) {
+                self.wrong(desk.invited, "a desk was rung for a caller who had gone");
+            }
+            return;
         }
         let over = desk.over();
         let by = |limit: Instant| over.is_some_and(|over| over <= limit);
@@ -403,6 +407,13 @@ impl<'a> Inquest<'a> {
         {
             leaked.push(format!("{:?}: the dialog with party {} never ended", dialog.invited, dialog.party));
         }
+    }
+
+    /// Whether a call has begun by then with a copy of an INVITE whose transaction was over.
+    fn a_copy_began(&self, by: Instant) -> bool {
+        let began = |event: &&TraceEvent| matches!(event.kind, TraceKind::Began { .. }) && event.at <= by;
+        let invited = self.callers_dialogs().filter(|caller| caller.invited <= by).count();
+        self.world.trace().iter().filter(began).count() > invited
     }
 
     /// Whether the call that a telephone has is an INVITE that was on its way for longer than its transaction lasted, be

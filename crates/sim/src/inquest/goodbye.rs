@@ -20,7 +20,7 @@ impl Inquest<'_> {
     pub(super) fn goodbyes(&mut self) {
         for caller in self.callers_dialogs().filter(|caller| !Self::is_direct(caller)) {
             let mut heard = self.witness.heard[caller.party].iter();
-            let told = |heard: &&Heard| heard.voice == Voice::Goodbye && self.is_leaving(caller, heard.from);
+            let told = |heard: &&Heard| heard.voice == Voice::Goodbye && self.is_its_only_call(caller, heard.from);
             let Some(goodbye) = heard.find(told) else { continue };
             let at = goodbye.from;
             let popped = self.popped();
@@ -38,12 +38,11 @@ impl Inquest<'_> {
         }
     }
 
-    /// Whether this is the call of its party that is up then and ends first.
-    fn is_leaving(&self, caller: &Dialog, at: Instant) -> bool {
+    /// Whether this is the only call of its party that is up then: of two nobody can tell which is told goodbye.
+    fn is_its_only_call(&self, caller: &Dialog, at: Instant) -> bool {
         let up = |call: &&Dialog| call.answered.is_some_and(|ok| ok <= at) && call.over().is_none_or(|o| o >= at);
-        let own = self.callers_dialogs().filter(|call| call.party == caller.party).filter(up);
-        let first = own.min_by_key(|call| call.over().unwrap_or(self.world.now()));
-        first.is_some_and(|first| first.call_id == caller.call_id)
+        let mut own = self.callers_dialogs().filter(|call| call.party == caller.party).filter(up);
+        own.next().is_some_and(|only| only.call_id == caller.call_id) && own.next().is_none()
     }
 
     fn bot_spared(&self, caller: &Dialog, pops: &[&Popped<'_>], at: Instant) -> Option<&'static str> {

@@ -51,6 +51,11 @@ const KNOWN: &[u64] = &[
     80_016_838, // Who took over from a telephone that was asked to REFER hung up: the proof has its time.
     80_061_188, // A release succeeded late, and the human who has the caller had stopped: the next heard nobody.
     100_319_845, // Of two calls of one telephone one was told goodbye: the judge took it for the other.
+    300_105_683, // A CANCEL was lost on a connection, which loses nothing.
+    300_160_567, // A copy of an INVITE that took 17 s rang a desk, whose caller was taken for the one who had gone.
+    400_152_442, // As 100319845.
+    600_047_325, // A caller with somebody else was refused here meanwhile: the judge took that for a call.
+    500_066_358, // A caller with somebody else called again while we hung up: the judge took the one call for the other.
 ];
 
 #[test]
