@@ -561,9 +561,13 @@ impl Call {
     /// NOTIFY said 200, and the replaced leg is still here: its peer does not implement the BYE of RFC 3891 §3, or the
     /// word of the other is worth nothing. The caller's audio tells which.
     fn on_replaced_did_not_leave(&mut self, leg: LegId, by: Method, world: &mut World<'_>) {
-        let heard = self.leg(self.caller_id()).is_some_and(|caller| !caller.silent);
-        if !heard {
+        let caller = self.leg(self.caller_id());
+        if caller.is_none_or(|caller| caller.silent) {
             return self.released(world);
+        }
+        if caller.is_some_and(|caller| caller.held.is_some()) {
+            // Who holds owes no audio: only if nothing comes of this line for long, it is the one that was left behind.
+            self.elsewhere = Some(world.now);
         }
         self.trace_release("NOTIFY 200, yet the caller's audio still comes here: we stay", None);
         if self.leg(leg).is_none() {

@@ -3,7 +3,7 @@ use crate::line::{describe, fact_words, headline, hears, outcome_words, quality,
 use crate::story;
 use crate::text::{one_line, wrapped};
 use call_model::{
-    Decision, Fact, FactKind, Instant, Party, Role, Selector, TraceEvent, TraceKind, TransferState, VoiceScore,
+    Decision, Fact, FactKind, Instant, Party, Prompt, Role, Selector, TraceEvent, TraceKind, TransferState, VoiceScore,
 };
 
 /// How a ladder looks.
@@ -166,11 +166,13 @@ impl Ladder {
             TraceKind::Fed { role, from, source, .. } => {
                 let (lane, heard) = (lane_of(*role), hears(*role, *from, *source));
                 let full = format!("hears {heard}");
-                let fits = full.chars().count() <= room(self.x(GATEWAY), self.x(lane));
+                let fits = |label: &str| label.chars().count() <= room(self.x(GATEWAY), self.x(lane));
+                let heard = heard.trim_matches('"');
                 let label = match from {
-                    _ if fits => &full,
+                    _ if fits(&full) => &full,
                     Selector::Mix(..) => "hears both",
-                    _ => heard.trim_matches('"'),
+                    Selector::Prompt(Prompt::Why(trigger)) if !fits(heard) => trigger.as_str(),
+                    _ => heard,
                 };
                 vec![self.arrow(GATEWAY, lane, label, self.glyphs.audio, Paint::Media)]
             }

@@ -15,10 +15,12 @@ pub(crate) fn tell(kind: &TraceKind, transfer: TransferState) -> Option<String> 
         }
         TraceKind::Began { .. } => "A caller arrives on the trunk.".to_owned(),
         TraceKind::State { from, to } => state(*from, *to)?.to_owned(),
+        // Who has a human needs none, whatever is said then.
+        TraceKind::Decided(_) if leaving || transfer == TransferState::Joined => return None,
         TraceKind::Decided(decision) => format!("{} So a human is needed.", reason(decision.trigger)),
         TraceKind::Routed { desk, .. } => format!("{desk} shall take it."),
         TraceKind::Pop { what: "offered", .. } => "The desk's screen shows who and why.".to_owned(),
-        TraceKind::Pop { what: "acknowledged", .. } => "The screen is up before the phone rings.".to_owned(),
+        TraceKind::Pop { what: "acknowledged", .. } => "The human's screen is up.".to_owned(),
         TraceKind::Pop { what: "accepted", .. } => "The human takes the call.".to_owned(),
         TraceKind::Pop { what: "declined", .. } => "The human cannot take it now.".to_owned(),
         TraceKind::Pop { what: "retracted", .. } => "The screen is cleared.".to_owned(),

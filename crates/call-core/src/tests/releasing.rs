@@ -197,6 +197,23 @@ fn a_caller_who_is_elsewhere_and_holds_here_is_let_go() {
     }
 }
 
+/// The same, where the desk that was replaced takes its time to hang up: whoever holds cannot be heard to be here.
+#[test]
+fn a_caller_who_holds_at_a_200_is_not_taken_for_one_who_is_heard() {
+    let mut call = releasing();
+    let media = RemoteMedia { direction: Direction::Inactive, ..super::bench::media(0) };
+    call.leg(0, LegEvent::MediaChanged { media });
+    notify(&mut call, 200);
+    call.wait(10_000);
+    call.hangs_up(2);
+    call.wait(1_000);
+    call.answered(3);
+    call.wait(90_000);
+    assert!(!call.over());
+    call.wait(60_000);
+    assert!(call.over());
+}
+
 /// A human passed the caller on by the trunk, nothing came of it, and much later NOTIFY says that it had: the caller, who
 /// is heard, stays with the human.
 #[test]

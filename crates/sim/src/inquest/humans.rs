@@ -130,13 +130,19 @@ impl<'a> Inquest<'a> {
         let parties = [caller.party, desk.party];
         let leaves = |event: &PhoneEvent| matches!(event, PhoneEvent::Replaced | PhoneEvent::Ended { .. });
         let mut left = self.world.events().iter();
-        let left = left.find(|(when, who, event)| *when >= at && parties.contains(who) && leaves(event));
+        // The word that the caller is elsewhere may have been under way since before the join.
+        let relieved = |when: Instant, who, event: &PhoneEvent| {
+            who == caller.party && *event == PhoneEvent::Replaced && caller.answered.is_some_and(|ok| ok <= when)
+        };
+        let left = left.find(|(when, who, event)| {
+            relieved(*when, *who, event) || *when >= at && parties.contains(who) && leaves(event)
+        });
         let heard = parties.into_iter().flat_map(|party| &self.witness.heard[party]);
         // Who has stopped dead is not heard elsewhere any more, and whoever listens there does not come back.
         let dead = |heard: &Heard| matches!(heard.voice, Voice::Of(speaker) if self.had_stopped(speaker, at));
         let elsewhere = heard.filter(|heard| !heard.ours && (heard.to >= at || dead(heard)));
         let elsewhere = elsewhere.map(|heard| heard.from.max(at)).min();
-        left.map(|(when, ..)| *when).into_iter().chain(elsewhere).min()
+        left.map(|(when, ..)| at.max(*when)).into_iter().chain(elsewhere).min()
     }
 
     /// When the page says joined, the two hear each other for as long as nobody does anything about it.
