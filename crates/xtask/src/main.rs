@@ -4,7 +4,7 @@ mod peers;
 mod run;
 
 use anyhow::{Result, bail};
-use run::{cargo, heading};
+use run::{built, cargo, heading};
 
 const HELP: &str = "\
 cargo xtask test      everything: checks, hermetic tests, then real peers (installed when missing)
@@ -70,24 +70,19 @@ fn captures() -> Result<String> {
 
 /// What follows `load` on the command line is passed on.
 fn load() -> Result<()> {
-    cargo(&["build", "--release", "--package", "gateway", "--package", "load"], &[])?;
-    let options: Vec<String> = std::env::args().skip(2).collect();
-    let mut arguments = vec!["run", "--quiet", "--release", "--package", "load", "--"];
-    arguments.extend(options.iter().map(String::as_str));
-    cargo(&arguments, &[])
+    cargo(&["build", "--release", "--workspace", "--bin", "warmline", "--bin", "load"], &[])?;
+    built("load")
 }
 
 /// What follows `soak` on the command line is passed on; with `--mutations` it is built with deliberate bugs, which no
 /// other build has.
 fn soak() -> Result<()> {
-    let options: Vec<String> = std::env::args().skip(2).collect();
-    let mut arguments = vec!["run", "--quiet", "--release", "--package", "soak"];
-    if options.iter().any(|option| option == "--mutations") {
-        arguments.extend(["--features", "mutations"]);
+    if std::env::args().any(|option| option == "--mutations") {
+        cargo(&["build", "--release", "--package", "soak", "--features", "mutations"], &[])?;
+    } else {
+        cargo(&["build", "--release", "--workspace", "--bin", "soak"], &[])?;
     }
-    arguments.push("--");
-    arguments.extend(options.iter().map(String::as_str));
-    cargo(&arguments, &[])
+    built("soak")
 }
 
 fn real_peers(found: peers::Peers) -> Result<()> {

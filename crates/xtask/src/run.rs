@@ -18,13 +18,19 @@ pub(crate) fn heading(what: &str) {
 /// Runs cargo in this workspace; its exit status is ours.
 pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program)
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .status()
-        .with_context(|| format!("cannot run cargo {}", arguments.join(" ")))?;
+    let what = format!("cargo {}", arguments.join(" "));
+    succeed(Command::new(program).args(arguments).envs(environment.iter().copied()), &what)
+}
+
+/// Runs a program of this workspace that was built, with what follows the task on our own command line.
+pub(crate) fn built(program: &str) -> Result<()> {
+    succeed(Command::new(target().join("release").join(program)).args(std::env::args_os().skip(2)), program)
+}
+
+fn succeed(command: &mut Command, what: &str) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {what}"))?;
     if !status.success() {
-        bail!("cargo {} failed", arguments.join(" "));
+        bail!("{what} failed");
     }
     Ok(())
 }
