@@ -9,6 +9,7 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use escalation::Rules;
+pub use routing::Order;
 use sip_proto::{Registrar, Transport};
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct SwitchboardConfig {
     pub new_requests_per_s: u32,
     /// What telephones that register here are asked for, and for how long they may; who may is said at each desk.
     pub registrar: Registrar,
+    /// What decides between desks that are equally good.
+    pub order: Order,
     /// How calls are recorded.
     pub recording: Recording,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
@@ -241,6 +244,10 @@ pub struct Desk {
     pub codecs: Vec<Codec>,
     /// What it is good at; routing compares them with what a call needs.
     pub skills: Vec<String>,
+    /// What is spoken there: language tags such as `es`. Empty: not known.
+    pub languages: Vec<String>,
+    /// The higher, the more experienced: rung first for urgent and priority callers, last for others.
+    pub seniority: u8,
     /// Handoffs it takes at once.
     pub capacity: u16,
     /// Rung only while its page is open.

@@ -68,6 +68,11 @@ impl Known {
         (distress.clamp(0.0, 1.0) * 100.0).round() as u8
     }
 
+    /// The value last heard under this name.
+    pub(crate) fn entity(&self, name: &str) -> Option<&str> {
+        self.entities.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The package as it stands.
     pub(crate) fn package(
         &self,

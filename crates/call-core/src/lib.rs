@@ -82,7 +82,8 @@ pub use leg::HandoffFacts;
 pub use passing::passable;
 pub use peers::{Peers, contains};
 pub use profile::Profile;
-pub use routing::Presence;
+pub use routing::{Order, Presence};
+pub use seats::PresenceView;
 pub use signalling::{CallerId, Register, Signalling};
 pub use switchboard::{
     CallView, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus, Switchboard,

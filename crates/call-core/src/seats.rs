@@ -13,8 +13,28 @@ pub(crate) struct Seats {
     desks: Desks,
     rooms: BTreeMap<DeskId, Room>,
     health: BTreeMap<DeskId, Health>,
-    /// What humans said of themselves other than that they take callers, and until when it holds.
-    said: BTreeMap<DeskId, (DeskState, Option<Instant>)>,
+    /// What humans said of themselves, and until when it holds.
+    said: BTreeMap<DeskId, Said>,
+}
+
+/// What a human said of themselves.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    state: DeskState,
+    at: Instant,
+    until: Option<Instant>,
+}
+
+/// Whether a desk's human is there, who says so and since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PresenceView {
+    /// `available`, `busy`, `away`, `after_call`, `unregistered`, or `unknown`.
+    pub what: &'static str,
+    /// `human` (what they said on the page or over the API), `page` (whether it is open), `telephone` (whether it is
+    /// registered); nothing where nobody says anything.
+    pub source: Option<&'static str>,
+    /// Since when; nothing where it was never otherwise.
+    pub since: Option<Instant>,
 }
 
 /// What earlier attempts say about a desk's phone system.
@@ -64,14 +84,19 @@ impl Seats {
             full: None,
         };
         let rooms = config.desks.iter().map(|desk| (DeskId(desk.name.clone()), room(desk))).collect();
-        let desks =
-            sorted.iter().map(|desk| routing::Desk { id: DeskId(desk.name.clone()), skills: desk.skills.clone() });
-        let mut desks = Desks::new(desks);
+        let desks = sorted.iter().map(|desk| routing::Desk {
+            id: DeskId(desk.name.clone()),
+            skills: desk.skills.clone(),
+            languages: desk.languages.clone(),
+            seniority: desk.seniority,
+            priority: desk.priority,
+        });
+        let mut desks = Desks::new(desks).ordered(config.order);
         for desk in config.desks.iter().filter(|desk| desk.require_page) {
             desks.set_presence(&DeskId(desk.name.clone()), Presence::Away, Instant::ZERO);
         }
         for desk in config.desks.iter().filter(|desk| desk.signalling.seat.is_some()) {
-            desks.set_reachable(&DeskId(desk.name.clone()), false);
+            desks.set_reachable(&DeskId(desk.name.clone()), false, Instant::ZERO);
         }
         Self { desks, rooms, health: BTreeMap::new(), said: BTreeMap::new() }
     }
@@ -105,9 +130,8 @@ impl Seats {
         handoff: HandoffId,
         now: Instant,
     ) -> Option<Choice> {
-        let others: Vec<DeskId> = self.rooms.keys().filter(|other| *other != desk).cloned().collect();
-        let choice = self.take(wanted, &others, handoff, now).ok()?;
-        Some(Choice { because: format!("asked for by name, {}", choice.because), ..choice })
+        let named = Wanted { desk: Some(desk.clone()), ..wanted.clone() };
+        self.take(&named, &[], handoff, now).ok()
     }
 
     /// Whether a desk could be taken now.
@@ -130,8 +154,7 @@ impl Seats {
     fn why_none(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> String {
         let resting = self.health.iter().filter(|(_, health)| health.rests(now));
         let resting = resting.map(|(desk, _)| format!("; {desk} asked for a rest"));
-        let unready =
-            self.unready(now).map(|desk| format!("; {desk} is {}", state_in_words(self.state(&desk.0, now).0)));
+        let unready = self.unready(now).map(|desk| format!("; {desk} is {}", state_in_words(self.state(&desk.0, now))));
         core::iter::once(self.desks.why_none(wanted, tried)).chain(resting).chain(unready).collect()
     }
 
@@ -179,14 +202,33 @@ impl Seats {
     }
 
     /// A human says whether they take callers.
-    pub(crate) fn set_state(&mut self, desk: &DeskId, state: DeskState, until: Option<Instant>) {
-        self.said.insert(desk.clone(), (state, until));
+    pub(crate) fn set_state(&mut self, desk: &DeskId, state: DeskState, until: Option<Instant>, now: Instant) {
+        self.said.insert(desk.clone(), Said { state, at: now, until });
     }
 
-    /// Whether the human at a desk takes callers, as far as they said, and until when that holds.
-    pub(crate) fn state(&self, desk: &str, now: Instant) -> (DeskState, Option<Instant>) {
-        let said = self.said.get(&DeskId(desk.to_owned())).copied().unwrap_or_default();
-        if said.1.is_some_and(|until| until <= now) { (DeskState::Available, None) } else { said }
+    /// Whether the human at a desk takes callers, as far as they said.
+    pub(crate) fn state(&self, desk: &str, now: Instant) -> DeskState {
+        let said = self.said.get(&DeskId(desk.to_owned()));
+        said.filter(|said| said.until.is_none_or(|until| until > now)).map_or(DeskState::Available, |said| said.state)
+    }
+
+    /// Whether a desk's human is there; the human's own word goes before the telephone, and that before the page.
+    pub(crate) fn presence(&self, desk: &DeskId, now: Instant) -> Option<PresenceView> {
+        let standing = self.desks.standing(desk)?;
+        let state = self.state(&desk.0, now);
+        let view = |what, source, since| PresenceView { what, source, since };
+        Some(match standing.presence {
+            _ if state != DeskState::Available => {
+                view(state.as_str(), Some("human"), self.said.get(desk).map(|said| said.at))
+            }
+            _ if !standing.reachable => view("unregistered", Some("telephone"), standing.reachable_since),
+            Presence::Available => view("available", Some("page"), standing.since),
+            Presence::Away => view("away", Some("page"), standing.since),
+            Presence::Unknown => match standing.reachable_since {
+                Some(since) => view("available", Some("telephone"), Some(since)),
+                None => view("unknown", None, None),
+            },
+        })
     }
 
     /// The human had a caller and has time to write it down. Until when; nothing where no time is given, where the next
@@ -194,21 +236,21 @@ impl Seats {
     pub(crate) fn begin_after_call(&mut self, desk: &DeskId, now: Instant) -> Option<Instant> {
         let room = self.rooms.get(desk).filter(|room| !room.after_call.is_zero() && room.taken.is_empty())?;
         let until = now + room.after_call;
-        if self.state(&desk.0, now).0 != DeskState::Available {
+        if self.state(&desk.0, now) != DeskState::Available {
             return None;
         }
-        self.set_state(desk, DeskState::AfterCall, Some(until));
+        self.set_state(desk, DeskState::AfterCall, Some(until), now);
         Some(until)
     }
 
     fn unready(&self, now: Instant) -> impl Iterator<Item = DeskId> + '_ {
-        let said = self.said.keys().filter(move |desk| self.state(&desk.0, now).0 != DeskState::Available);
+        let said = self.said.keys().filter(move |desk| self.state(&desk.0, now) != DeskState::Available);
         said.cloned()
     }
 
     /// Its telephone has registered, or no longer is.
-    pub(crate) fn set_reachable(&mut self, desk: &DeskId, reachable: bool) {
-        self.desks.set_reachable(desk, reachable);
+    pub(crate) fn set_reachable(&mut self, desk: &DeskId, reachable: bool, now: Instant) {
+        self.desks.set_reachable(desk, reachable, now);
     }
 
     /// Handoffs that have this desk.

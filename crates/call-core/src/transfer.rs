@@ -189,7 +189,8 @@ impl Call {
     pub(crate) fn try_next_desk(&mut self, world: &mut World<'_>) {
         let Some(handoff) = self.handoff.as_ref() else { return };
         let Target { desk, skill } = handoff.target.clone();
-        let wanted = Wanted { desk, skill, ..Wanted::from(&handoff.decision) };
+        let language = self.known.entity("language").map(str::to_owned);
+        let wanted = Wanted { desk, skill, language, ..Wanted::from(&handoff.decision) };
         let (id, first) = (handoff.id, handoff.last.is_none());
         let choice = match self.choose_desk(&wanted, world) {
             Ok(choice) => choice,

@@ -3,15 +3,16 @@
 use crate::inbox::{Inbox, Input};
 use crate::rules_keeper::RulesKeeper;
 use call_core::{
-    CapabilityView, ControlRefused, DeskRefused, PeerKind, RecordingRefused, RegistrationStatus, Switchboard,
+    CapabilityView, ControlRefused, DeskRefused, PeerKind, PresenceView, RecordingRefused, RegistrationStatus,
+    Switchboard,
 };
 use call_model::{
     CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
     Party, RecordingWish, Secret,
 };
 use http_api::{
-    AbilityView, Control, PeerView, Readiness, Refused, RegistrationShown, Reply, RulesRefusal, RulesView,
-    TelephoneShown,
+    AbilityView, Control, PeerView, PresenceShown, Readiness, Refused, RegistrationShown, Reply, RulesRefusal,
+    RulesView, TelephoneShown,
 };
 use sip_proto::Binding;
 use std::sync::Arc;
@@ -143,18 +144,17 @@ pub(crate) fn peers(board: &Switchboard, now: Instant) -> Vec<PeerView> {
         let trunk = peer.peer == PeerKind::Trunk;
         let about = if trunk { Party::Trunk } else { Party::Desk };
         let targets = board.targets(about, &peer.name).into_iter();
+        let desk = board.config().desk(&peer.name).filter(|_| !trunk);
         PeerView {
             trunk,
             up: board.is_up(about, &peer.name, now),
             targets: targets.map(|one| (format!("{}/{}", one.target.address, one.target.transport), one.up)).collect(),
             busy: board.callers_at(&peer.name),
             state: board.desk_state(&peer.name, now),
-            skills: board
-                .config()
-                .desk(&peer.name)
-                .filter(|_| !trunk)
-                .map(|desk| desk.skills.clone())
-                .unwrap_or_default(),
+            skills: desk.map(|desk| desk.skills.clone()).unwrap_or_default(),
+            languages: desk.map(|desk| desk.languages.clone()).unwrap_or_default(),
+            seniority: desk.map_or(0, |desk| desk.seniority),
+            presence: desk.and_then(|desk| board.presence(&desk.name, now)).map(presence),
             refer: ability(peer.refer),
             replaces: ability(peer.replaces),
             blind: trunk.then(|| ability(peer.blind)),
@@ -174,6 +174,11 @@ fn registration(status: RegistrationStatus, now: Instant) -> RegistrationShown {
     let until = view.until.filter(|until| *until > now);
     let since = until.and(view.since);
     RegistrationShown { registrar, aor, since, until, because: view.trouble, again: view.next }
+}
+
+const fn presence(view: PresenceView) -> PresenceShown {
+    let PresenceView { what, source, since } = view;
+    PresenceShown { what, source, since }
 }
 
 fn telephone(binding: &Binding) -> TelephoneShown {

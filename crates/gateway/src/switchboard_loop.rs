@@ -208,7 +208,7 @@ impl SwitchboardLoop {
             }),
             Input::State { desk, state, reply } => {
                 let mut known = false;
-                guarded("a desk's state", || known = board.handle_state(&desk, state));
+                guarded("a desk's state", || known = board.handle_state(&desk, state, now));
                 let _ = reply.send(if known { Ok(()) } else { Err(Refused::UnknownHandoff) });
             }
             Input::Disposition { desk, about, disposition, reply } => {

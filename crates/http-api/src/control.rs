@@ -81,6 +81,12 @@ pub struct PeerView {
     pub state: DeskState,
     /// Desks: what it is good at.
     pub skills: Vec<String>,
+    /// Desks: what is spoken there.
+    pub languages: Vec<String>,
+    /// Desks: how experienced its human is.
+    pub seniority: u8,
+    /// Desks: whether the human is there.
+    pub presence: Option<PresenceShown>,
     /// Whether it follows REFER.
     pub refer: AbilityView,
     /// Whether it takes an INVITE with Replaces.
@@ -97,6 +103,17 @@ pub struct PeerView {
     pub handoffs: u64,
     /// Desks: how many of these conversations ended soon.
     pub early_drops: u64,
+}
+
+/// Whether a desk's human is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PresenceShown {
+    /// `available`, `busy`, `away`, `after_call`, `unregistered`, `unknown`.
+    pub what: &'static str,
+    /// Who says so: `human`, `page`, `telephone`.
+    pub source: Option<&'static str>,
+    /// Since when.
+    pub since: Option<Instant>,
 }
 
 /// The rules that calls beginning now are judged by.

@@ -1,5 +1,6 @@
 use call_model::{Decision, DeskId, HandoffId, Instant, Trigger, Urgency};
 use core::fmt;
+use std::collections::BTreeSet;
 
 /// One human's seat as configured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -8,12 +9,29 @@ pub struct Desk {
     pub id: DeskId,
     /// What it is good at: trigger tokens (`distress`, `compliance`) or names that a route asks for. Empty: anything.
     pub skills: Vec<String>,
+    /// What is spoken there: language tags such as `es` or `pt-BR`. Empty: not known.
+    pub languages: Vec<String>,
+    /// The higher, the more experienced: rung first for delicate callers and last for others.
+    pub seniority: u8,
+    /// Lower is rung first, where nothing else decides.
+    pub priority: u16,
+}
+
+/// What decides between desks that are equally good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Their order in the configuration.
+    #[default]
+    Configured,
+    /// Who has been without a caller for longest; who had none yet comes first.
+    LongestIdle,
 }
 
 impl Desk {
     /// A desk that takes anything.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { id: DeskId(name.into()), skills: Vec::new() }
+        let id = DeskId(name.into());
+        Self { id, skills: Vec::new(), languages: Vec::new(), seniority: 0, priority: 0 }
     }
 }
 
@@ -40,17 +58,26 @@ pub struct Wanted {
     pub skill: Option<String>,
     /// This desk and no other, if one is asked for by name.
     pub desk: Option<DeskId>,
+    /// What the caller speaks, if it is known: a language tag.
+    pub language: Option<String>,
+}
+
+impl Wanted {
+    /// Whether it takes somebody with experience.
+    pub fn is_delicate(&self) -> bool {
+        self.urgency > Urgency::Normal || matches!(self.trigger, Trigger::Vip | Trigger::HighValue)
+    }
 }
 
 impl From<&Decision> for Wanted {
     fn from(decision: &Decision) -> Self {
-        Self { trigger: decision.trigger, urgency: decision.urgency, skill: None, desk: None }
+        Self { trigger: decision.trigger, urgency: decision.urgency, skill: None, desk: None, language: None }
     }
 }
 
 impl From<Trigger> for Wanted {
     fn from(trigger: Trigger) -> Self {
-        Self { trigger, urgency: Urgency::Normal, skill: None, desk: None }
+        Self { trigger, urgency: Urgency::Normal, skill: None, desk: None, language: None }
     }
 }
 
@@ -92,6 +119,20 @@ impl core::error::Error for NotReserved {}
 #[derive(Clone, Debug, Default)]
 pub struct Desks {
     seats: Vec<Seat>,
+    order: Order,
+}
+
+/// What is known of a desk's human.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Whether the human is there.
+    pub presence: Presence,
+    /// Since when that is so; nothing for what was never otherwise.
+    pub since: Option<Instant>,
+    /// The telephone can be called.
+    pub reachable: bool,
+    /// Since when that is so.
+    pub reachable_since: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +141,8 @@ struct Seat {
     presence: Presence,
     /// Its telephone can be called.
     reachable: bool,
+    /// Since when it can, or cannot: nothing for one that always could.
+    reachable_since: Option<Instant>,
     /// Since when the presence is what it is.
     since: Option<Instant>,
     taken: Option<HandoffId>,
@@ -113,11 +156,17 @@ impl Desks {
         let mut seats: Vec<Seat> = Vec::new();
         for desk in desks {
             if seats.iter().all(|seat| seat.desk.id != desk.id) {
-                let presence = Presence::default();
-                seats.push(Seat { desk, presence, reachable: true, since: None, taken: None, freed: None });
+                let (presence, reachable) = (Presence::default(), true);
+                let (reachable_since, since, taken, freed) = (None, None, None, None);
+                seats.push(Seat { desk, presence, reachable, reachable_since, since, taken, freed });
             }
         }
-        Self { seats }
+        Self { seats, order: Order::default() }
+    }
+
+    /// The same desks, another way to decide between equals.
+    pub fn ordered(self, order: Order) -> Self {
+        Self { order, ..self }
     }
 
     /// The human came, went, or is no longer known of. False: no such desk.
@@ -131,18 +180,32 @@ impl Desks {
     }
 
     /// Its telephone has registered, or no longer is. False: no such desk.
-    pub fn set_reachable(&mut self, desk: &DeskId, reachable: bool) -> bool {
-        self.seat_mut(desk).map(|seat| seat.reachable = reachable).is_some()
+    pub fn set_reachable(&mut self, desk: &DeskId, reachable: bool, now: Instant) -> bool {
+        let Some(seat) = self.seat_mut(desk) else { return false };
+        if seat.reachable != reachable {
+            seat.reachable = reachable;
+            seat.reachable_since = Some(now);
+        }
+        true
+    }
+
+    /// What is known of a desk's human.
+    pub fn standing(&self, desk: &DeskId) -> Option<Standing> {
+        let seat = self.seats.iter().find(|seat| seat.desk.id == *desk)?;
+        let Seat { presence, since, reachable, reachable_since, .. } = *seat;
+        Some(Standing { presence, since, reachable, reachable_since })
     }
 
     /// The best free desk that is not in `exclude` (those that were tried for this caller already).
     ///
-    /// Rank: has the skill asked for, then is known to be there, then configured order. Does not reserve.
+    /// Rank: speaks the caller's language, has the skill asked for, is known to be there, has the experience that is
+    /// needed and not more, priority, then what [`Order`] says. Does not reserve.
     pub fn choose(&self, wanted: &Wanted, exclude: &[DeskId], now: Instant) -> Option<Choice> {
-        let free = || self.seats.iter().filter(|seat| seat.is_open(wanted) && !exclude.contains(&seat.desk.id));
-        let best = free().min_by_key(|seat| seat.rank(wanted))?;
+        let tried: BTreeSet<&DeskId> = exclude.iter().collect();
+        let free = || self.seats.iter().filter(|seat| seat.is_open(wanted) && !tried.contains(&seat.desk.id));
+        let best = free().min_by_key(|seat| seat.rank(wanted, self.order))?;
         let mut because = best.because(wanted, free().count(), exclude.len(), now);
-        let out_of_reach = |seat: &&Seat| !seat.reachable && seat.fits(wanted) && !exclude.contains(&seat.desk.id);
+        let out_of_reach = |seat: &&Seat| !seat.reachable && seat.fits(wanted) && !tried.contains(&seat.desk.id);
         for seat in self.seats.iter().filter(out_of_reach) {
             because += &format!(", {} not registered", seat.desk.id);
         }
@@ -218,8 +281,24 @@ impl Seat {
     }
 
     /// Smaller is better; ties go to configured order.
-    fn rank(&self, wanted: &Wanted) -> (bool, bool) {
-        (!self.specialises(wanted), self.presence != Presence::Available)
+    fn rank(&self, wanted: &Wanted, order: Order) -> impl Ord + use<> {
+        let tongue = match self.speaks(wanted) {
+            Some(true) => 0,
+            None => 1,
+            Some(false) => 2,
+        };
+        let seniority = self.desk.seniority;
+        let seniority = if wanted.is_delicate() { u8::MAX - seniority } else { seniority };
+        let idle_since = self.freed.filter(|_| order == Order::LongestIdle);
+        let there = self.presence == Presence::Available;
+        (tongue, !self.specialises(wanted), !there, seniority, self.desk.priority, idle_since)
+    }
+
+    /// Whether the caller's language is spoken there; nothing where one of the two is not known.
+    fn speaks(&self, wanted: &Wanted) -> Option<bool> {
+        let wanted = wanted.language.as_deref()?;
+        let languages = &self.desk.languages;
+        (!languages.is_empty()).then(|| languages.iter().any(|one| primary(one).eq_ignore_ascii_case(primary(wanted))))
     }
 
     fn because(&self, wanted: &Wanted, open: usize, tried: usize, now: Instant) -> String {
@@ -231,10 +310,18 @@ impl Seat {
             let skill = wanted.skill.as_deref().filter(|skill| self.desk.skills.iter().any(|have| have == skill));
             parts.push(format!("takes {}", skill.unwrap_or(wanted.trigger.as_str())));
         }
-        parts.push(match (self.presence, self.since) {
-            (Presence::Available, Some(since)) => format!("page open for {} s", now.since(since).as_secs()),
+        if let (Some(speaks), Some(language)) = (self.speaks(wanted), &wanted.language) {
+            parts.push(format!("{} {language}", if speaks { "speaks" } else { "does not speak" }));
+        }
+        let age = |since: Instant| now.since(since).as_secs();
+        parts.push(match (self.presence, self.since, self.reachable_since) {
+            (Presence::Available, Some(since), _) => format!("page open for {} s", age(since)),
+            (_, _, Some(since)) => format!("telephone registered for {} s", age(since)),
             _ => "presence not known".to_owned(),
         });
+        if self.desk.seniority > 0 && wanted.is_delicate() {
+            parts.push(format!("seniority {}", self.desk.seniority));
+        }
         if let Some(freed) = self.freed {
             parts.push(format!("free for {} s", now.since(freed).as_secs()));
         }
@@ -259,6 +346,11 @@ impl Seat {
     }
 }
 
+/// `pt` of `pt-BR`: somebody who speaks either understands the other.
+fn primary(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or(tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,14 +360,16 @@ mod tests {
     #[test]
     fn a_desk_without_a_telephone_is_passed_over_and_it_is_said() {
         let mut desks = desks(["anna", "ben"]);
-        assert!(desks.set_reachable(&DeskId("anna".into()), false));
+        assert!(desks.set_reachable(&id("anna"), false, Instant::ZERO));
         let choice = desks.choose(&asked(), &[], NOW);
         let because = "presence not known, the only one free, anna not registered";
         assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
-        assert!(desks.set_reachable(&DeskId("ben".into()), false));
+        assert!(desks.set_reachable(&id("ben"), false, Instant::ZERO));
         assert_eq!(desks.why_none(&asked(), &[]), "anna is not registered, ben is not registered");
-        assert!(desks.set_reachable(&DeskId("anna".into()), true));
-        assert!(desks.choose(&asked(), &[], NOW).is_some());
+        assert!(desks.set_reachable(&id("anna"), true, Instant::from_millis(50_000)));
+        let choice = desks.choose(&asked(), &[], NOW);
+        let because = "telephone registered for 10 s, the only one free, ben not registered";
+        assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("anna", because));
     }
 
     #[test]
@@ -344,8 +438,8 @@ mod tests {
 
     #[test]
     fn a_desk_that_takes_the_trigger_is_preferred_and_a_skill_of_the_route_is_a_must() {
-        let anna = Desk { id: id("anna"), skills: vec!["billing".to_owned()] };
-        let ben = Desk { id: id("ben"), skills: vec!["distress".to_owned()] };
+        let anna = Desk { skills: vec!["billing".to_owned()], ..Desk::new("anna") };
+        let ben = Desk { skills: vec!["distress".to_owned()], ..Desk::new("ben") };
         let desks = Desks::new([anna, ben]);
         let upset = desks.choose(&Trigger::Distress.into(), &[], NOW);
         assert_eq!(
@@ -361,6 +455,49 @@ mod tests {
         let tax = Wanted { skill: Some("tax".to_owned()), ..asked() };
         assert_eq!(desks.choose(&tax, &[], NOW), None);
         assert_eq!(desks.why_none(&tax, &[]), "anna does not take tax, ben does not take tax");
+    }
+
+    #[test]
+    fn the_callers_language_goes_before_everything_and_a_stranger_is_better_than_nobody() {
+        let speaking = |name: &str, language: &str| Desk { languages: vec![language.to_owned()], ..Desk::new(name) };
+        let spanish = Wanted { language: Some("es-MX".to_owned()), ..asked() };
+        let mut desks = Desks::new([speaking("anna", "en"), Desk::new("ben"), speaking("cleo", "ES")]);
+        desks.set_presence(&id("anna"), Presence::Available, NOW);
+        let choice = |desks: &Desks, exclude: &[DeskId]| {
+            desks.choose(&spanish, exclude, NOW).map(|choice| (choice.desk.0, choice.because))
+        };
+        let because = "speaks es-MX, presence not known, first of 3 free";
+        assert_eq!(choice(&desks, &[]), some("cleo", because));
+        let because = "presence not known, first of 2 free, 1 tried before";
+        assert_eq!(choice(&desks, &[id("cleo")]), some("ben", because), "may speak it");
+        let because = "does not speak es-MX, page open for 0 s, the only one free, 2 tried before";
+        assert_eq!(choice(&desks, &[id("cleo"), id("ben")]), some("anna", because));
+    }
+
+    #[test]
+    fn experience_is_for_those_who_need_it() {
+        let senior = |name: &str, seniority| Desk { seniority, ..Desk::new(name) };
+        let desks = Desks::new([senior("anna", 2), senior("ben", 9), senior("cleo", 0)]);
+        let urgent = Wanted { urgency: Urgency::High, ..asked() };
+        let chosen = |wanted: &Wanted| desks.choose(wanted, &[], NOW).map(|choice| (choice.desk.0, choice.because));
+        assert_eq!(chosen(&urgent), some("ben", "presence not known, seniority 9, first of 3 free"));
+        assert_eq!(chosen(&Trigger::Vip.into()).map(|(desk, _)| desk), Some("ben".to_owned()));
+        assert_eq!(chosen(&asked()), some("cleo", "presence not known, first of 3 free"));
+    }
+
+    #[test]
+    fn equals_take_turns_where_that_is_wanted_and_priority_goes_first() {
+        let late = Desk { priority: 1, ..Desk::new("cleo") };
+        let mut desks = Desks::new([late, Desk::new("anna"), Desk::new("ben")]).ordered(Order::LongestIdle);
+        let mut order = Vec::new();
+        for turn in 1..=4 {
+            let now = Instant::from_millis(turn * 1_000);
+            let desk = desks.choose(&asked(), &[], now).expect("free").desk;
+            assert_eq!(desks.reserve(&desk, HandoffId(turn.into())), Ok(()));
+            assert!(desks.release(&desk, HandoffId(turn.into()), now));
+            order.push(desk.0);
+        }
+        assert_eq!(order, ["anna", "ben", "anna", "ben"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which desk gets a caller: presence, capacity one, skills, configured order; every choice says why.
+//! Which desk gets a caller: language, skills, presence, seniority, configured order; every choice says why.
 //!
 //! A desk is one human's seat, so it is never offered two callers: [`Desks::reserve`] is the only way to take one and
 //! fails while somebody else has it. Knows nothing of SIP, pages or queues; whoever learns that a human came or went
@@ -6,4 +6,4 @@
 
 mod desks;
 
-pub use desks::{Choice, Desk, Desks, NotReserved, Presence, Wanted};
+pub use desks::{Choice, Desk, Desks, NotReserved, Order, Presence, Standing, Wanted};

@@ -4,8 +4,8 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
-    OnBotRefusal, OnHumanGone, Pattern, Profile, Recording, ReferTo, Register, Release, Route, RouteTo, Signalling,
-    SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Recording, ReferTo, Register, Release, Route, RouteTo,
+    Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -140,6 +140,14 @@ pub struct Setup {
     pub whisper: bool,
     /// The desks' contact-centre profile.
     pub profile: Arc<Profile>,
+    /// What is spoken at either desk, where that is known.
+    pub languages: [Option<&'static str>; 2],
+    /// How experienced either human is.
+    pub seniority: [u8; 2],
+    /// The desks have the same priority.
+    pub equals: bool,
+    /// What decides between desks that are equally good.
+    pub order: Order,
     /// How long humans write after a conversation.
     pub after_call: Duration,
     /// The bot comes by WebSocket instead of SIP.
@@ -244,6 +252,10 @@ impl Default for Setup {
             accept: AcceptGate::KeyOrPage,
             whisper: true,
             profile: Arc::default(),
+            languages: [None; 2],
+            seniority: [0; 2],
+            equals: false,
+            order: Order::default(),
             after_call: Duration::ZERO,
             stream_bot: false,
             desks: 1,
@@ -434,10 +446,12 @@ impl Setup {
             whisper: self.whisper,
             codecs: both.clone(),
             skills: vec![],
+            languages: self.languages[index].into_iter().map(str::to_owned).collect(),
+            seniority: self.seniority[index],
             capacity: 1,
             require_page: false,
             after_call: self.after_call,
-            priority: index as u16,
+            priority: if self.equals { 0 } else { index as u16 },
             replaces_from: if self.desks_may_take_over { [host(DESK), host(DESK2)].concat() } else { vec![] },
             multipart: false,
             post_digits: self.post_digits.clone(),
@@ -518,6 +532,7 @@ impl Setup {
             call_limit: 20,
             new_requests_per_s: 0,
             registrar: Registrar::default(),
+            order: self.order,
             recording: self.recording,
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),

@@ -22,6 +22,8 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         whisper: profile.whisper,
         codecs: vec![Codec::Pcmu],
         skills: vec![],
+        languages: vec![],
+        seniority: 0,
         capacity: 1,
         require_page: false,
         after_call: core::time::Duration::ZERO,

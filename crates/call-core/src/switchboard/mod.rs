@@ -21,7 +21,7 @@ use crate::config::{Network, SwitchboardConfig, Target};
 use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
-use crate::seats::Seats;
+use crate::seats::{PresenceView, Seats};
 use crate::signalling;
 use call_model::{
     BotCommand, BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind, HandoffId,
@@ -393,18 +393,23 @@ impl Switchboard {
     }
 
     /// A human says whether they take callers. False: no such desk.
-    pub fn handle_state(&mut self, desk: &DeskId, state: DeskState) -> bool {
+    pub fn handle_state(&mut self, desk: &DeskId, state: DeskState, now: Instant) -> bool {
         if self.config.desk(&desk.0).is_none() {
             return false;
         }
-        self.seats.set_state(desk, state, None);
+        self.seats.set_state(desk, state, None, now);
         self.outputs.push_back(Output::Pop(PopUpdate::State { desk: desk.clone(), state, until: None }));
         true
     }
 
     /// What the human at a desk said of themselves last, if it still holds.
     pub fn desk_state(&self, desk: &str, now: Instant) -> DeskState {
-        self.seats.state(desk, now).0
+        self.seats.state(desk, now)
+    }
+
+    /// Whether a desk's human is there, who says so and since when. Nothing: no such desk.
+    pub fn presence(&self, desk: &str, now: Instant) -> Option<PresenceView> {
+        self.seats.presence(&DeskId(desk.to_owned()), now)
     }
 
     /// A human says what became of a conversation, which may be over for long.

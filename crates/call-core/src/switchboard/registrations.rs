@@ -138,13 +138,13 @@ impl Switchboard {
             RegistrationEvent::Left { id } => (Party::Trunk, format!("trunk {}: no longer registered", name(id))),
             RegistrationEvent::Bound { user, binding, .. } => {
                 let Some(desk) = self.desk_of_seat(user) else { return };
-                self.seats.set_reachable(&desk, true);
+                self.seats.set_reachable(&desk, true, now);
                 (Party::Desk, format!("desk {desk}: a telephone is registered at {}", place(binding)))
             }
             RegistrationEvent::Unbound { user, binding, why } => {
                 let Some(desk) = self.desk_of_seat(user) else { return };
                 let left = self.endpoint.bindings(user).len();
-                self.seats.set_reachable(&desk, left > 0);
+                self.seats.set_reachable(&desk, left > 0, now);
                 (Party::Desk, format!("desk {desk}: no telephone at {} any more: {why}; {left} left", place(binding)))
             }
         };

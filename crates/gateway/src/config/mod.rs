@@ -11,6 +11,7 @@ mod reader;
 mod recording;
 mod registering;
 mod routes;
+mod routing;
 mod sections;
 mod settings;
 mod signalling;

@@ -9,6 +9,7 @@ use super::reader::{Complaints, Section, ip, network, socket};
 use super::recording::{self, record};
 use super::registering;
 use super::routes::{self, Names};
+use super::routing::{language, routing};
 use super::settings::{ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
 use super::warnings;
@@ -58,6 +59,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
     let (recording, recordings) = recording::recording(root.section("recording"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
+    let order = routing(root.section("routing"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
 
@@ -78,6 +80,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         call_limit,
         new_requests_per_s,
         registrar,
+        order,
         recording,
         drain_to_human,
         user_agent: user_agent(),
@@ -373,6 +376,8 @@ fn desk(
     let page_token = section.secret("page_token");
     let codecs = codecs(&mut section);
     let skills = section.list("skills", |skill| Ok(skill.to_owned())).unwrap_or_default();
+    let languages = section.list("languages", language).unwrap_or_default();
+    let seniority = section.number("seniority", 0..=100, 0);
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
     let after_call = Duration::from_secs(section.number("after_call_s", 0..=3600, 0));
@@ -408,6 +413,8 @@ fn desk(
         whisper,
         codecs,
         skills,
+        languages,
+        seniority: u8::try_from(seniority).unwrap_or(u8::MAX),
         capacity: as_u16(capacity),
         priority: as_u16(priority),
         require_page,

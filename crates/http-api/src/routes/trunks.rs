@@ -40,6 +40,13 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
             let telephones = peer.telephones.as_ref();
             let telephones = telephones.map(|all| all.iter().map(|one| telephone(one, &wall)).collect::<Vec<_>>());
             value["telephones"] = json!(telephones);
+            let presence = peer.presence.as_ref();
+            value["presence"] = json!(presence.map(|one| {
+                json!({"is": one.what, "source": one.source, "since_unix_ms": unix_ms(one.since, &wall)})
+            }));
+            value["skills"] = json!(peer.skills);
+            value["languages"] = json!(peer.languages);
+            value["seniority"] = peer.seniority.into();
             value["calls"] = peer.busy.into();
             value["handoffs"] = peer.handoffs.into();
             value["early_drops"] = peer.early_drops.into();

@@ -5,7 +5,7 @@ use call_model::{
     CallId, DeskId, DeskState, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party,
     Redacted, TraceEvent, TraceKind,
 };
-use http_api::{AbilityView, PeerView, RegistrationShown, TelephoneShown};
+use http_api::{AbilityView, PeerView, PresenceShown, RegistrationShown, TelephoneShown};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -131,6 +131,13 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
         busy: 2,
         state: DeskState::Busy,
         skills: vec!["billing".into()],
+        languages: vec!["es".into()],
+        seniority: 3,
+        presence: (!trunk).then(|| PresenceShown {
+            what: "busy",
+            source: Some("human"),
+            since: Some(Instant::from_millis(4)),
+        }),
         refer: able("refused", Some(Instant::from_millis(9))),
         replaces: able("proven", None),
         blind: trunk.then(|| able("proven", None)),
@@ -178,6 +185,9 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
     assert_eq!(trunk["registration"]["registered"], true);
     assert_eq!(trunk["registration"]["until_unix_ms"], crate::support::WALL.unix_ms + 7);
     assert_eq!((&desk["registration"], &trunk["telephones"]), (&Value::Null, &Value::Null));
+    let since = crate::support::WALL.unix_ms + 4;
+    assert_eq!(desk["presence"], serde_json::json!({"is": "busy", "source": "human", "since_unix_ms": since}));
+    assert_eq!((&desk["languages"][0], &desk["seniority"]), (&"es".into(), &3.into()));
     assert_eq!(desk["telephones"][0]["at"], "udp 192.0.2.9:5060");
     assert_eq!(world.get("/v1/trunks", "anna-token").await.status, 401);
 }

@@ -142,7 +142,7 @@ impl World {
                 }
             }
             Do::State(desk, state) => {
-                self.switchboard.handle_state(&DeskId(desk.to_owned()), state);
+                self.switchboard.handle_state(&DeskId(desk.to_owned()), state, now);
             }
             Do::PageGone => {
                 self.witness.note(Did::PageGone, now);

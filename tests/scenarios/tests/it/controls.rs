@@ -179,7 +179,7 @@ fn a_human_who_says_busy_is_not_rung_and_one_who_writes_is_left_alone() {
     let at = Instant::from_millis;
     assert_eq!(world.switchboard.desk_state("bob", at(45_000)), DeskState::AfterCall);
     assert_eq!(world.switchboard.desk_state("bob", at(51_000)), DeskState::Available);
-    assert!(world.switchboard.handle_state(&DeskId("ada".to_owned()), DeskState::Available));
+    assert!(world.switchboard.handle_state(&DeskId("ada".to_owned()), DeskState::Available, at(60_000)));
     assert_eq!(world.switchboard.desk_state("ada", at(60_000)), DeskState::Available);
 }
 

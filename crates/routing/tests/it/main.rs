@@ -1,0 +1,4 @@
+//! What holds whatever callers and desks do.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod desks;
