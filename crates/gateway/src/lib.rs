@@ -12,6 +12,7 @@ pub mod config;
 mod control;
 pub mod demo;
 mod http_client;
+mod https;
 mod identity;
 mod inbox;
 mod ledger_watch;

@@ -18,6 +18,7 @@ use crate::switchboard_loop::{BELL, Outputs, SwitchboardLoop};
 use call_core::{BotReach, Switchboard, SwitchboardConfig};
 use call_model::{IdSource, Secret, TraceEvent};
 use dashmap::DashMap;
+use futures_util::FutureExt as _;
 use http_api::{Api, Hub, HubConfig};
 use ledger::Ledger;
 use sip_proto::Transport;
@@ -55,6 +56,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error("TLS for SIP: {0}\n  see [sip.tls]")]
     Tls(String),
+    /// The API cannot be served over HTTPS.
+    #[error("HTTPS: {0}\n  see [http]")]
+    Https(String),
     /// Media threads cannot be started.
     #[error("cannot start the media threads: {0}")]
     Media(io::Error),
@@ -70,6 +74,7 @@ const GOODBYES: Duration = Duration::from_secs(2);
 pub struct Gateway {
     sip: Vec<(Transport, SocketAddr)>,
     http: SocketAddr,
+    https: Option<SocketAddr>,
     admin_token: Secret,
     model: Option<ModelInfo>,
     listening: Listening,
@@ -83,7 +88,7 @@ pub struct Gateway {
     media: Option<MediaThreads>,
     recorder: Option<JoinHandle<()>>,
     stop_http: Option<oneshot::Sender<()>>,
-    http_done: Option<tokio::task::JoinHandle<io::Result<()>>>,
+    http_done: Vec<tokio::task::JoinHandle<io::Result<()>>>,
     runtime: Option<Runtime>,
 }
 
@@ -121,6 +126,7 @@ impl Gateway {
         let tls = Tls::load(&settings.sip.tls).map_err(StartError::Tls)?;
         let resolver = resolver(&mut settings, &runtime);
         let http = sockets.http.local_addr()?;
+        let certified = settings.http.https.as_ref().map(crate::https::load).transpose().map_err(StartError::Https)?;
         let public_url = settings.http.public_url.clone().unwrap_or_else(|| format!("http://{http}"));
         settings.switchboard.package_url_base = Some(crate::config::package_url(&public_url));
         let admin_token = settings.http.api.admin_token.get_or_insert_with(|| Secret::new(ids.hex(32))).clone();
@@ -179,11 +185,19 @@ impl Gateway {
             hub: hub.clone(),
             control,
             ledger: Some(ledger.clone()),
+            sessions: http_api::Sessions::default(),
         };
-        let http_done = runtime.spawn(http_api::serve(sockets.http, api, async move {
-            // Dropping the sender stops the server as well.
-            let _ = http_stopped.await;
-        }));
+        // Dropping the sender stops the servers as well.
+        let http_stopped = http_stopped.map(|_| ()).shared();
+        let mut http_done = Vec::new();
+        let mut https = None;
+        if let (Some(listener), Some(tls)) = (sockets.https, certified) {
+            https = Some(listener.local_addr()?);
+            let served = http_api::serve(listener, tls.acceptor().cloned(), api.clone(), http_stopped.clone());
+            http_done.push(runtime.spawn(served));
+            runtime.spawn(tls.renew());
+        }
+        http_done.push(runtime.spawn(http_api::serve(sockets.http, None, api, http_stopped)));
         let bots = BotStreams::new(
             (routes, media.handle(), inbox.clone()),
             (clock, runtime.handle().clone(), ids.fork()),
@@ -215,6 +229,7 @@ impl Gateway {
         Ok(Self {
             sip: sockets.sip,
             http,
+            https,
             admin_token,
             model,
             listening,
@@ -228,7 +243,7 @@ impl Gateway {
             media: Some(media),
             recorder: recorder_thread,
             stop_http: Some(stop_http),
-            http_done: Some(http_done),
+            http_done,
             runtime: Some(runtime),
         })
     }
@@ -246,6 +261,11 @@ impl Gateway {
     /// Where HTTP is served.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where the API is served over HTTPS.
+    pub const fn https(&self) -> Option<SocketAddr> {
+        self.https
     }
 
     /// What `/v1/` wants as bearer token.
@@ -345,7 +365,7 @@ impl Gateway {
             tracing::error!("the recorder's thread had panicked");
         }
         drop(self.stop_http.take());
-        if let Some(done) = self.http_done.take() {
+        for done in self.http_done.drain(..) {
             // Requests in flight get a moment.
             let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), done).await });
         }

@@ -63,6 +63,9 @@ fn announce(gateway: &Gateway) {
         tracing::info!(%transport, %address, "taking SIP");
     }
     tracing::info!("desk page: http://{}/desk", gateway.http());
+    if let Some(https) = gateway.https() {
+        tracing::info!("desk page: https://{https}/desk");
+    }
     match gateway.model() {
         Some(model) => tracing::info!(model = model.name, backend = model.backend, "listening to callers"),
         None => tracing::info!("no route listens: the voice model is not loaded"),
@@ -94,6 +97,9 @@ fn report(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  SIP    {} {}{told}{interface}", listen.transport, listen.bind)?;
     }
     writeln!(out, "  HTTP   {}", settings.http.bind)?;
+    if let Some(https) = &settings.http.https {
+        writeln!(out, "  HTTPS  {}", https.bind)?;
+    }
     for interface in board.interfaces.all() {
         let (first, last) = board.rtp_ports;
         writeln!(out, "  RTP    {} ports {first}-{last}{}", interface.media_ip, by(&interface.name))?;

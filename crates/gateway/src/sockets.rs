@@ -14,6 +14,7 @@ pub(crate) struct Sockets {
     pub(crate) udp: Vec<(mio::net::UdpSocket, SocketAddr)>,
     pub(crate) streams: Vec<((Transport, SocketAddr), TcpListener)>,
     pub(crate) http: TcpListener,
+    pub(crate) https: Option<TcpListener>,
     pub(crate) sip: Vec<(Transport, SocketAddr)>,
 }
 
@@ -41,12 +42,22 @@ impl Sockets {
         }
         let http = runtime.block_on(TcpListener::bind(settings.http.bind));
         let http = http.map_err(|source| taken("HTTP", settings.http.bind, source))?;
-        Ok(Self { udp, streams, http, sip })
+        let https = match &settings.http.https {
+            Some(https) => Some(
+                runtime.block_on(TcpListener::bind(https.bind)).map_err(|source| taken("HTTPS", https.bind, source))?,
+            ),
+            None => None,
+        };
+        Ok(Self { https, udp, streams, http, sip })
     }
 }
 
 fn taken(what: &'static str, address: SocketAddr, source: io::Error) -> StartError {
-    let setting = if what == "HTTP" { "http.listen" } else { "sip.listen" };
+    let setting = match what {
+        "HTTP" => "http.listen",
+        "HTTPS" => "http.https_listen",
+        _ => "sip.listen",
+    };
     let advice = match source.kind() {
         io::ErrorKind::AddrInUse => {
             format!(

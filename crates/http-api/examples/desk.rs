@@ -173,9 +173,15 @@ async fn main() -> std::io::Result<()> {
         dispositions: ["resolved", "follow_up", "callback_promised"].map(str::to_owned).into(),
     };
     let control = Arc::new(Pretend { hub: hub.clone(), wall });
-    let api = Api { config: Arc::new(config), hub: hub.clone(), control, ledger: None };
+    let api = Api {
+        config: Arc::new(config),
+        hub: hub.clone(),
+        control,
+        ledger: None,
+        sessions: http_api::Sessions::default(),
+    };
     hub.pop(&sample::offered(sample::package(1, &wall, Instant::from_millis(4_000))));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("open http://{}/desk#desk=anna&token=sample", listener.local_addr()?);
-    http_api::serve(listener, api, std::future::pending()).await
+    http_api::serve(listener, None, api, std::future::pending()).await
 }

@@ -348,25 +348,43 @@ function onKey(event) {
 
 // ---- Signing in ------------------------------------------------------------------------------------------------------
 
+/** What another tab signed in as. */
+async function session() {
+  const response = await fetch('/v1/session', { cache: 'no-store' });
+  return response.ok ? response.json() : null;
+}
+
 async function signIn(login) {
   const next = new Wire(login, {
     event: handle,
     linked,
-    refused: () => signOut(t('wrong_token')),
+    refused: () => signedOut(t('session_over')),
   });
   let response;
-  try { response = await next.get(''); } catch { return signOut(t('unreachable')); }
-  if (!response.ok) return signOut(response.status === 401 ? t('wrong_token') : t('refused', { status: response.status }));
+  try {
+    if (login.token) {
+      response = await next.signIn(login.token);
+      if (response.ok) next.login = await response.json();
+    }
+    if (!response || response.ok) response = await next.get('');
+  } catch { return signedOut(t('unreachable')); }
+  if (response.status === 401) return signedOut(t(login.token ? 'wrong_token' : 'session_over'));
+  if (!response.ok) return signedOut(t('refused', { status: response.status }));
   desk = await response.json();
   wire = next;
-  // For this tab and its reloads only.
-  sessionStorage.setItem('warmline-desk', JSON.stringify(login));
+  // Which of this browser's sessions is this tab's.
+  sessionStorage.setItem('warmline-desk', JSON.stringify(next.login));
   $('sign-in-token').value = '';
   render();
   wire.follow();
 }
 
-function signOut(why) {
+function signOut() {
+  wire?.signOut().catch(() => {});
+  signedOut('');
+}
+
+function signedOut(why) {
   wire?.close();
   [wire, desk, shown, recent] = [null, null, null, []];
   pops = new Map();
@@ -416,7 +434,7 @@ $('sign-in-form').addEventListener('submit', (event) => {
   signIn({ desk: $('sign-in-desk').value.trim(), token: $('sign-in-token').value.trim() });
 });
 const clicks = {
-  'sign-out': () => signOut(''), sound: toggleSound, theme: nextTheme, help: KEYS.at(-1)[4], accept: () => answer('accept'), decline: openDecline,
+  'sign-out': signOut, sound: toggleSound, theme: nextTheme, help: KEYS.at(-1)[4], accept: () => answer('accept'), decline: openDecline,
   dismiss, hold, mute, keypad: openKeypad, 'pass-on': openPassOn, 'hand-back': openHandBack, end: openEnd,
   copy: () => navigator.clipboard?.writeText($('opening').textContent).then(() => say(t('copied')), () => {}),
 };
@@ -450,7 +468,7 @@ if (link.get('desk') && link.get('token')) {
   history.replaceState(null, '', location.pathname);
   login = { desk: link.get('desk'), token: link.get('token') };
 } else {
-  try { login = JSON.parse(sessionStorage.getItem('warmline-desk')); } catch { /* Not ours. */ }
+  try { login = JSON.parse(sessionStorage.getItem('warmline-desk')) || (await session()); } catch { /* Not ours, or nobody there. */ }
 }
-if (login && login.desk && login.token) signIn(login);
+if (login && login.desk && (login.token || login.page)) signIn(login);
 else render();

@@ -14,7 +14,8 @@ export class Wire {
   }
 
   url(path) { return `/v1/desks/${encodeURIComponent(this.login.desk)}${path}`; }
-  headers() { return { Authorization: `Bearer ${this.login.token}` }; }
+  /** The session itself is a cookie that no script can read; this says that its own page asks. */
+  headers() { return { 'X-Warmline-Page': this.login.page }; }
 
   get(path) { return fetch(this.url(path), { headers: this.headers(), cache: 'no-store' }); }
 
@@ -22,6 +23,11 @@ export class Wire {
     const headers = { ...this.headers(), 'X-Warmline-Tab': tab };
     return fetch(this.url(path), { method: 'POST', headers, body: body && JSON.stringify(body), keepalive: true });
   }
+
+  /** A session in exchange for the desk's token, which is then forgotten. */
+  signIn(token) { return fetch(this.url('/session'), { method: 'POST', headers: { Authorization: `Bearer ${token}` } }); }
+
+  signOut() { return fetch(this.url('/session'), { method: 'DELETE', headers: this.headers(), keepalive: true }); }
 
   /** The phone rings when this arrives, or 20 ms after the offer. */
   acknowledge(id) { this.post(`/handoffs/${encodeURIComponent(id)}/ack`).catch(() => {}); }
@@ -31,7 +37,7 @@ export class Wire {
     this.stream?.abort();
   }
 
-  /** Fetch rather than EventSource, because a token belongs in a header. */
+  /** Fetch rather than EventSource, which sends no headers. */
   async follow() {
     let pause = 300;
     while (!this.closed) {

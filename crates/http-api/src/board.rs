@@ -67,6 +67,8 @@ pub(crate) struct DeskEvent {
     pub(crate) seq: u64,
     pub(crate) name: &'static str,
     pub(crate) data: Arc<str>,
+    /// Whose stories are in it.
+    pub(crate) shows: Vec<(CallId, HandoffId)>,
 }
 
 /// What a reader gets.
@@ -125,9 +127,9 @@ impl Board {
         self.pops.contains_key(&handoff)
     }
 
-    /// The package, while it is this desk's.
-    pub(crate) fn package(&self, handoff: HandoffId) -> Option<Arc<Value>> {
-        self.pops.get(&handoff).map(|pop| Arc::clone(&pop.package))
+    /// The package and its call, while it is this desk's.
+    pub(crate) fn package(&self, handoff: HandoffId) -> Option<(CallId, Arc<Value>)> {
+        self.pops.get(&handoff).map(|pop| (pop.call, Arc::clone(&pop.package)))
     }
 
     /// Why a handoff that was here is not any more.
@@ -159,17 +161,17 @@ impl Board {
                     muted: false,
                     leaving: None,
                 };
-                let data = pop.full(id);
+                let (data, shows) = (pop.full(id), vec![(pop.call, id)]);
                 self.closed.retain(|closed| closed.handoff != id);
                 self.pops.insert(id, pop);
-                self.push("offered", &data);
+                self.push_showing("offered", &data, shows);
             }
             PopUpdate::Amended { package, .. } => self.amend(package.id, package_value(package, wall)),
             PopUpdate::Redialled { handoff, sip_call_id, .. } => {
                 if let Some(pop) = self.pops.get_mut(handoff) {
                     pop.sip_call_id.clone_from(sip_call_id);
-                    let data = pop.full(*handoff);
-                    self.push("amended", &data);
+                    let (data, shows) = (pop.full(*handoff), vec![(pop.call, *handoff)]);
+                    self.push_showing("amended", &data, shows);
                 }
             }
             PopUpdate::Joined { handoff, .. } => {
@@ -291,14 +293,15 @@ impl Board {
         data["desk"] = self.desk.clone().into();
         data["pops"] = pops.into();
         let data = data.to_string();
-        DeskEvent { seq: self.head(), name: "snapshot", data: data.into() }
+        let shows = self.pops.iter().map(|(id, pop)| (pop.call, *id)).collect();
+        DeskEvent { seq: self.head(), name: "snapshot", data: data.into(), shows }
     }
 
     fn amend(&mut self, id: HandoffId, package: Value) {
         let Some(pop) = self.pops.get_mut(&id) else { return };
         pop.package = Arc::new(package);
-        let data = pop.full(id);
-        self.push("amended", &data);
+        let (data, shows) = (pop.full(id), vec![(pop.call, id)]);
+        self.push_showing("amended", &data, shows);
     }
 
     fn end(&mut self, handoff: HandoffId, outcome: HandoffOutcome) {
@@ -362,10 +365,14 @@ impl Board {
     }
 
     fn push(&mut self, name: &'static str, data: &Value) {
+        self.push_showing(name, data, Vec::new());
+    }
+
+    fn push_showing(&mut self, name: &'static str, data: &Value, shows: Vec<(CallId, HandoffId)>) {
         if self.ring.len() == self.most {
             self.ring.pop_front();
         }
-        self.ring.push_back(DeskEvent { seq: self.next, name, data: data.to_string().into() });
+        self.ring.push_back(DeskEvent { seq: self.next, name, data: data.to_string().into(), shows });
         self.next += 1;
     }
 }

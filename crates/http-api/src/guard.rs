@@ -2,14 +2,15 @@
 
 use crate::error::ApiError;
 use crate::metrics::Metric;
-use crate::server::{Api, ApiConfig, Peer};
+use crate::server::{Api, ApiConfig, DeskLogin, Peer};
+use crate::session;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use call_model::{DeskId, Secret};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For the whole request up to the response's head; event streams then go on without a limit.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -40,8 +41,12 @@ pub(crate) async fn gate(State(api): State<Api>, request: Request, next: Next) -
 }
 
 fn harden(headers: &mut HeaderMap) {
+    let name = HeaderName::from_static;
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (name("permissions-policy"), "microphone=(self), camera=(), geolocation=(), display-capture=()"),
+        (name("cross-origin-opener-policy"), "same-origin"),
+        (name("cross-origin-resource-policy"), "same-origin"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -132,15 +137,24 @@ pub(crate) fn desk(api: &Api, name: &str, headers: &HeaderMap) -> Result<DeskId,
     let login = api.config.desks.iter().find(|login| login.desk.0 == name);
     match login {
         Some(login) if opens(&login.token, offered) => Ok(login.desk.clone()),
+        Some(login) if session_of(api, &login.desk, headers).is_some() => Ok(login.desk.clone()),
         _ => Err(ApiError::unauthorized("Send 'Authorization: Bearer' with the token of this desk.")),
     }
 }
 
-/// The desks that the token opens.
+/// The desks that the token or the sessions open.
 pub(crate) fn desks_of_token(api: &Api, headers: &HeaderMap) -> Vec<DeskId> {
     let offered = bearer(headers);
-    let open = api.config.desks.iter().filter(|login| opens(&login.token, offered));
-    open.map(|login| login.desk.clone()).collect()
+    let open = |login: &&DeskLogin| opens(&login.token, offered) || session_of(api, &login.desk, headers).is_some();
+    api.config.desks.iter().filter(open).map(|login| login.desk.clone()).collect()
+}
+
+/// The desk's session that this was sent in. A cookie alone is nothing, since browsers send it along for whoever asks: the
+/// page of the session names its second secret.
+pub(crate) fn session_of(api: &Api, desk: &DeskId, headers: &HeaderMap) -> Option<String> {
+    let page = headers.get("x-warmline-page").and_then(|value| value.to_str().ok())?;
+    let now = Instant::now();
+    session::cookies(headers, desk).find(|id| api.sessions.speaks(id, desk, page, now))
 }
 
 pub(crate) fn is_admin(api: &Api, headers: &HeaderMap) -> bool {
@@ -167,7 +181,7 @@ pub(crate) fn admin(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Open to this machine, by the admin token to others.
 pub(crate) fn local_or_admin(api: &Api, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), ApiError> {
-    if peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback()) {
+    if peer.is_some_and(|peer| peer.address.ip().to_canonical().is_loopback()) {
         return Ok(());
     }
     admin(api, headers)

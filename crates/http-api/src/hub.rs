@@ -211,7 +211,7 @@ impl Hub {
         self.marked(&mut self.state(), desk, handoff, status);
     }
 
-    pub(crate) fn package(&self, desk: &DeskId, handoff: HandoffId) -> Option<Arc<Value>> {
+    pub(crate) fn package(&self, desk: &DeskId, handoff: HandoffId) -> Option<(CallId, Arc<Value>)> {
         let state = self.state();
         state.desks.get(desk).and_then(|(board, _)| board.package(handoff))
     }
@@ -232,7 +232,7 @@ impl Hub {
     }
 
     /// The package on whichever desk has it.
-    pub(crate) fn any_package(&self, handoff: HandoffId) -> Option<Arc<Value>> {
+    pub(crate) fn any_package(&self, handoff: HandoffId) -> Option<(CallId, Arc<Value>)> {
         self.state().desks.values().find_map(|(board, _)| board.package(handoff))
     }
 

@@ -6,6 +6,7 @@
 //! The gateway makes a [`Hub`], pushes [`call_model::PopUpdate`]s and [`call_model::TraceEvent`]s into it from its
 //! switchboard loop, and hands it to [`serve`]. What each route says is in `docs/http-api.md`.
 
+mod audit;
 mod board;
 mod book;
 mod control;
@@ -18,6 +19,7 @@ mod metrics_audio;
 mod page;
 mod routes;
 mod server;
+mod session;
 pub mod shapes;
 mod sse;
 mod trace_shape;
@@ -29,3 +31,4 @@ pub use control::{
 pub use hub::{Hub, HubConfig};
 pub use metrics::{Metric, Metrics};
 pub use server::{Api, ApiConfig, DeskLogin, router, serve};
+pub use session::Sessions;

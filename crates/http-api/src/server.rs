@@ -4,6 +4,7 @@ use crate::control::Control;
 use crate::error::ApiError;
 use crate::hub::Hub;
 use crate::metrics::Metric;
+use crate::session::Sessions;
 use crate::{guard, page, routes};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -12,15 +13,17 @@ use axum::middleware;
 use call_model::{DeskId, Secret};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 /// Largest request body: a control event or a page's click.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -31,6 +34,8 @@ const MOST_CONNECTIONS: usize = 8192;
 const HEAD_LIMIT: Duration = Duration::from_secs(90);
 /// How long requests in flight may take once we are told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// A client that has not shaken hands by then is closed.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// After accept failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -72,11 +77,16 @@ pub struct Api {
     pub control: Arc<dyn Control>,
     /// The past, when there is a ledger.
     pub ledger: Option<Arc<ledger::Ledger>>,
+    /// Pages that are signed in.
+    pub sessions: Sessions,
 }
 
-/// Where a connection came from.
+/// Where a connection came from, and whether it is encrypted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) secure: bool,
+}
 
 /// The routes, for tests and for mounting elsewhere. `/metrics` then needs the admin token, as the peer is not known.
 pub fn router(api: Api) -> Router {
@@ -105,11 +115,17 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-/// Serves until `stop` resolves; then ends event streams, lets requests in flight finish and returns.
+/// Serves until `stop` resolves, over HTTPS where there is an acceptor; then ends event streams, lets requests in flight
+/// finish and returns.
 ///
 /// # Errors
 /// When the listener fails for good.
-pub async fn serve(listener: TcpListener, api: Api, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    api: Api,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let hub = api.hub.clone();
     let routes = router(api);
     let graceful = GracefulShutdown::new();
@@ -132,9 +148,9 @@ pub async fn serve(listener: TcpListener, api: Api, stop: impl Future<Output = (
             hub.metrics().add(Metric::HttpRefused, 1);
             continue;
         };
-        let connection = graceful.watch(connection(stream, routes.clone(), peer));
+        let attended = attend(stream, acceptor.clone(), routes.clone(), peer, graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = attended.await {
                 tracing::debug!(%error, %peer, "HTTP connection ended badly");
             }
             drop(place);
@@ -147,18 +163,37 @@ pub async fn serve(listener: TcpListener, api: Api, stop: impl Future<Output = (
     Ok(())
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<WithPeer>>;
-
-fn connection(stream: TcpStream, routes: Router, peer: SocketAddr) -> Connection {
+/// One connection, to its end.
+async fn attend(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    routes: Router,
+    address: SocketAddr,
+    watcher: Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // A pop has 20 ms to arrive and be acknowledged: do not wait to fill a segment.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
+    let peer = Peer { address, secure: acceptor.is_some() };
+    match acceptor {
+        None => watcher.watch(connection(stream, routes, peer)).await?,
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await??;
+            watcher.watch(connection(stream, routes, peer)).await?;
+        }
+    }
+    Ok(())
+}
+
+type Connection<S> = http1::Connection<TokioIo<S>, TowerToHyperService<WithPeer>>;
+
+fn connection<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, routes: Router, peer: Peer) -> Connection<S> {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(BODY_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(WithPeer { routes, peer: Peer(peer) }))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(WithPeer { routes, peer }))
 }
 
 /// The routes, told where each request came from.

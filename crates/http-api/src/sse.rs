@@ -1,5 +1,6 @@
 //! Server-sent events (WHATWG HTML §9.2). Each stream is a position in a ring of the hub.
 
+use crate::audit::Viewer;
 use crate::board::{DeskEvent, Read};
 use crate::control::Control;
 use crate::hub::{Hub, TraceRead};
@@ -90,6 +91,7 @@ struct DeskReader {
     ready: VecDeque<DeskEvent>,
     changed: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
+    viewer: Viewer,
     _counted: Counted,
     _present: Present,
 }
@@ -99,12 +101,13 @@ pub(crate) fn desk_stream(
     hub: &Hub,
     desk: DeskId,
     position: Option<u64>,
-    (counted, present): (Counted, Present),
+    (counted, present, viewer): (Counted, Present, Viewer),
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let (changed, closing) = (hub.watch_desk(&desk), hub.closing());
     let hub = hub.clone();
     let ready = VecDeque::new();
-    let reader = DeskReader { hub, desk, position, ready, changed, closing, _counted: counted, _present: present };
+    let reader =
+        DeskReader { hub, desk, position, ready, changed, closing, viewer, _counted: counted, _present: present };
     sse(stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         let id = format!("{}-{}", reader.hub.boot(), event.seq);
@@ -116,15 +119,23 @@ pub(crate) fn desk_stream(
 impl DeskReader {
     async fn next(&mut self) -> Option<DeskEvent> {
         loop {
+            if !self.viewer.may_see() {
+                return None;
+            }
             if let Some(event) = self.ready.pop_front() {
                 self.position = Some(event.seq);
+                self.viewer.saw(&event.shows);
                 return Some(event);
             }
             self.changed.borrow_and_update();
             match self.hub.read_desk(&self.desk, self.position, BATCH) {
                 Read::Snapshot(event) => self.ready.push_back(event),
                 Read::Events(events) if !events.is_empty() => self.ready.extend(events),
-                Read::Events(_) => wait(&mut self.changed, &mut self.closing).await?,
+                Read::Events(_) => {
+                    let waited = tokio::time::timeout(KEEP_ALIVE, wait(&mut self.changed, &mut self.closing));
+                    // A session ends without an event.
+                    waited.await.unwrap_or(Some(()))?;
+                }
             }
         }
     }

@@ -104,6 +104,11 @@ impl Entry {
         Self { call: CallId(0), at_ms, change }
     }
 
+    /// A story was shown to somebody.
+    pub(crate) fn viewed(call: CallId, handoff: HandoffId, who: &str, at_ms: u64) -> Self {
+        Self { call, at_ms, change: Change::Other { kind: "viewed", what: format!("{handoff}: {who}") } }
+    }
+
     /// The call that this ends, and when.
     pub(crate) fn ends(&self) -> Option<(CallId, u64)> {
         matches!(self.change, Change::Ended(_)).then_some((self.call, self.at_ms))

@@ -29,7 +29,7 @@ pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRo
 #[cfg(test)]
 mod tests;
 
-use call_model::{CallId, Instant, TraceEvent, WallAnchor};
+use call_model::{CallId, HandoffId, Instant, TraceEvent, WallAnchor};
 use entry::Entry;
 use facts::Telling;
 use rusqlite::Connection;
@@ -93,6 +93,11 @@ impl Ledger {
     /// From now on calls are judged by these rules. Never blocks.
     pub fn rules(&self, version: &str, text: &str, now: Instant) {
         self.send(Job::Entry(Box::new(Entry::rules(self.wall.unix_ms(now), version, text))));
+    }
+
+    /// Somebody was shown the story of a handoff, at milliseconds since 1970. Never blocks.
+    pub fn viewed(&self, call: CallId, handoff: HandoffId, who: &str, at_ms: u64) {
+        self.send(Job::Entry(Box::new(Entry::viewed(call, handoff, who, at_ms))));
     }
 
     fn send(&self, job: Job) {

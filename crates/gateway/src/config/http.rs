@@ -2,16 +2,19 @@
 
 use super::peers::http_url;
 use super::reader::{Section, socket};
-use super::settings::HttpSettings;
+use super::settings::{HttpSettings, HttpsSettings};
 use http_api::ApiConfig;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// What a human may say became of a conversation, where the operator says nothing.
 const DISPOSITIONS: [&str; 6] =
     ["resolved", "follow_up", "callback_promised", "passed_on", "wrong_number", "caller_gone"];
 
-pub(super) fn read(mut section: Section) -> HttpSettings {
-    let settings = HttpSettings {
+pub(super) fn read(mut section: Section, base: &Path) -> HttpSettings {
+    let https = https(&mut section, base);
+    let mut settings = HttpSettings {
+        https,
         bind: section.text("listen", socket).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8088))),
         public_url: section.text("public_url", http_url),
         api: ApiConfig {
@@ -27,8 +30,34 @@ pub(super) fn read(mut section: Section) -> HttpSettings {
             format!("{} means every address, so bots and desks must be told which: set http.public_url", settings.bind),
         );
     }
+    if let Some(https) = settings.https.as_mut() {
+        https.names.clone_from(&settings.api.host_names);
+        if https.bind == settings.bind && https.bind.port() != 0 {
+            section.complain("https_listen", "is the address of listen: each needs a port of its own");
+        }
+        // One of our own is made at the start, not by looking at the configuration.
+        if https.certificate.is_some()
+            && let Err(problem) = crate::https::load(https)
+        {
+            section.complain("certificate", problem);
+        }
+    }
     section.finish();
     settings
+}
+
+fn https(section: &mut Section, base: &Path) -> Option<HttpsSettings> {
+    let bind = section.text("https_listen", socket);
+    let mut file = |key| section.text(key, |text| Ok(base.join(text)));
+    let (certificate, key, own) = (file("certificate"), file("key"), file("self_signed"));
+    if certificate.is_some() != key.is_some() {
+        section.complain("certificate", "and key belong together: set both, or neither for one of our own making");
+    }
+    if bind.is_none() && (certificate.is_some() || own.is_some()) {
+        section.complain("https_listen", "is missing: nothing would be served with that certificate");
+    }
+    let own = own.unwrap_or_else(|| base.join("warmline-self-signed"));
+    Some(HttpsSettings { bind: bind?, certificate: certificate.zip(key), own, names: Vec::new() })
 }
 
 /// What a human may say became of a conversation.

@@ -18,7 +18,9 @@ mod signalling;
 mod warnings;
 
 pub use reader::Complaint;
-pub use settings::{HttpSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
+pub use settings::{
+    HttpSettings, HttpsSettings, ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings,
+};
 
 pub use crate::resolve::Lookup;
 pub(crate) use reader::secret;

@@ -41,7 +41,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     sip.listen = listen;
     need_certificate(&sip, complaints);
     let rtp = RtpSettings { bind, threads };
-    let mut http = http::read(root.section("http"));
+    let mut http = http::read(root.section("http"), base);
     let [trunks, bots, desks] = ["trunks", "bots", "desks"].map(|key| root.sections(key));
     let names = Names::of(&trunks, &bots, &desks);
     let mut lookups = Vec::new();
@@ -622,11 +622,12 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
 
 /// Tokens that anybody could guess do not face a network.
 fn exposure(settings: &Settings, complaints: &Complaints) {
-    if settings.http.bind.ip().is_loopback() {
+    let http = &settings.http;
+    if http.bind.ip().is_loopback() && http.https.as_ref().is_none_or(|https| https.bind.ip().is_loopback()) {
         return;
     }
     let weak = |token: &call_model::Secret| token.expose().len() < 16;
-    let advice = "is shorter than 16 characters while http.listen faces a network: use `openssl rand -hex 16`";
+    let advice = "is shorter than 16 characters while [http] faces a network: use `openssl rand -hex 16`";
     for login in settings.http.api.desks.iter().filter(|login| weak(&login.token)) {
         complaints.add(format!("desks ({}).page_token", login.desk), advice);
     }

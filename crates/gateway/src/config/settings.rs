@@ -99,6 +99,19 @@ pub struct RtpSettings {
     pub threads: Option<usize>,
 }
 
+/// The HTTPS server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpsSettings {
+    /// Where to listen; port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// Our chain and its key; `None`: one of our own making.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where that is kept: with `.pem` and `.key` behind it.
+    pub own: PathBuf,
+    /// Names it is made for, beside localhost and the address.
+    pub names: Vec<String>,
+}
+
 /// The HTTP server.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -108,6 +121,8 @@ pub struct HttpSettings {
     pub public_url: Option<String>,
     /// Logins and names.
     pub api: ApiConfig,
+    /// The same over HTTPS.
+    pub https: Option<HttpsSettings>,
 }
 
 impl HttpSettings {

@@ -262,6 +262,37 @@ fn a_guessable_token_may_not_face_a_network() {
 }
 
 #[test]
+fn a_page_in_a_network_is_encrypted_or_warned_of() {
+    let http = |more: &str| checked(&format!("{SMALL}\n[http]\n{more}"));
+    let warned = |more: &str| {
+        let warnings = http(more).unwrap_or_else(|error| panic!("{error:?}")).warnings;
+        warnings.iter().any(|warning| warning.contains("without encryption"))
+    };
+    assert!(warned("listen = \"192.0.2.1:8088\""));
+    assert!(!warned("listen = \"192.0.2.1:8088\"\npublic_url = \"https://a.example\""), "a proxy is there");
+    assert!(!warned("https_listen = \"192.0.2.1:8443\""));
+    let own = http("https_listen = \"0.0.0.0:8443\"\nhost_names = [\"desk.example\"]")
+        .expect("valid")
+        .http
+        .https
+        .expect("HTTPS");
+    assert_eq!(
+        (own.certificate, own.names, own.own),
+        (None, vec!["desk.example".to_owned()], "./warmline-self-signed".into())
+    );
+
+    let complaint = |more: &str| http(more).expect_err("wrong")[0].clone();
+    assert!(complaint("certificate = \"a.pem\"").contains("belong together"));
+    assert!(complaint("certificate = \"a.pem\"\nkey = \"a.key\"").starts_with("http.https_listen"));
+    assert!(
+        complaint("https_listen = \"[::1]:1\"\ncertificate = \"none.pem\"\nkey = \"none.key\"").contains("none.key")
+    );
+    assert!(complaint("listen = \"127.0.0.1:81\"\nhttps_listen = \"127.0.0.1:81\"").contains("port of its own"));
+    let weak = "https_listen = \"192.0.2.1:8443\"\nadmin_token = \"short\"";
+    assert!(complaint(weak).starts_with("http.admin_token"));
+}
+
+#[test]
 fn secrets_do_not_show_in_debug_output() {
     let text = format!("{SMALL}\n[http]\nadmin_token = \"correct-horse-battery\"");
     let settings = checked(&text).expect("valid");

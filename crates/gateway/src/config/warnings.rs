@@ -30,6 +30,15 @@ pub(super) fn warnings(settings: &Settings, desk_has_page: &[bool]) -> Vec<Strin
     if board.desks.is_empty() {
         out.push("there is no desk: when a human is needed nobody can be rung".to_owned());
     }
+    let http = &settings.http;
+    let proxied = http.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    if !http.bind.ip().is_loopback() && !proxied {
+        out.push(format!(
+            "http.listen {} faces a network without encryption: tokens and callers' stories can be read on the way; keep it \
+             to 127.0.0.1 and set http.https_listen, or put a proxy with TLS before it and name that in http.public_url",
+            http.bind
+        ));
+    }
     if settings.ledger == ledger::Place::Memory {
         out.push("ledger.path is :memory:, so the record of calls ends with the process".to_owned());
     }

@@ -49,7 +49,7 @@ impl Tls {
         Ok(Self { acceptor, connector, certificate, names: Arc::default() })
     }
 
-    pub(super) fn acceptor(&self) -> Option<&TlsAcceptor> {
+    pub(crate) fn acceptor(&self) -> Option<&TlsAcceptor> {
         self.acceptor.as_ref()
     }
 

@@ -2,6 +2,8 @@
 
 use crate::support::{PATIENCE, connect_from, next};
 use gateway::{Gateway, StartError, config};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use sip_proto::Transport;
 use sip_wire::{Message, StreamFramer};
 use std::io::{Read, Write};
@@ -69,6 +71,51 @@ fn get(http: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
+}
+
+/// The same over HTTPS, by a client that believes this certificate and no other.
+fn get_encrypted(https: SocketAddr, certificate: &Path, path: &str) -> String {
+    let mut roots = rustls::RootCertStore::empty();
+    let chain = CertificateDer::pem_file_iter(certificate).expect("a file");
+    chain.for_each(|one| roots.add(one.expect("PEM")).expect("a certificate"));
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::IpAddress(https.ip().into());
+    let connection = rustls::ClientConnection::new(config.into(), name).expect("a configuration");
+    let stream = TcpStream::connect(https).expect("a server");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut stream = rustls::StreamOwned::new(connection, stream);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {https}\r\nConnection: close\r\n\r\n").expect("a reader");
+    let mut answer = Vec::new();
+    // Without close_notify that is an error, after all of it has come.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).expect("text")
+}
+
+#[test]
+fn the_desk_page_is_served_over_https_with_a_certificate_of_our_own_making() {
+    let folder = std::env::temp_dir().join(format!("warmline-desk-https-{}", std::process::id()));
+    let mut settings = settings("");
+    settings.http.https = Some(config::HttpsSettings {
+        bind: ([127, 0, 0, 1], 0).into(),
+        certificate: None,
+        own: folder.join("own"),
+        names: Vec::new(),
+    });
+    let gateway = Gateway::start(settings).unwrap_or_else(|error| panic!("{error}"));
+    let https = gateway.https().expect("HTTPS");
+    let answer = get_encrypted(https, &folder.join("own.pem"), "/desk");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("<title>Warmline desk</title>"), "{answer}");
+    assert!(get(gateway.http(), "/desk").starts_with("HTTP/1.1 200"), "and without, on this machine");
+
+    // Who speaks without encryption there is cut off, and harms nobody.
+    let mut plain = TcpStream::connect(https).expect("a server");
+    plain.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    plain.write_all(b"GET /desk HTTP/1.1\r\n\r\n").expect("a reader");
+    let mut told = Vec::new();
+    let _ = plain.read_to_end(&mut told);
+    assert!(!told.starts_with(b"HTTP"), "{told:?}");
+    assert!(get_encrypted(https, &folder.join("own.pem"), "/healthz").ends_with("ok\n"));
+    std::fs::remove_dir_all(&folder).expect("the folder");
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! What a desk's page and a desk's own systems ask.
 
 use super::{Body, answer};
+use crate::audit::{self, Viewer};
 use crate::board::{Claim, PopStatus};
 use crate::error::ApiError;
 use crate::metrics::Metric;
-use crate::server::Api;
-use crate::{guard, sse};
+use crate::server::{Api, DeskLogin, Peer};
+use crate::{guard, session, sse};
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use call_model::{DeskAction, DeskId, HandoffId};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// Longest name of a tab.
 const TAB_LIMIT: usize = 64;
@@ -23,6 +26,8 @@ const REASON_LIMIT: usize = 200;
 pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
     router
         .route("/v1/desks/{desk}", routing::get(who))
+        .route("/v1/desks/{desk}/session", routing::post(sign_in).delete(sign_out))
+        .route("/v1/session", routing::get(session))
         .route("/v1/desks/{desk}/events", routing::get(events))
         .route("/v1/desks/{desk}/handoffs/{id}/ack", routing::post(ack))
         .route("/v1/desks/{desk}/handoffs/{id}/accept", routing::post(accept))
@@ -42,13 +47,68 @@ async fn who(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMa
     Ok(Json(json!({"desk": desk.0, "display": display, "skills": skills, "dispositions": dispositions})))
 }
 
-/// `GET /v1/desks/{desk}/events`.
-async fn events(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+/// `POST /v1/desks/{desk}/session`, with the desk's token: a cookie in its place, for a page.
+async fn sign_in(
+    State(api): State<Api>,
+    Path(desk): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let desk = guard::desk(&api, &desk, &headers)?;
+    let login = api.sessions.begin(&desk, Instant::now()).map_err(|error| {
+        tracing::error!(%error, "no randomness for a session");
+        ApiError::busy()
+    })?;
+    tracing::info!(%desk, who = audit::who(&api, &desk, peer, &headers), "signed in on the desk page");
+    let cookie = session::set_cookie(&desk, Some(&login.id), secure(peer, &headers));
+    Ok(([(header::SET_COOKIE, cookie)], Json(json!({"desk": desk.0, "page": login.page}))).into_response())
+}
+
+/// `GET /v1/session`: whose it is, for a page that is loaded again.
+async fn session(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let now = Instant::now();
+    let found = api.config.desks.iter().find_map(|DeskLogin { desk, .. }| {
+        let page = session::cookies(&headers, desk).find_map(|id| api.sessions.page(&id, desk, now))?;
+        Some(Json(json!({"desk": desk.0, "page": page})))
+    });
+    found.ok_or_else(|| ApiError::unauthorized("Sign in first."))
+}
+
+/// `DELETE /v1/desks/{desk}/session`.
+async fn sign_out(
+    State(api): State<Api>,
+    Path(desk): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let desk = guard::desk(&api, &desk, &headers)?;
+    if let Some(id) = guard::session_of(&api, &desk, &headers) {
+        api.sessions.end(&id);
+        tracing::info!(%desk, "signed out on the desk page");
+    }
+    let cookie = session::set_cookie(&desk, None, secure(peer, &headers));
+    Ok(([(header::SET_COOKIE, cookie)], Json(json!({"desk": desk.0}))).into_response())
+}
+
+/// Whether the browser came over HTTPS, to us or to a proxy before us: what its page says of its origin.
+fn secure(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+    peer.is_some_and(|Extension(peer)| peer.secure) || origin.starts_with("https://")
+}
+
+/// `GET /v1/desks/{desk}/events`.
+async fn events(
+    State(api): State<Api>,
+    Path(desk): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let desk = guard::desk(&api, &desk, &headers)?;
+    let viewer = Viewer::of(&api, &desk, peer, &headers);
     let counted = sse::Counted::new(&api.hub, Metric::DeskStreams).ok_or_else(ApiError::busy)?;
     let position = sse::position(&api.hub, &headers);
     let present = sse::Present::new(&api.hub, &api.control, &desk);
-    Ok(sse::desk_stream(&api.hub, desk, position, (counted, present)).into_response())
+    Ok(sse::desk_stream(&api.hub, desk, position, (counted, present, viewer)).into_response())
 }
 
 /// `POST .../ack`: the page shows the pop.
@@ -134,16 +194,23 @@ async fn done(
 }
 
 /// `GET /v1/handoffs/{id}`: the package, while the handoff is on a desk that the token opens.
-async fn package(State(api): State<Api>, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+async fn package(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
     let desks = guard::desks_of_token(&api, &headers);
     let admin = guard::is_admin(&api, &headers);
     if desks.is_empty() && !admin {
         return Err(ApiError::unauthorized("Send 'Authorization: Bearer' with the token of the handoff's desk."));
     }
     let id: HandoffId = id.parse().map_err(|_| ApiError::bad_id("handoff"))?;
-    let own = desks.iter().find_map(|desk| api.hub.package(desk, id));
-    let found = own.or_else(|| admin.then(|| api.hub.any_package(id)).flatten());
-    found.map(|package| Json((*package).clone())).ok_or_else(|| ApiError::not_found("handoff"))
+    let own = desks.iter().find_map(|desk| Some((Viewer::of(&api, desk, peer, &headers), api.hub.package(desk, id)?)));
+    let any = || admin.then(|| Some((Viewer::operator(&api, peer), api.hub.any_package(id)?))).flatten();
+    let (mut viewer, (call, package)) = own.or_else(any).ok_or_else(|| ApiError::not_found("handoff"))?;
+    viewer.saw(&[(call, id)]);
+    Ok(Json((*package).clone()))
 }
 
 pub(super) fn entitled(

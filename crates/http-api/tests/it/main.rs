@@ -4,5 +4,6 @@ mod desk;
 mod handoffs;
 mod operators;
 mod schema;
+mod sessions;
 mod support;
 mod words;

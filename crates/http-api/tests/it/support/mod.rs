@@ -9,6 +9,7 @@ use call_model::{
 };
 use http_api::{
     Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply, RulesRefusal, RulesView,
+    Sessions,
 };
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -171,6 +172,7 @@ pub(crate) fn api(ring: usize) -> (Api, Arc<Recorder>) {
         hub: Hub::new(config),
         control: Arc::clone(&control) as Arc<dyn Control>,
         ledger: Some(Arc::new(ledger::Ledger::open(&ledger::Place::Memory, WALL).unwrap())),
+        sessions: Sessions::default(),
     };
     (api, control)
 }
@@ -181,7 +183,7 @@ pub(crate) async fn world_with_ring(ring: usize) -> World {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(http_api::serve(listener, api, async {
+    let server = tokio::spawn(http_api::serve(listener, None, api, async {
         let _ = stopped.await;
     }));
     World { hub, control, ledger, address, stop: Some(stop), server }
@@ -251,10 +253,14 @@ impl World {
 
     /// Opens an event stream.
     pub(crate) async fn events(&self, path: &str, token: &str, last: Option<&str>) -> Events {
+        let last = last.map(|id| format!("\r\nLast-Event-ID: {id}")).unwrap_or_default();
+        self.events_with(path, &format!("Authorization: Bearer {token}{last}")).await
+    }
+
+    /// The same with headers of one's own.
+    pub(crate) async fn events_with(&self, path: &str, headers: &str) -> Events {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n{last}\r\n", self.address);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut reader = BufReader::new(stream);
         let mut head = String::new();
