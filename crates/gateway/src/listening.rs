@@ -6,8 +6,8 @@ use call_model::{FactKind, MediaCommand, TapFrame};
 use http_api::{Hub, Metric};
 use prosody::{Model, ModelError, Scored, Scorer, ScorerConfig};
 use rtp_proto::TapSink;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The scorer, when any route listens.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ struct Listener {
     scorer: Scorer,
     /// Scores for which the switchboard had no room.
     late: Arc<AtomicU64>,
+    /// Which model it is now, and what runs it.
+    model: Mutex<(String, &'static str)>,
 }
 
 /// What `warmline serve` says about the model at start-up.
@@ -42,14 +44,16 @@ impl Listening {
         let late = Arc::new(AtomicU64::new(0));
         let counted = late.clone();
         let scorer = Scorer::start(config, &model, move |scored| report(&inbox, &counted, scored))?;
-        Ok((Self(Some(Arc::new(Listener { scorer, late }))), info))
+        let model = Mutex::new((model.name().to_owned(), model.backend()));
+        Ok((Self(Some(Arc::new(Listener { scorer, late, model }))), info))
     }
 
     /// Reads the model again, for the calls that are up too. One that fails its checks changes nothing.
     pub(crate) fn reload(&self, settings: &ListenSettings) {
-        let Some(Listener { scorer, .. }) = self.0.as_deref() else { return };
+        let Some(Listener { scorer, model: current, .. }) = self.0.as_deref() else { return };
         match Model::load(&settings.model_config()).and_then(|model| scorer.change_model(&model).map(|()| model)) {
             Ok(model) => {
+                *current.lock().unwrap_or_else(PoisonError::into_inner) = (model.name().to_owned(), model.backend());
                 let ModelInfo { name, backend } = ModelInfo::of(&model);
                 tracing::info!(model = name, backend, "listening goes on with the model as it is now");
             }
@@ -85,6 +89,8 @@ impl Listening {
             let late = listener.late.load(Ordering::Relaxed);
             hub.metrics().set(Metric::WindowsScored, stats.windows);
             hub.metrics().set(Metric::WindowsShed, stats.shed + stats.failed + late);
+            let (model, backend) = &*listener.model.lock().unwrap_or_else(PoisonError::into_inner);
+            hub.metrics().set_voice_model(model, backend);
         }
     }
 }

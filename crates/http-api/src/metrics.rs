@@ -6,6 +6,7 @@ use call_model::{EndCause, HandoffOutcome, Layer, Method, Party, Trigger};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counters and gauges the gateway feeds. Those that follow from trace events (calls, decisions, handoffs, pops) are
@@ -156,6 +157,8 @@ const GAUGE: &str = "gauge";
 #[derive(Debug, Default)]
 pub struct Metrics {
     values: [AtomicU64; Metric::ALL.len()],
+    /// Its name, and what runs it.
+    voice_model: Mutex<Option<(String, &'static str)>>,
 }
 
 impl Metrics {
@@ -179,11 +182,21 @@ impl Metrics {
         self.values[metric as usize].load(Ordering::Relaxed)
     }
 
+    /// The model that listens from now on, and what runs it.
+    pub fn set_voice_model(&self, name: &str, backend: &'static str) {
+        *self.voice_model.lock().unwrap_or_else(PoisonError::into_inner) = Some((name.to_owned(), backend));
+    }
+
     pub(crate) fn render(&self, out: &mut String) {
         for metric in Metric::ALL {
             let (name, kind, help) = metric.described();
             family(out, name, kind, help);
             line(out, name, "", self.get(metric));
+        }
+        if let Some((model, backend)) = &*self.voice_model.lock().unwrap_or_else(PoisonError::into_inner) {
+            let name = "warmline_voice_model_info";
+            family(out, name, GAUGE, "1 for the model that listens, and what runs it.");
+            line(out, name, &format!("model=\"{}\",backend=\"{backend}\"", escape(model)), 1);
         }
     }
 }
@@ -328,6 +341,17 @@ mod tests {
             assert_eq!(kind == COUNTER, name.ends_with("_total"), "{name}");
             assert!(out.contains(&format!("\n{name} {}\n", index + 100)), "{name}");
         }
+    }
+
+    #[test]
+    fn the_model_that_listens_is_named_once() {
+        let metrics = Metrics::default();
+        metrics.set_voice_model("one", "tract");
+        metrics.set_voice_model("two \"b\"", "onnxruntime");
+        let mut out = String::new();
+        metrics.render(&mut out);
+        let infos: Vec<_> = out.lines().filter(|line| line.starts_with("warmline_voice_model_info")).collect();
+        assert_eq!(infos, [r#"warmline_voice_model_info{model="two \"b\"",backend="onnxruntime"} 1"#]);
     }
 
     #[test]
