@@ -323,7 +323,7 @@ impl Call {
     /// Hangs up a leg; its audio stops now, its end is confirmed later.
     pub(crate) fn hang_up(&mut self, id: LegId, reason: &str, cause: EndCause) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let (state, stream, take_late) = (leg.state, leg.stream, leg.take_late);
+        let (state, stream, browser, take_late) = (leg.state, leg.stream, leg.browser, leg.take_late);
         leg.cause.get_or_insert(cause);
         leg.state = LegState::Ending;
         match state {
@@ -335,6 +335,7 @@ impl Call {
                 self.outputs.push_back(CallOutput::Bot { leg: id, command: BotCommand::Close });
                 self.remove_leg(id, cause);
             }
+            _ if browser => self.remove_leg(id, cause),
             LegState::Arriving => {
                 self.command(id, LegCommand::Refuse { status: crate::ending::refusal_status(cause) });
                 self.remove_leg(id, cause);

@@ -234,6 +234,8 @@ pub struct Desk {
     pub targets: Vec<Target>,
     /// The host name it is found under, which its TLS certificate must hold.
     pub host: Option<String>,
+    /// It has no telephone: its human talks in its page, which calls nobody (`targets` is empty) and is not called.
+    pub browser: bool,
     /// How the caller gets there.
     pub handover: Handover,
     /// The proof that a human answered.
@@ -274,9 +276,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Whether we can call it, once its telephone is there.
+    /// Whether we can call it, once its telephone or page is there.
     pub const fn is_callable(&self) -> bool {
-        !self.targets.is_empty() || self.signalling.seat.is_some()
+        !self.targets.is_empty() || self.signalling.seat.is_some() || self.browser
     }
 
     /// Whether its telephone is the one at this address.

@@ -50,6 +50,7 @@ impl Call {
         let codecs = self.codecs_for(&desk.codecs);
         if let Some(leg) = self.leg_mut(leg) {
             leg.state = LegState::Dialling;
+            leg.browser = desk.browser;
         }
         let dial = Dial { role: Role::Desk, name: desk.name.clone(), codecs, consult, resumed: None };
         self.command(leg, LegCommand::Dial(Box::new(dial)));

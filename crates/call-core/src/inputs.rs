@@ -405,6 +405,9 @@ impl Call {
         if role == Role::Bot {
             return self.on_silent_bot(id, world);
         }
+        if self.on_silent_page(id, lasted, world) {
+            return;
+        }
         if due && rested && (role == Role::Caller || self.is_in_charge(id)) {
             if let Some(leg) = self.leg_mut(id) {
                 leg.probed = Some(world.now);

@@ -1,4 +1,4 @@
-//! What a call and its legs say to each other. A leg is a SIP dialog or a bot's stream; the call does not see which
+//! What a call and its legs say to each other. A leg is a SIP dialog, a bot's stream or a page's audio; the call does not see which
 //! messages that takes.
 
 use crate::held::Held;
@@ -282,6 +282,8 @@ pub(crate) struct Leg {
     pub(crate) name: String,
     /// Audio over a WebSocket rather than RTP.
     pub(crate) stream: bool,
+    /// A page's audio rather than a telephone's.
+    pub(crate) browser: bool,
     pub(crate) state: LegState,
     pub(crate) codec: Option<Codec>,
     pub(crate) direction: Direction,
@@ -320,6 +322,7 @@ impl Leg {
             role,
             name,
             stream: false,
+            browser: false,
             state,
             codec: None,
             direction: Direction::SendRecv,
@@ -346,7 +349,8 @@ impl Leg {
     /// Whether there is anything to hear: not on hold, and when on hold with music of its own, that music comes.
     pub(crate) fn can_be_heard(&self) -> bool {
         match self.direction {
-            Direction::SendRecv => true,
+            // A telephone may be silent; a page that is there never is.
+            Direction::SendRecv => !(self.browser && self.silent),
             Direction::RecvOnly => !self.silent,
             Direction::SendOnly | Direction::Inactive => false,
         }

@@ -22,6 +22,7 @@ macro_rules! mutated {
 mod beside;
 mod blind;
 mod bot;
+mod browser;
 mod call;
 mod capability;
 mod choreography;

@@ -33,7 +33,7 @@ pub use pop::{DeskAction, DeskId, DeskState, Disposition, PopUpdate};
 pub use recording::{RecordingCommand, RecordingWish};
 pub use request::{HandoffRefused, HandoffRequest};
 pub use secret::{Redacted, Secret};
-pub use srtp::{Crypto, DtlsPeer, Fingerprint, Keying, SrtpKey, SrtpSuite, SrtpUse};
+pub use srtp::{Crypto, DtlsPeer, Fingerprint, IceLite, Keying, SrtpKey, SrtpSuite, SrtpUse};
 pub use tap::TapFrame;
 pub use time::{Instant, WallAnchor};
 pub use trace::{TraceEvent, TraceKind};

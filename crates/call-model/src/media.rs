@@ -5,7 +5,7 @@
 use crate::cause::EndReason;
 use crate::fact::Trigger;
 use crate::ids::{InterfaceId, LegId, Role};
-use crate::srtp::{Keying, SrtpUse};
+use crate::srtp::{IceLite, Keying, SrtpUse};
 use crate::time::Instant;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -125,6 +125,8 @@ pub struct RemoteMedia {
     pub direction: Direction,
     /// Where the keys come from, where it is encrypted.
     pub keying: Option<Keying>,
+    /// By what a browser is known, which is wherever its checks come from.
+    pub ice: Option<IceLite>,
 }
 
 impl RemoteMedia {
@@ -141,6 +143,7 @@ impl RemoteMedia {
             event_clock: codec.clock(),
             direction: Direction::SendRecv,
             keying: None,
+            ice: None,
         }
     }
 }

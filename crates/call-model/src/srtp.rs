@@ -142,6 +142,21 @@ pub struct DtlsPeer {
     pub certificate: Fingerprint,
 }
 
+/// By what a browser's checks show that it is the peer (RFC 8445, whose passive side we are): what our description told it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IceLite {
+    /// Our name.
+    pub user: [u8; 8],
+    /// Our password.
+    pub password: [u8; 32],
+}
+
+impl fmt::Debug for IceLite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IceLite({}, ***)", String::from_utf8_lossy(&self.user))
+    }
+}
+
 /// Where the keys of a leg come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keying {

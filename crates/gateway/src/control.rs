@@ -53,6 +53,10 @@ impl Control for GatewayControl {
         self.ask(|reply| Input::Desk { desk: desk.clone(), action, reply })
     }
 
+    fn desk_offer(&self, desk: &DeskId, handoff: HandoffId, sdp: String) -> Reply<Result<String, Refused>> {
+        self.ask(|reply| Input::Offer { desk: desk.clone(), handoff, sdp, reply })
+    }
+
     fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::State { desk: desk.clone(), state, reply })
     }
@@ -133,7 +137,10 @@ pub(crate) fn refused_desk(refused: DeskRefused) -> Refused {
         DeskRefused::UnknownDesk => Refused::UnknownHandoff,
         DeskRefused::NotYours => Refused::OtherDesk,
         DeskRefused::NoSuchDesk => Refused::Invalid("There is no other desk of that name.".to_owned()),
-        DeskRefused::NoHandBack => Refused::NotNow(refused.to_string()),
+        DeskRefused::NoHandBack | DeskRefused::NoBrowser | DeskRefused::NotAccepted => {
+            Refused::NotNow(refused.to_string())
+        }
+        DeskRefused::Unusable(why) => Refused::Invalid(format!("The session description cannot be answered: {why}.")),
         DeskRefused::TooLate => Refused::NotNow("the caller is gone or with somebody else".to_owned()),
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Input {
     },
     /// From a desk's page.
     Desk { desk: DeskId, action: DeskAction, reply: oneshot::Sender<Result<(), Refused>> },
+    /// The page of a desk brings the audio of a caller.
+    Offer { desk: DeskId, handoff: HandoffId, sdp: String, reply: oneshot::Sender<Result<String, Refused>> },
     /// Calls that begin from now on are judged by these.
     Rules { rules: Arc<Rules>, done: oneshot::Sender<()> },
     /// Something is wanted of the recording of a call.

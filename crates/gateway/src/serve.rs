@@ -124,7 +124,8 @@ fn report(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
     }
     for desk in &board.desks {
         let way = way(&desk.signalling, &desk.targets).unwrap_or_default();
-        writeln!(out, "  desk   {} at {}{way}", desk.name, desk.uri)?;
+        let at = if desk.browser { "its page, by microphone and speaker" } else { &desk.uri };
+        writeln!(out, "  desk   {} at {at}{way}", desk.name)?;
     }
     for route in &board.routes {
         let to = match &route.to {

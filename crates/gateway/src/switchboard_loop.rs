@@ -191,6 +191,15 @@ impl SwitchboardLoop {
                 });
                 let _ = reply.send(answer);
             }
+            Input::Offer { desk, handoff, sdp, reply } => {
+                let mut answer = Err(Refused::NotNow("the call was lost to a fault".to_owned()));
+                guarded("a page's audio", || {
+                    answer = board.handle_offer(&desk, handoff, &sdp, now).map_err(refused_desk);
+                });
+                // The media thread knows of it before the browser can.
+                self.pump();
+                let _ = reply.send(answer);
+            }
             Input::Rules { rules, done } => {
                 self.outputs.ledger.rules(&rules.version(), rules.text(), now);
                 board.set_rules(rules);

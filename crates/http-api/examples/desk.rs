@@ -55,6 +55,10 @@ impl Control for Pretend {
         done()
     }
 
+    fn desk_offer(&self, _: &DeskId, _: HandoffId, _: String) -> Reply<Result<String, Refused>> {
+        tokio::sync::oneshot::channel().1
+    }
+
     fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>> {
         self.hub.pop(&PopUpdate::State { desk: desk.clone(), state, until: None });
         done()
@@ -165,12 +169,14 @@ async fn main() -> std::io::Result<()> {
         display: Some("Anna, Billing".into()),
         token: Secret::new("sample"),
         skills: vec!["billing".into(), "english".into()],
+        browser: false,
     };
     let config = ApiConfig {
         desks: vec![login],
         admin_token: Some(Secret::new("admin")),
         host_names: Vec::new(),
         dispositions: ["resolved", "follow_up", "callback_promised"].map(str::to_owned).into(),
+        ice_servers: Vec::new(),
     };
     let control = Arc::new(Pretend { hub: hub.clone(), wall });
     let api = Api {

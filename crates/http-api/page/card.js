@@ -84,7 +84,7 @@ function renderBanner(pop) {
   else if (pop.leaving === 'passing_on') text = t('banner_passing');
   else if (pop.held) text = t('banner_held');
   else if (pop.muted) text = t('banner_muted');
-  else if (pop.status === 'accepted') { text = t('banner_accepted'); tone = 'good'; }
+  else if (pop.status === 'accepted') { text = t(pop.here ? 'banner_accepted_here' : 'banner_accepted'); tone = 'good'; }
   else if (pop.status === 'declined') text = t('banner_declined');
   else if (pop.status === 'joined') { text = t('banner_joined'); tone = 'good'; }
   else if (pop.status === 'released') { text = t('banner_released'); tone = 'good'; }

@@ -2,6 +2,7 @@
 
 import { answerable, controllable, dismissible, disposable, rememberSections, renderCard } from './card.js';
 import { $, draw, forget, node, say } from './draw.js';
+import { Phone } from './audio.js';
 import { chime, showSound, toggleSound } from './chime.js';
 import { LANGUAGES, clock, has, language, nameOf, preferred, reason, server, speak, t, timeOfDay, words } from './words.js';
 import { Wire } from './wire.js';
@@ -12,6 +13,7 @@ let pops = new Map();      // Handoff id -> { status, package, sip_call_id, held
 let shown = null;          // Handoff id
 let recent = [];           // { at, who, what }
 let mine = { state: 'available', until: null };
+let phone = null;          // Where the desk talks in this page.
 
 // ---- What the gateway says -------------------------------------------------------------------------------------------
 
@@ -47,6 +49,8 @@ function snapshot(data) {
     else if (!pops.has(id) && !pop.over) remember(pop, t('away_ended'));
   }
   if (!pops.has(shown)) shown = [...pops.keys()].pop() || null;
+  const talking = sessionStorage.getItem('warmline-talks');
+  if (phone && !phone.handoff && talksHere(pops.get(talking))) talk(talking);
   for (const item of data.pops) if (item.status === 'offered') wire.acknowledge(item.handoff);
   render();
 }
@@ -116,8 +120,33 @@ function complain(id, text) {
 async function answer(action, body) {
   const pop = pops.get(shown);
   if (!pop || !answerable(pop)) return;
+  const id = shown;
+  if (phone && action === 'accept') {
+    // Before anybody is told yes: without a microphone there is nobody to talk to.
+    try { await phone.listen(); } catch { return complain(id, t('no_microphone')); }
+    // Another caller may have come while the human was asked.
+    if (shown !== id || !answerable(pop)) return;
+  }
   const granted = await ask(action, body);
   if (granted && answerable(pop)) { advance(pop, granted.status); render(); }
+  if (granted && phone && action === 'accept') talk(id);
+  else if (phone && !phone.handoff) phone.stop();
+}
+
+/** The caller's audio comes to this window, or comes back after a reload. */
+async function talk(id) {
+  sessionStorage.setItem('warmline-talks', id);
+  const pop = pops.get(id);
+  if (pop) { pop.here = true; render(); }
+  try { await phone.start(id); } catch (error) { if (error.final) phone.lost(error); else phone.again(); }
+}
+
+function talksHere(pop) { return !!pop && !pop.over && ['accepted', 'joined'].includes(pop.status); }
+
+function hangUpWhatIsOver() {
+  if (!phone || !phone.handoff || talksHere(pops.get(phone.handoff))) return;
+  phone.stop();
+  sessionStorage.removeItem('warmline-talks');
 }
 
 function current() {
@@ -240,6 +269,7 @@ function dismiss() {
 // ---- Drawing ---------------------------------------------------------------------------------------------------------
 
 function render() {
+  hangUpWhatIsOver();
   const pop = pops.get(shown), signedIn = !!desk;
   $('sign-in').hidden = signedIn;
   $('idle').hidden = !signedIn || !!pop;
@@ -372,6 +402,11 @@ async function signIn(login) {
   if (!response.ok) return signedOut(t('refused', { status: response.status }));
   desk = await response.json();
   wire = next;
+  phone = desk.audio === 'browser' ? new Phone(desk.ice_servers, $('ear'), {
+    offer: (id, sdp) => wire.offer(id, sdp),
+    state: (state) => { document.body.dataset.audio = state; $('link').title = state === 'connected' ? t('audio_here') : ''; },
+    lost: (error) => complain(shown, `${t('audio_lost')} ${error.message}`),
+  }) : null;
   // Which of this browser's sessions is this tab's.
   sessionStorage.setItem('warmline-desk', JSON.stringify(next.login));
   $('sign-in-token').value = '';
@@ -386,7 +421,8 @@ function signOut() {
 
 function signedOut(why) {
   wire?.close();
-  [wire, desk, shown, recent] = [null, null, null, []];
+  phone?.stop();
+  [wire, desk, shown, recent, phone] = [null, null, null, [], null];
   pops = new Map();
   mine = { state: 'available', until: null };
   forget();

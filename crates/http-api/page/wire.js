@@ -1,7 +1,11 @@
 // To and from the gateway: the desk's event stream, and what its human asks for.
 
 const STALE_MS = 40000; // The server sends something every 15 s.
-const tab = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
+// The window's name outlives its reloads. While it lives nothing is stored, or a window that is duplicated would have it too.
+const tab = sessionStorage.getItem('warmline-tab') || Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
+sessionStorage.removeItem('warmline-tab');
+addEventListener('pagehide', () => sessionStorage.setItem('warmline-tab', tab));
+addEventListener('pageshow', () => sessionStorage.removeItem('warmline-tab'));
 
 /** A desk that is signed in. */
 export class Wire {
@@ -22,6 +26,14 @@ export class Wire {
   post(path, body) {
     const headers = { ...this.headers(), 'X-Warmline-Tab': tab };
     return fetch(this.url(path), { method: 'POST', headers, body: body && JSON.stringify(body), keepalive: true });
+  }
+
+  /** Our half of the audio of a caller, for the gateway's. */
+  async offer(id, sdp) {
+    const response = await this.post(`/handoffs/${encodeURIComponent(id)}/audio`, { sdp });
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) return answer.sdp;
+    throw Object.assign(new Error(answer.error ? answer.error.message : response.status), { final: response.status < 500 });
   }
 
   /** A session in exchange for the desk's token, which is then forgotten. */

@@ -14,6 +14,10 @@ pub trait Control: Send + Sync + 'static {
     /// A human did something on the page of `desk`. The API has checked the desk's token.
     fn desk_action(&self, desk: &DeskId, action: DeskAction) -> Reply<Result<(), Refused>>;
 
+    /// The page of `desk` brings the audio of a caller that it has accepted, or brings it again: its session description,
+    /// and ours in return.
+    fn desk_offer(&self, desk: &DeskId, handoff: HandoffId, sdp: String) -> Reply<Result<String, Refused>>;
+
     /// A human says whether they take callers. The desk's stream tells when it holds.
     fn desk_state(&self, desk: &DeskId, state: DeskState) -> Reply<Result<(), Refused>>;
 

@@ -9,9 +9,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXTS: &str = "application/json";
 
 /// Where, what, and of which kind.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: [(&str, &str, &str); 15] = [
     ("/desk", include_str!("../page/desk.html"), HTML),
     ("/desk/desk.js", include_str!("../page/desk.js"), SCRIPT),
+    ("/desk/audio.js", include_str!("../page/audio.js"), SCRIPT),
     ("/desk/card.js", include_str!("../page/card.js"), SCRIPT),
     ("/desk/chime.js", include_str!("../page/chime.js"), SCRIPT),
     ("/desk/curve.js", include_str!("../page/curve.js"), SCRIPT),

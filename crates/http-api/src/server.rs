@@ -50,6 +50,19 @@ pub struct DeskLogin {
     pub token: Secret,
     /// What it is good at, for the page.
     pub skills: Vec<String>,
+    /// Its human talks in the page, not with a telephone.
+    pub browser: bool,
+}
+
+/// A STUN or TURN server for browsers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IceServer {
+    /// `stun:host:port`, `turn:host:port?transport=tcp`.
+    pub urls: Vec<String>,
+    /// For TURN.
+    pub username: Option<String>,
+    /// For TURN.
+    pub credential: Option<Secret>,
 }
 
 /// Plain values; the gateway's configuration converts into it.
@@ -64,6 +77,8 @@ pub struct ApiConfig {
     pub host_names: Vec<String>,
     /// What a human may say became of a conversation.
     pub dispositions: Vec<String>,
+    /// What browsers need to find a way to us through their network.
+    pub ice_servers: Vec<IceServer>,
 }
 
 /// What the routes need.

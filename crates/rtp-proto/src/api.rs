@@ -189,8 +189,8 @@ pub enum Output {
         /// The packet.
         packet: Packet,
     },
-    /// Send a DTLS datagram from the leg's RTP socket.
-    Dtls {
+    /// Send a datagram that is no RTP from the leg's RTP socket: of a DTLS handshake, or the answer to a browser's check.
+    Datagram {
         /// The sending leg.
         leg: LegId,
         /// The same, dense.

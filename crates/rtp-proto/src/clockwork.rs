@@ -279,6 +279,7 @@ impl MediaEngine {
         let Some(leg) = self.at_mut(index) else { return };
         let id = leg.id;
         let Some((rtp, _)) = leg.rtp_mut() else { return };
+        let after = rtp.silent_after(after);
         let Some(expecting) = rtp.expecting_since else {
             rtp.armed.silent = false;
             return;

@@ -181,12 +181,12 @@ impl MediaEngine {
         }
         let first = !core::mem::replace(&mut rtp.armed.rtcp, true);
         let listens = rtp.expecting_since.is_some() && !core::mem::replace(&mut rtp.armed.silent, true);
+        let after = rtp.silent_after(config.silent_after);
         if first {
             let interval = self.rtcp_interval();
             self.arm(index, TimerName::Rtcp, now + interval, now);
         }
         if listens {
-            let after = self.config.silent_after;
             self.arm(index, TimerName::Silent, now + after, now);
         }
         self.push_handshake(index, now);

@@ -7,6 +7,9 @@ use call_model::Instant;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+/// Ways between a browser and us that are kept at once.
+const MOST_PROVEN: usize = 8;
+
 #[derive(Debug)]
 pub(crate) struct Latch {
     /// What the SDP says.
@@ -16,6 +19,8 @@ pub(crate) struct Latch {
     /// Valid RTP came from `current` since the last SDP.
     confirmed: bool,
     open_until: Instant,
+    /// Where a browser's checks came from that proved to be the peer's, the latest last.
+    proven: Vec<SocketAddr>,
     /// Of a telephone that was here before: what its SDP said, and where it was.
     former: Option<[SocketAddr; 2]>,
 }
@@ -33,7 +38,14 @@ pub(crate) enum Admission {
 
 impl Latch {
     pub(crate) fn new(announced: SocketAddr, now: Instant, window: Duration) -> Self {
-        Self { announced, current: announced, confirmed: false, open_until: now + window, former: None }
+        Self {
+            announced,
+            current: announced,
+            confirmed: false,
+            open_until: now + window,
+            proven: Vec::new(),
+            former: None,
+        }
     }
 
     /// Another telephone takes this one's place, and will say where it is. What the former one still sends, until it
@@ -70,6 +82,9 @@ impl Latch {
         if from == self.current {
             return Admission::Known;
         }
+        if self.proven.contains(&from) {
+            return Admission::Moves;
+        }
         // A peer that says nothing within the window has not been heard, so its first packet may still teach us.
         if self.confirmed && now >= self.open_until {
             return Admission::Refused;
@@ -81,6 +96,20 @@ impl Latch {
             announced_host || allowed.iter().any(|network| contains(*network, from.ip()))
         };
         if permitted { Admission::Moves } else { Admission::Refused }
+    }
+
+    /// A browser's check came from there. As long as none of its audio has, ours goes to where it wants it; then to where
+    /// its audio comes from.
+    pub(crate) fn prove(&mut self, from: SocketAddr, nominated: bool) {
+        if !self.proven.contains(&from) {
+            if self.proven.len() == MOST_PROVEN {
+                self.proven.remove(0);
+            }
+            self.proven.push(from);
+        }
+        if !self.confirmed && (nominated || self.current.ip().is_unspecified()) {
+            self.current = from;
+        }
     }
 
     /// A packet that was admitted proved valid.
@@ -139,6 +168,25 @@ mod tests {
         assert_eq!(latch.judge(at("198.51.100.8:5000"), &allowed(), now), Admission::Refused);
         // The address of the SDP wins while the window is open.
         assert_eq!(latch.judge(at("192.0.2.1:4000"), &allowed(), now), Admission::Moves);
+    }
+
+    #[test]
+    fn a_browser_is_where_its_checks_and_then_its_audio_come_from() {
+        let nowhere = at("0.0.0.0:9");
+        let mut latch = Latch::new(nowhere, Instant::ZERO, WINDOW);
+        let late = Instant::from_millis(60_000);
+        let [first, second, third] = ["192.0.2.1:1", "198.51.100.1:2", "203.0.113.1:3"].map(at);
+        assert_eq!(latch.judge(first, &[], late), Admission::Refused);
+        latch.prove(first, false);
+        assert_eq!(latch.current(), first);
+        latch.prove(second, true);
+        assert_eq!((latch.current(), latch.judge(first, &[], late)), (second, Admission::Moves));
+        latch.confirm(first);
+        latch.prove(second, true);
+        assert_eq!((latch.current(), latch.judge(second, &[], late)), (first, Admission::Moves));
+        assert_eq!(latch.judge(third, &[], late), Admission::Refused);
+        (10..30).for_each(|port| latch.prove(SocketAddr::new(third.ip(), port), false));
+        assert_eq!(latch.judge(second, &[], late), Admission::Refused, "forgotten");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::frame::{Frame, Rate};
 use crate::g711::MULAW_SILENCE;
 use crate::header::{Header, TelephoneEvent};
 use crate::hearing::Hearing;
+use crate::ice;
 use crate::inband::ToneDetector;
 use crate::keying::Means;
 use crate::keys::Keys;
@@ -26,6 +27,9 @@ use core::time::Duration;
 
 /// The comfort noise payload type (RFC 3389), static for all 8000 Hz codecs.
 const COMFORT_NOISE: u8 = 13;
+
+/// A page without audio for so long may be gone.
+const PAGE_SILENT_AFTER: Duration = Duration::from_secs(2);
 
 /// Longest ClientHello that is kept until it is known whose it is.
 const MOST_EARLY: usize = 1_500;
@@ -409,7 +413,18 @@ impl RtpLeg {
                     let former = (peer.media.codec, peer.media.payload_type, now + config.codec_grace);
                     self.former_codec = Some(former);
                 }
-                if peer.latch.announce(media.rtp, now, config.latch_window) {
+                if media.ice != peer.media.ice {
+                    // Another page, or the same one on another network: whatever was known of where it is is over.
+                    peer.latch = Latch::new(media.rtp, now, config.latch_window);
+                    peer.rtcp_from = None;
+                    peer.dtls_from = None;
+                    self.flowing = false;
+                    self.expecting_since = None;
+                    // A page that is there again makes its keys anew, and its former self hears nothing any more.
+                    if media.keying != peer.media.keying {
+                        peer.cover = Cover::default();
+                    }
+                } else if peer.latch.announce(media.rtp, now, config.latch_window) {
                     peer.rtcp_from = None;
                     peer.dtls_from = None;
                     self.flowing = false;
@@ -428,6 +443,12 @@ impl RtpLeg {
             self.expecting_since = Some(now);
             self.silences_reported = 0;
         }
+    }
+
+    /// When it is told that nothing comes. A browser sends in silence, too, and its human may have gone with it.
+    pub(crate) fn silent_after(&self, usual: Duration) -> Duration {
+        let browser = self.peer.as_ref().is_some_and(|peer| peer.media.ice.is_some());
+        if browser { usual.min(PAGE_SILENT_AFTER) } else { usual }
     }
 
     /// What is agreed with the peer.
@@ -470,6 +491,14 @@ impl RtpLeg {
         self.silences_reported = 0;
         let flowing = !core::mem::replace(&mut self.flowing, true);
         Some(Arrival { header, place, content, duration, flowing })
+    }
+
+    /// A browser's check, which shows where it is; the answer, when it is the peer's.
+    pub(crate) fn receive_check(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
+        let peer = self.peer.as_mut()?;
+        let check = ice::check(peer.media.ice.as_ref()?, from, datagram)?;
+        peer.latch.prove(from, check.nominated);
+        Some(check.answer)
     }
 
     /// A DTLS datagram, for a peer whose audio is to be covered by it. An association knows its peer by more than an

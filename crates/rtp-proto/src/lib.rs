@@ -17,6 +17,7 @@ mod frame;
 pub mod g711;
 mod header;
 mod hearing;
+mod ice;
 mod inband;
 mod jitter;
 mod keying;

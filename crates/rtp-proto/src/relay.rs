@@ -6,6 +6,7 @@ use crate::engine::MediaEngine;
 use crate::frame::{Frame, Rate};
 use crate::g711;
 use crate::header::{self, HEADER, Header, TelephoneEvent};
+use crate::ice;
 use crate::keying::{Means, is_key_sound};
 use crate::keys::Press;
 use crate::leg::{Arrival, Content, Feed, Kind, Leg, RtpLeg, turns_into};
@@ -36,7 +37,7 @@ impl MediaEngine {
     ///
     /// `Some`: send it now. Further listeners of the same source, if any, are served through [`Self::poll_output`], and
     /// so are events; a caller that relays many packets may poll once after all of them. RTCP (RFC 5761) and DTLS on
-    /// this port are recognised by their first octets (RFC 7983).
+    /// this port are recognised by their first octets (RFC 7983), and so is STUN.
     pub fn handle_rtp<'b>(
         &mut self,
         slot: LegSlot,
@@ -52,6 +53,10 @@ impl MediaEngine {
         }
         if is_dtls(packet) {
             self.receive_dtls(slot, from, packet, now);
+            return None;
+        }
+        if ice::is_stun(packet) {
+            self.receive_check(slot, from, packet);
             return None;
         }
         let arrival = self.receive(slot, from, packet, now)?;
@@ -295,6 +300,18 @@ impl MediaEngine {
         self.push_handshake(slot.index, now);
     }
 
+    /// A browser asks whether it reaches us.
+    fn receive_check(&mut self, slot: LegSlot, from: SocketAddr, datagram: &[u8]) {
+        let place = self.slots.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation);
+        let Some(leg) = place.and_then(|place| place.leg.as_deref_mut()) else { return };
+        let id = leg.id;
+        let Some((rtp, _)) = leg.rtp_mut() else { return };
+        match rtp.receive_check(from, datagram) {
+            Some(datagram) => self.outputs.push_back(Output::Datagram { leg: id, slot, to: from, datagram }),
+            None => rtp.refused += 1,
+        }
+    }
+
     /// Sends what a leg's DTLS association wants sent, and sees that it is woken.
     pub(crate) fn push_handshake(&mut self, index: u32, now: Instant) {
         let slot = self.slot(index);
@@ -305,7 +322,7 @@ impl MediaEngine {
         let Some(peer) = &mut rtp.peer else { return };
         let to = peer.dtls_from.unwrap_or(peer.latch.current());
         while let Some(datagram) = peer.cover.poll_datagram() {
-            outputs.push_back(Output::Dtls { leg: id, slot, to, datagram });
+            outputs.push_back(Output::Datagram { leg: id, slot, to, datagram });
         }
         let due = peer.cover.poll_timeout().filter(|due| rtp.armed.handshake.is_none_or(|armed| *due < armed));
         rtp.armed.handshake = due.or(rtp.armed.handshake);

@@ -441,6 +441,7 @@ impl Setup {
             uri: self.desk_uri[index].map_or_else(|| format!("sip:desk@{}", sip_of(DESK + index)), str::to_owned),
             targets: self.targets_of(index),
             host: None,
+            browser: false,
             handover: self.handover[index],
             accept: self.accept,
             whisper: self.whisper,

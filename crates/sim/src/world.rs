@@ -540,7 +540,7 @@ impl World {
     fn on_media(&mut self, output: rtp_proto::Output) {
         match output {
             rtp_proto::Output::Rtp { leg, to, packet, .. } => self.send_rtp(leg, to, packet.as_slice().to_vec()),
-            rtp_proto::Output::Dtls { leg, to, datagram, .. } => self.send_rtp(leg, to, datagram),
+            rtp_proto::Output::Datagram { leg, to, datagram, .. } => self.send_rtp(leg, to, datagram),
             rtp_proto::Output::Rtcp { leg, to, muxed, packet, .. } => {
                 // Nobody here reads reports.
                 if let Some(port) = self.port_of(leg) {

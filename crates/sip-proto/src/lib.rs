@@ -30,7 +30,7 @@ pub use event::{
     RequestId, SeenNote, SentNote, SubscriptionId,
 };
 pub use flow::{Flow, Transport};
-pub use offer_answer::Offer;
+pub use offer_answer::{Offer, answer_browser};
 pub use registration::{
     Binding, RegisterRequest, Registrar, RegistrationEvent, RegistrationId, RegistrationView, Seat,
 };

@@ -7,8 +7,11 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media, Origin, Session as Sdp, Time};
 
+mod browser;
 mod crypto;
 mod secrecy;
+
+pub use browser::answer_browser;
 
 use secrecy::{Ours, Theirs};
 

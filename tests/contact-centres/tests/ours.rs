@@ -17,6 +17,7 @@ fn invite(profile: Profile, facts: &HandoffFacts, transport: Transport, plain: b
         uri: target.to_string(),
         targets: vec![call_core::Target::new(transport, "192.0.2.13:5060".parse().expect("an address"))],
         host: None,
+        browser: false,
         handover: Handover::Warm,
         accept: AcceptGate::Auto,
         whisper: profile.whisper,

@@ -24,12 +24,56 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// The pipe is file descriptors 3 and 4; a shell moves them there. `exec` keeps the process id.
 const START: &str = r#"exec chromium "$@" 3<&0 4>&1 </dev/null >"$LOG" 2>&1"#;
 
+/// A tone that does not end is noise to a browser, and what it plays itself an echo: both would be taken out.
+const PLAIN_MICROPHONE: &str = "const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); \
+    navigator.mediaDevices.getUserMedia = () => real({audio: \
+    {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});";
+
+/// What makes Chromium believe in a microphone: one second of the tone, over and over.
+fn microphone(folder: &Path, tone: f32) -> Vec<String> {
+    const RATE: u32 = 48_000;
+    let at = |i: u32| (std::f32::consts::TAU * tone * i as f32 / RATE as f32).sin() * 8_000.0;
+    let samples: Vec<u8> = (0..RATE).flat_map(|i| (at(i) as i16).to_le_bytes()).collect();
+    let size = samples.len() as u32;
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((36 + size).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend(RATE.to_le_bytes());
+    wav.extend((RATE * 2).to_le_bytes());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(size.to_le_bytes());
+    wav.extend(samples);
+    let file = folder.join("microphone.wav");
+    std::fs::write(&file, wav).expect("the sound can be written");
+    [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain([format!("--use-file-for-fake-audio-capture={}", file.display())])
+    .collect()
+}
+
 impl Browser {
     /// Opens a page of `width` by `height` on `url`.
     ///
     /// # Panics
     /// When Chromium does not start, with what it printed.
-    pub fn open(url: &str, (width, height): (u32, u32)) -> Self {
+    pub fn open(url: &str, size: (u32, u32)) -> Self {
+        Self::start(url, size, None)
+    }
+
+    /// The same with a microphone that hears this tone, in hertz, and nobody who has to be asked for it.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn with_microphone(url: &str, size: (u32, u32), tone: f32) -> Self {
+        Self::start(url, size, Some(tone))
+    }
+
+    fn start(url: &str, (width, height): (u32, u32), tone: Option<f32>) -> Self {
         let folder = std::env::temp_dir().join(format!("warmline-chromium-{}", crate::free_port()));
         std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
         let mut child = Command::new("bash")
@@ -38,6 +82,7 @@ impl Browser {
             .args(["--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe"])
             .arg(format!("--window-size={width},{height}"))
             .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+            .args(tone.map(|tone| microphone(&folder, tone)).into_iter().flatten())
             .arg("about:blank")
             .env("LOG", folder.join("log"))
             .stdin(Stdio::piped())
@@ -63,6 +108,9 @@ impl Browser {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         browser.command("Emulation.setDeviceMetricsOverride", size);
         browser.command("Page.enable", json!({}));
+        if tone.is_some() {
+            browser.command("Page.addScriptToEvaluateOnNewDocument", json!({"source": PLAIN_MICROPHONE}));
+        }
         browser.command("Page.navigate", json!({"url": url}));
         browser
     }

@@ -10,7 +10,7 @@ use crate::metadata;
 use crate::passing;
 use crate::profile::{Profile, ReferToScheme};
 use call_model::{
-    Codec, Direction, Instant, InterfaceId, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind,
+    Codec, Direction, Instant, InterfaceId, KeysBy, LegId, LocalMedia, MediaCommand, Party, Role, SrtpUse, TraceKind,
 };
 use core::net::SocketAddr;
 use sip_proto::{AcceptError, DialogId, Flow, InviteRequest, Seat};
@@ -154,7 +154,7 @@ impl Switchboard {
     }
 
     /// Where the leg's audio comes and goes, as its peer is told.
-    fn audio_of(&self, leg: LegId) -> Option<SocketAddr> {
+    pub(super) fn audio_of(&self, leg: LegId) -> Option<SocketAddr> {
         let link = self.links.get(&leg)?;
         Some(self.audio_at(link.interface, link.port?))
     }
@@ -165,6 +165,9 @@ impl Switchboard {
 
     fn dial(&mut self, call: &Call, leg: LegId, dial: Dial, now: Instant) -> Result<(), String> {
         let caller = self.links.get(&LegId { call: leg.call, index: 0 }).ok_or("the caller is gone")?;
+        if self.config.desk(&dial.name).is_some_and(|desk| dial.role == Role::Desk && desk.browser) {
+            return self.await_page(leg, dial, now);
+        }
         let place = self.place(&dial, &caller.dialled_user)?;
         let again = dial.consult.as_ref().is_some_and(|consult| consult.again);
         let same = self.links.get(&leg).and_then(|link| link.target).filter(|_| again);
@@ -181,33 +184,13 @@ impl Switchboard {
         let caller = LegId { call: leg.call, index: 0 };
         let first = self.links.get(&caller).ok_or("the caller is gone")?;
         let Attempt { dial, at, .. } = &attempt;
-        let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
         let place = self.place(dial, &first.dialled_user)?;
         let signalling = self.signalling_of(dial.role, &dial.name);
         let keys_by = signalling.map(crate::Signalling::keys_by).unwrap_or_default();
         let named = signalling.and_then(|signalling| signalling.interface.as_deref());
         let flow = place.flow.or_else(|| self.config.interfaces.flow_to(named, at.transport, at.address));
         let flow = flow.ok_or_else(|| format!("no local SIP address for {}", at.transport))?;
-        let link = Link {
-            role: dial.role,
-            dialog: None,
-            port: None,
-            interface: self.config.interfaces.of(flow),
-            allowed: place.allowed,
-            keys_by,
-            last: None,
-            dialled: None,
-            target: None,
-            attempt: None,
-            max_forwards: first.max_forwards,
-            first_call_id: first.first_call_id.clone(),
-            caller_user: first.caller_user.clone(),
-            dialled_user: first.dialled_user.clone(),
-            withheld_user: first.withheld_user.clone(),
-            refusable: None,
-            passed: first.passed.clone(),
-            profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
-        };
+        let link = self.link(first, dial, self.config.interfaces.of(flow), (place.allowed, keys_by));
         let srtp = self.srtp_with(dial.role, &dial.name, at.transport.is_secure());
         let srtp = srtp.ok_or_else(|| format!("srtp is required, and {} hides no keys", at.transport))?;
         let interface = link.interface;
@@ -240,6 +223,38 @@ impl Switchboard {
         Ok(())
     }
 
+    /// What a leg that is dialled begins with.
+    pub(super) fn link(
+        &self,
+        first: &Link,
+        dial: &Dial,
+        interface: InterfaceId,
+        (allowed, keys_by): (Vec<Network>, KeysBy),
+    ) -> Link {
+        let desk = self.config.desk(&dial.name).filter(|_| dial.role == Role::Desk);
+        Link {
+            role: dial.role,
+            dialog: None,
+            port: None,
+            interface,
+            allowed,
+            keys_by,
+            last: None,
+            dialled: None,
+            target: None,
+            attempt: None,
+            max_forwards: first.max_forwards,
+            first_call_id: first.first_call_id.clone(),
+            caller_user: first.caller_user.clone(),
+            dialled_user: first.dialled_user.clone(),
+            withheld_user: first.withheld_user.clone(),
+            refusable: None,
+            passed: first.passed.clone(),
+            profile: desk.map(|desk| std::sync::Arc::clone(&desk.profile)),
+            codecs: dial.codecs.clone(),
+        }
+    }
+
     /// What the trunk said of the way the call came, as far as there is room.
     fn pass_on(&mut self, leg: LegId, request: &mut InviteRequest, now: Instant) {
         let room = self.room(request, now);
@@ -262,7 +277,7 @@ impl Switchboard {
     }
 
     /// A port for the leg: the one it has, when it is dialled again on the same side of ours, or a new one.
-    fn open(&mut self, leg: LegId, link: Link, now: Instant) -> Result<u16, String> {
+    pub(super) fn open(&mut self, leg: LegId, link: Link, now: Instant) -> Result<u16, String> {
         let interface = link.interface;
         if let Some(held) = self.links.get(&leg)
             && let Some(port) = held.port

@@ -93,6 +93,7 @@ impl Switchboard {
                 passing::passed(&trunk.signalling.pass_headers, request)
             },
             profile: None,
+            codecs: Vec::new(),
         };
         self.links.insert(leg, link);
         self.open_at(leg, (self.config.interfaces.of(flow), port));

@@ -1,5 +1,6 @@
 //! All calls and the SIP endpoint as one pure value. The only place that knows both SIP and calls.
 
+mod browser;
 mod caller_id;
 mod dial;
 mod events;
@@ -24,9 +25,9 @@ use crate::ports::PortPool;
 use crate::seats::{PresenceView, Seats};
 use crate::signalling;
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind, HandoffId,
-    HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party,
-    PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotEvent, CallId, Codec, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind,
+    HandoffId, HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent,
+    Party, PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -87,6 +88,12 @@ pub enum DeskRefused {
     NoSuchDesk,
     /// The route has no bot that could have the caller back, or does not want it to.
     NoHandBack,
+    /// The desk has a telephone, and its page no audio.
+    NoBrowser,
+    /// The page brings its audio before it has accepted the caller.
+    NotAccepted,
+    /// The page's session description cannot be answered.
+    Unusable(&'static str),
 }
 
 impl core::fmt::Display for DeskRefused {
@@ -97,6 +104,9 @@ impl core::fmt::Display for DeskRefused {
             Self::TooLate => "the caller is not with this desk now",
             Self::NoSuchDesk => "there is no other desk of that name",
             Self::NoHandBack => "this number does not give callers back to the bot",
+            Self::NoBrowser => "this desk talks with a telephone",
+            Self::NotAccepted => "the caller has not been accepted",
+            Self::Unusable(why) => why,
         })
     }
 }
@@ -215,6 +225,8 @@ struct Link {
     passed: Vec<(String, String)>,
     /// What a desk's product accepts.
     profile: Option<Arc<crate::profile::Profile>>,
+    /// For a page: what it may talk in, in order of preference.
+    codecs: Vec<Codec>,
 }
 
 /// How long the last numbers of a leg's audio are waited for.

@@ -42,6 +42,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         uri: format!("sip:{name}@127.0.0.1:{port}"),
         targets: vec![Target::new(Transport::Udp, at(port))],
         host: None,
+        browser: false,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,

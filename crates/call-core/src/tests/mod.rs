@@ -3,6 +3,7 @@
 mod bench;
 pub(crate) use bench::config as bench_config;
 mod bots;
+mod browser;
 mod consult;
 mod endings;
 mod matrix;

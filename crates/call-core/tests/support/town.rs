@@ -552,6 +552,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         uri: uri.to_owned(),
         targets: Option::into_iter(address).map(|at| Target::new(plan.desk_transport, at)).collect(),
         host: None,
+        browser: false,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,

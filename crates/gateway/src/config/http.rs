@@ -3,7 +3,7 @@
 use super::peers::http_url;
 use super::reader::{Section, socket};
 use super::settings::{HttpSettings, HttpsSettings};
-use http_api::ApiConfig;
+use http_api::{ApiConfig, IceServer};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -22,6 +22,7 @@ pub(super) fn read(mut section: Section, base: &Path) -> HttpSettings {
             admin_token: section.secret("admin_token"),
             host_names: section.list("host_names", |name| Ok(name.to_owned())).unwrap_or_default(),
             dispositions: dispositions(&mut section),
+            ice_servers: section.sections("ice_servers").into_iter().map(ice_server).collect(),
         },
     };
     if settings.bind.ip().is_unspecified() && settings.public_url.is_none() {
@@ -58,6 +59,25 @@ fn https(section: &mut Section, base: &Path) -> Option<HttpsSettings> {
     }
     let own = own.unwrap_or_else(|| base.join("warmline-self-signed"));
     Some(HttpsSettings { bind: bind?, certificate: certificate.zip(key), own, names: Vec::new() })
+}
+
+/// A STUN or TURN server for browsers. They ask it, not we.
+fn ice_server(mut section: Section) -> IceServer {
+    let url = |url: &str| match url.split_once(':') {
+        Some(("stun" | "stuns" | "turn" | "turns", host)) if !host.is_empty() => Ok(url.to_owned()),
+        _ => Err(format!("`{url}` is not known: stun:host:port or turn:host:port")),
+    };
+    let urls = section.list("urls", url).unwrap_or_default();
+    if urls.is_empty() {
+        section.complain("urls", "names no server: list one, such as [\"turn:turn.example.com:3478\"]");
+    }
+    let (username, credential) = (section.string("username"), section.secret("credential"));
+    let turn = urls.iter().any(|url| url.starts_with("turn"));
+    if username.is_some() != credential.is_some() || turn && username.is_none() {
+        section.complain("username", "and credential belong together, and TURN needs them");
+    }
+    section.finish();
+    IceServer { urls, username, credential }
 }
 
 /// What a human may say became of a conversation.

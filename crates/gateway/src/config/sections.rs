@@ -13,14 +13,15 @@ use super::routing::{language, routing};
 use super::settings::{ListenSettings, RtpSettings, Settings, SipListen, SipSettings, TlsSettings};
 use super::signalling::{admits, caller_id, check_numbers, keys_need_tls, number, pass_headers, signalling};
 use super::warnings;
+use crate::identity::identity;
 use crate::resolve::Lookup;
 use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
-    Signalling, SwitchboardConfig, Timers, Trunk,
+    RouteTo, Signalling, SwitchboardConfig, Timers, Trunk,
 };
-use call_model::{Codec, DeskId, InterfaceId, Party};
+use call_model::{Codec, DeskId, InterfaceId, Party, SrtpUse};
 use escalation::Rules;
 use http_api::DeskLogin;
 use sip_proto::{Registrar, Transport};
@@ -106,6 +107,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
     exposure(&settings, complaints);
+    straight_to_a_page(&settings, complaints);
     settings.warnings = warnings::warnings(&settings, &desk_has_page);
     Some(settings)
 }
@@ -347,7 +349,10 @@ fn desk(
     let by_trunk = handover == Handover::Refer && address.is_none();
     let seat = registering::seat(&mut section);
     let mut post_digits = section.text("post_digits", digits::post_digits);
+    let browser = browser(&mut section, (address.is_some(), seat.is_some(), post_digits.is_some()), handover);
     let target = match &seat {
+        // Its page says when it is there.
+        _ if browser => Some(("sip:page@browser.invalid".to_owned(), None)),
         None => section.required("sip", "\"sip:alice@192.0.2.9:5060\"", |text| {
             let (text, keys) = digits::split_target(text);
             if let Some(keys) = keys {
@@ -381,7 +386,10 @@ fn desk(
     let capacity = section.number("capacity", 1..=10_000, 1);
     let priority = section.number("priority", 0..=1000, 10);
     let after_call = Duration::from_secs(section.number("after_call_s", 0..=3600, 0));
-    let require_page = section.flag("require_page", false);
+    let require_page = section.flag("require_page", browser);
+    if browser && !require_page {
+        section.complain("require_page", "is false, but without its page nobody is at this desk");
+    }
     if require_page && page_token.is_none() {
         section.complain("require_page", "needs page_token, or the desk would never be rung".to_owned());
     }
@@ -391,9 +399,18 @@ fn desk(
         let what = format!("the profile {} says that it refuses a second part: take it out", profile.name);
         section.complain("multipart", what);
     }
-    let abilities = abilities(&mut section);
+    let abilities = match abilities(&mut section) {
+        _ if browser => Abilities { refer: Manual::No, replaces: Manual::No },
+        abilities => abilities,
+    };
     let allowed_media = section.list("allowed_media", network).unwrap_or_default();
-    let signalling = Signalling { seat, caller_id: caller_id(&mut section), ..signalling(&mut section) };
+    let mut signalling = Signalling { seat, caller_id: caller_id(&mut section), ..signalling(&mut section) };
+    if browser {
+        match identity() {
+            Ok(identity) => signalling.srtp = SrtpUse::Dtls(identity.fingerprint()),
+            Err(error) => section.complain("audio", format!("no certificate can be made for it: {error}")),
+        }
+    }
     if let Some((_, Some(hop))) = &target {
         keys_need_tls(&section, &signalling, hop.transport);
     }
@@ -401,13 +418,19 @@ fn desk(
     let (name, (uri, hop)) = (name?, target?);
     let lookup = hop.as_ref().and_then(|hop| hop.lookup(Party::Desk, &name, by_trunk));
     lookups.extend(lookup.map(|lookup| Lookup { interface: signalling.interface.clone(), ..lookup }));
-    let login =
-        page_token.map(|token| DeskLogin { desk: DeskId(name.clone()), display, token, skills: skills.clone() });
+    let login = page_token.map(|token| DeskLogin {
+        desk: DeskId(name.clone()),
+        display,
+        token,
+        skills: skills.clone(),
+        browser,
+    });
     let desk = Desk {
         name,
         uri,
         targets: hop.as_ref().map(Hop::targets).unwrap_or_default(),
         host: hop.and_then(|hop| hop.host()),
+        browser,
         handover,
         accept: accept.unwrap_or(profile.accept),
         whisper,
@@ -428,6 +451,29 @@ fn desk(
         signalling,
     };
     Some((desk, login))
+}
+
+/// Whether the human talks in the page. Then nothing that is about a telephone makes sense.
+fn browser(section: &mut Section, (address, seat, digits): (bool, bool, bool), handover: Handover) -> bool {
+    let audio = section.text("audio", |text| match text {
+        "telephone" => Ok(false),
+        "browser" => Ok(true),
+        _ => Err(format!("`{text}` is not known: telephone or browser (the desk page's microphone and speaker)")),
+    });
+    if audio != Some(true) {
+        return false;
+    }
+    let sip = section.string("sip").is_some();
+    for (key, _) in [("sip", sip), ("address", address), ("register", seat), ("post_digits", digits)]
+        .into_iter()
+        .filter(|(_, given)| *given)
+    {
+        section.complain(key, "is about a telephone, and audio = \"browser\" means that there is none: take one out");
+    }
+    if handover == Handover::Refer {
+        section.complain("handover", "is \"refer\", but the trunk cannot call a browser");
+    }
+    true
 }
 
 /// How callers get to a desk.
@@ -617,6 +663,20 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             .or_else(|| by_name(Party::Desk, &desk.name))
             .into_iter()
             .for_each(|t| needs(format!("desks[{index}].sip"), &desk.signalling, t));
+    }
+}
+
+/// A page says yes to a caller by the pop it is shown, and a route straight to a desk shows none.
+fn straight_to_a_page(settings: &Settings, complaints: &Complaints) {
+    let board = &settings.switchboard;
+    for (index, route) in board.routes.iter().enumerate() {
+        if let RouteTo::Desk(name) = &route.to
+            && board.desk(name).is_some_and(|desk| desk.browser)
+        {
+            let what =
+                format!("leads straight to {name}, which has only its page: lead it to a bot, or to a telephone");
+            complaints.add(format!("routes[{index}].desk"), what);
+        }
     }
 }
 

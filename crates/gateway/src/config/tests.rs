@@ -68,6 +68,7 @@ fn the_shipped_file_mentions_every_setting() {
                 || line.starts_with(&format!("[sip.{key}]"))
                 || line.starts_with(&format!("[[{key}]]"))
                 || line.ends_with(&format!(".{key}]"))
+                || line.ends_with(&format!(".{key}]]"))
                 || line.contains(&format!("Or {key} ="))
         });
         assert!(documented, "{key} is not in config/warmline.toml");
@@ -501,5 +502,44 @@ fn everything_wrong_with_interfaces_is_listed() {
     ] {
         let complaints = checked(&format!("{SMALL}{lines}\n")).expect_err(complaint);
         assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}
+
+#[test]
+fn a_desk_without_a_telephone_is_its_page_and_nothing_that_is_about_telephones() {
+    let desk = |more: &str| {
+        let text = format!(
+            "{SMALL}\n[[desks]]\nname = \"p\"\naudio = \"browser\"\npage_token = \"only-for-tests-01\"\n{more}"
+        );
+        checked(&text)
+    };
+    let settings = desk("").expect("valid");
+    let page = &settings.switchboard.desks[0];
+    assert!(page.browser && page.require_page && page.is_callable() && page.targets.is_empty());
+    assert!(matches!(page.signalling.srtp, call_model::SrtpUse::Dtls(_)), "{page:?}");
+    assert!(settings.http.api.desks[0].browser);
+    let complaint = |more: &str| desk(more).expect_err("wrong")[0].clone();
+    for (more, key) in [
+        ("sip = \"sip:a@192.0.2.9\"", "desks[0].sip"),
+        ("address = \"192.0.2.9:5060\"", "desks[0].address"),
+        ("post_digits = \"1\"", "desks[0].post_digits"),
+        ("require_page = false", "desks[0].require_page"),
+        ("[[routes]]\ndialled = \"9\"\ndesk = \"p\"", "routes[1].desk"),
+    ] {
+        assert!(complaint(more).starts_with(key), "{} for {more}", complaint(more));
+    }
+    let without = format!("{SMALL}\n[[desks]]\nname = \"p\"\naudio = \"browser\"");
+    assert!(checked(&without).expect_err("no page")[0].starts_with("desks[0].require_page"));
+
+    let servers = |more: &str| checked(&format!("{SMALL}\n[[http.ice_servers]]\n{more}"));
+    let turn = "urls = [\"turn:t.example:3478\", \"stun:t.example:3478\"]\nusername = \"u\"\ncredential = \"c\"";
+    assert_eq!(servers(turn).expect("valid").http.api.ice_servers[0].urls.len(), 2);
+    for (more, key) in [
+        ("urls = [\"http://t.example\"]", "http.ice_servers[0].urls[0]"),
+        ("urls = [\"turn:t.example\"]", "http.ice_servers[0].username"),
+        ("", "http.ice_servers[0].urls"),
+    ] {
+        let complaints = servers(more).expect_err("wrong");
+        assert!(complaints[0].starts_with(key), "{complaints:?}");
     }
 }

@@ -188,7 +188,7 @@ impl MediaThread {
                         send(&self.counters, ports, false, packet.as_slice(), to);
                     }
                 }
-                Output::Dtls { slot, to, datagram, .. } => {
+                Output::Datagram { slot, to, datagram, .. } => {
                     if let Some(ports) = self.ports(slot) {
                         send(&self.counters, ports, false, &datagram, to);
                     }

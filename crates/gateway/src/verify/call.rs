@@ -58,7 +58,8 @@ pub(super) fn place(
     report: &mut Report,
     say: &mut impl FnMut(&str),
 ) -> anyhow::Result<()> {
-    let target = plan.desk.targets.first().context("has no address to call: only the trunk can reach it")?;
+    let target =
+        plan.desk.targets.first().context("has no address to call: only the trunk or its own page can reach it")?;
     let Target { transport, address, .. } = *target;
     let interfaces = &settings.switchboard.interfaces;
     let flow = interfaces.flow_to(plan.desk.signalling.interface.as_deref(), transport, address);

@@ -1,11 +1,11 @@
 //! What a desk's page and a desk's own systems ask.
 
-use super::{Body, answer};
+use super::{Body, answer, reply};
 use crate::audit::{self, Viewer};
 use crate::board::{Claim, PopStatus};
 use crate::error::ApiError;
 use crate::metrics::Metric;
-use crate::server::{Api, DeskLogin, Peer};
+use crate::server::{Api, DeskLogin, IceServer, Peer};
 use crate::{guard, session, sse};
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -20,6 +20,8 @@ use std::time::Instant;
 const TAB_LIMIT: usize = 64;
 /// Longest notes of a human who gives a caller back, characters.
 const NOTES_LIMIT: usize = 1000;
+/// Longest session description, characters.
+const SDP_LIMIT: usize = 16_000;
 /// Longest reason for declining a caller, characters.
 const REASON_LIMIT: usize = 200;
 
@@ -31,6 +33,7 @@ pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
         .route("/v1/desks/{desk}/events", routing::get(events))
         .route("/v1/desks/{desk}/handoffs/{id}/ack", routing::post(ack))
         .route("/v1/desks/{desk}/handoffs/{id}/accept", routing::post(accept))
+        .route("/v1/desks/{desk}/handoffs/{id}/audio", routing::post(audio))
         .route("/v1/desks/{desk}/handoffs/{id}/decline", routing::post(decline))
         .route("/v1/desks/{desk}/handoffs/{id}/hand-back", routing::post(hand_back))
         .route("/v1/desks/{desk}/handoffs/{id}/done", routing::post(done))
@@ -44,7 +47,13 @@ async fn who(State(api): State<Api>, Path(desk): Path<String>, headers: HeaderMa
     let display = login.and_then(|login| login.display.as_deref()).unwrap_or(&desk.0);
     let skills = login.map(|login| login.skills.as_slice()).unwrap_or_default();
     let dispositions = &api.config.dispositions;
-    Ok(Json(json!({"desk": desk.0, "display": display, "skills": skills, "dispositions": dispositions})))
+    let mut shape = json!({"desk": desk.0, "display": display, "skills": skills, "dispositions": dispositions});
+    shape["audio"] = "telephone".into();
+    if login.is_some_and(|login| login.browser) {
+        shape["audio"] = "browser".into();
+        shape["ice_servers"] = api.config.ice_servers.iter().map(ice_server).collect();
+    }
+    Ok(Json(shape))
 }
 
 /// `POST /v1/desks/{desk}/session`, with the desk's token: a cookie in its place, for a page.
@@ -96,6 +105,16 @@ fn secure(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> bool {
     peer.is_some_and(|Extension(peer)| peer.secure) || origin.starts_with("https://")
 }
 
+/// As `RTCPeerConnection` takes it.
+fn ice_server(server: &IceServer) -> Value {
+    let mut shape = json!({"urls": server.urls});
+    if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
+        shape["username"] = username.as_str().into();
+        shape["credential"] = credential.expose().into();
+    }
+    shape
+}
+
 /// `GET /v1/desks/{desk}/events`.
 async fn events(
     State(api): State<Api>,
@@ -133,6 +152,31 @@ async fn accept(
 ) -> Result<Json<Value>, ApiError> {
     let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
     act(&api, &desk, id, &tab(&headers)?, DeskAction::Accepted(id), PopStatus::Accepted).await
+}
+
+/// `POST .../audio`: the page's offer; our answer. Only the window that accepted the caller has their audio, and may bring
+/// it again.
+async fn audio(
+    State(api): State<Api>,
+    Path((desk, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let (desk, id) = entitled(&api, &desk, &id, &headers, &body)?;
+    let offer = text(&body, "sdp", SDP_LIMIT)?;
+    match api.hub.claim(&desk, id, &tab(&headers)?, true) {
+        Claim::Mine => {}
+        Claim::Won => {
+            api.hub.unclaim(&desk, id);
+            return Err(conflict("not_now", "the caller has not been accepted"));
+        }
+        Claim::Taken => return Err(conflict("taken", "another tab of this desk talks with the caller")),
+        Claim::TooLate(why) => return Err(conflict("not_now", why)),
+        Claim::Closed(why) => return Err(ApiError::gone(&why)),
+        Claim::Unknown => return Err(ApiError::not_found("handoff")),
+    }
+    let sdp = reply(api.control.desk_offer(&desk, id, offer)).await??;
+    Ok(Json(json!({"handoff": id.to_string(), "sdp": sdp})))
 }
 
 async fn decline(

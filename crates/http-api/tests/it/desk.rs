@@ -527,3 +527,37 @@ async fn what_became_of_a_conversation_is_said_by_who_had_it_also_when_it_is_ove
     assert_eq!(said.len(), 1);
     assert_eq!((said[0].0.as_str(), said[0].2, said[0].3.code.as_str()), ("anna", id, "resolved"));
 }
+
+#[tokio::test]
+async fn the_audio_of_a_caller_is_for_the_window_that_accepted_them() {
+    let world = world().await;
+    let id = offer(&world, 1);
+    let headers = |tab: &'static str| [("Authorization", "Bearer anna-token"), ("X-Warmline-Tab", tab)];
+    let (at, body) = (path(id, "audio"), br#"{"sdp": "v=0"}"#);
+    let early = world.request("POST", &at, &headers("one"), body).await;
+    assert_eq!((early.status, early.error_code().as_str()), (409, "not_now"));
+    assert_eq!(world.post_from_tab(&path(id, "accept"), TOKEN, "one").await.status, 200, "and nobody's claim is taken");
+    let answer = world.request("POST", &at, &headers("one"), body).await;
+    assert_eq!((answer.status, answer.json()["sdp"].as_str()), (200, Some("answer of anna to v=0")));
+    let other = world.request("POST", &at, &headers("two"), body).await;
+    assert_eq!((other.status, other.error_code().as_str()), (409, "taken"));
+    // Again, after a reload, also while they talk.
+    world.hub.pop(&PopUpdate::Joined { desk: sample::desk(), handoff: id });
+    assert_eq!(world.request("POST", &at, &headers("one"), body).await.status, 200);
+
+    *world.control.refuse.lock().expect("one") = Some(Refused::Invalid("It has no a=rtcp-mux.".into()));
+    let refused = world.request("POST", &at, &headers("one"), body).await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (422, "invalid"));
+    retract(&world, id);
+    assert_eq!(world.request("POST", &at, &headers("one"), body).await.status, 410);
+}
+
+#[tokio::test]
+async fn a_desk_is_told_with_what_it_talks() {
+    let world = world().await;
+    let anna = world.get("/v1/desks/anna", TOKEN).await.json();
+    assert_eq!((anna["audio"].as_str(), anna.get("ice_servers")), (Some("telephone"), None));
+    let ben = world.get("/v1/desks/ben", "ben-token").await.json();
+    assert_eq!(ben["audio"], "browser");
+    assert_eq!(ben["ice_servers"], serde_json::json!([{"urls": ["stun:192.0.2.1:3478"]}]));
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Shaken as soon as the peer says `keys`; fails when it says anything else.
 #[derive(Debug)]
-struct Hands;
+pub(crate) struct Hands;
 
 struct Shaking {
     hello: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ struct Shaking {
 }
 
 const HELLO: &[u8] = b"\x16hello";
-const KEYS: &[u8] = b"\x16keys";
+pub(crate) const KEYS: &[u8] = b"\x16keys";
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Dtls for Hands {
@@ -65,14 +65,14 @@ impl Association for Shaking {
 }
 
 /// The keys that a handshake with this certificate makes.
-fn keys(certificate: Fingerprint, peer: bool) -> Crypto {
+pub(crate) fn keys(certificate: Fingerprint, peer: bool) -> Crypto {
     let key = |with: u8| SrtpKey { suite: SrtpSuite::AesGcm128, key: [certificate.0[0] ^ with; 32], salt: [with; 14] };
     let [ours, theirs] = if peer { [2, 1] } else { [1, 2] }.map(key);
     Crypto { ours, theirs }
 }
 
-const FIRST: Fingerprint = Fingerprint([0x10; 32]);
-const OTHER: Fingerprint = Fingerprint([0x20; 32]);
+pub(crate) const FIRST: Fingerprint = Fingerprint([0x10; 32]);
+pub(crate) const OTHER: Fingerprint = Fingerprint([0x20; 32]);
 
 /// A caller by DTLS and a plain bot, who are to hear each other.
 struct Call {

@@ -4,6 +4,7 @@ mod bots;
 mod dtls;
 mod feeds;
 mod hostile;
+mod ice;
 mod keys;
 mod legs;
 mod mixing;

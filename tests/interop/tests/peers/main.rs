@@ -1,6 +1,7 @@
 //! Real peers against the binary. One program, since linking costs more than compiling.
 
 mod baresip;
+mod desk_audio;
 mod desk_page;
 mod interfaces;
 mod ipv6;

@@ -8,8 +8,8 @@ use call_model::{
     Layer, RecordingWish, Secret, Trigger, WallAnchor,
 };
 use http_api::{
-    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply, RulesRefusal, RulesView,
-    Sessions,
+    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, IceServer, PeerView, Readiness, Refused, Reply, RulesRefusal,
+    RulesView, Sessions,
 };
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -46,6 +46,12 @@ impl Control for Recorder {
         if !*self.silent.lock().unwrap() {
             let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         }
+        reply
+    }
+
+    fn desk_offer(&self, desk: &DeskId, _: HandoffId, sdp: String) -> Reply<Result<String, Refused>> {
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(format!("answer of {desk} to {sdp}")), Err));
         reply
     }
 
@@ -160,12 +166,14 @@ pub(crate) fn api(ring: usize) -> (Api, Arc<Recorder>) {
         display: Some(format!("Desk of {name}")),
         token: Secret::new(format!("{name}-token")),
         skills: vec!["billing".into()],
+        browser: name == "ben",
     };
     let config_of_api = ApiConfig {
         desks: vec![login("anna"), login("ben")],
         admin_token: Some(Secret::new("admin-token")),
         host_names: vec!["desk.example.com".into()],
         dispositions: vec!["resolved".into(), "follow_up".into()],
+        ice_servers: vec![IceServer { urls: vec!["stun:192.0.2.1:3478".into()], ..IceServer::default() }],
     };
     let api = Api {
         config: Arc::new(config_of_api),

@@ -211,7 +211,7 @@ impl World {
                 Output::Rtcp { leg, to, muxed, packet, .. } => {
                     self.rtcp.push((leg, to, muxed, packet.as_slice().to_vec()));
                 }
-                Output::Dtls { to, datagram, .. } => self.dtls.push((to, datagram)),
+                Output::Datagram { to, datagram, .. } => self.dtls.push((to, datagram)),
                 Output::StreamFrame { leg, mulaw } => self.frames.push((leg, mulaw)),
                 Output::Heard { leg, number, samples } => self.recorded.push((leg, number, samples)),
                 Output::StreamMarkPlayed { name, .. } => self.marks.push(name),
