@@ -1,5 +1,5 @@
-//! What a call and its legs say to each other. A leg is a SIP dialog, a bot's stream or a page's audio; the call does not see which
-//! messages that takes.
+//! What a call and its legs say to each other. A leg is a SIP dialog, a bot's stream or a page's audio; the call does not
+//! see which messages that takes.
 
 use crate::held::Held;
 use crate::typing::Typing;

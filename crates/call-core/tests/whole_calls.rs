@@ -328,6 +328,48 @@ fn the_page_of_another_desk_cannot_act() {
 }
 
 #[test]
+fn a_page_brings_its_audio_by_an_offer_and_leaves_nothing_behind() {
+    let mut town = Town::new(TownPlan { browser: true, ..TownPlan::default() });
+    let caller = town.call("1000");
+    town.press_zero();
+    town.wait(Duration::from_secs(2));
+    let (handoff, now) = (town.handoff(), town.now);
+    let [anna, ben] = ["anna", "ben"].map(|name| DeskId(name.to_owned()));
+    let offer = |town: &mut Town, desk: &DeskId, sdp: &str| {
+        let answer = town.switchboard.handle_offer(desk, handoff, sdp, now);
+        town.deliver();
+        answer
+    };
+    let fingerprint = ["AB"; 32].join(":");
+    let good = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8\r\nc=IN IP4 0.0.0.0\r\n\
+         a=rtcp-mux\r\na=mid:0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n\
+         a=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\na=sendrecv\r\n"
+    );
+    assert_eq!(offer(&mut town, &anna, &good), Err(DeskRefused::NotAccepted));
+    town.switchboard.handle_desk(&anna, DeskAction::Accepted(handoff), now).expect("anna's");
+    town.deliver();
+    assert!(matches!(offer(&mut town, &anna, "v=0\r\n"), Err(DeskRefused::Unusable(_))));
+    assert_eq!(offer(&mut town, &ben, &good), Err(DeskRefused::TooLate));
+    let first = offer(&mut town, &anna, &good).expect("an answer");
+    assert!(first.contains("a=ice-lite") && first.contains(" PCMU/8000") && !first.contains(" PCMA/8000"), "{first}");
+    assert_eq!(town.states(), [TransferState::Joined]);
+    assert_eq!(town.count_received(DESK, &Method::Invite), 0);
+
+    // Loaded again: the same leg at the same port, under other names.
+    let second = offer(&mut town, &anna, &good).expect("an answer");
+    let port = |sdp: &str| sdp.lines().find(|line| line.starts_with("m=")).map(str::to_owned);
+    assert!(port(&first) == port(&second) && first != second, "{second}");
+    let known = town.media().iter().filter_map(|command| match command {
+        MediaCommand::Remote { leg, media } if leg.index == 2 => media.ice,
+        _ => None,
+    });
+    assert_eq!(known.count(), 2);
+    town.hang_up(CALLER, caller);
+    town.expect_empty();
+}
+
+#[test]
 fn control_events_need_the_token_of_their_call() {
     use call_core::ControlRefused;
     use call_model::{CallId, FactKind};

@@ -138,7 +138,11 @@ async function talk(id) {
   sessionStorage.setItem('warmline-talks', id);
   const pop = pops.get(id);
   if (pop) { pop.here = true; render(); }
-  try { await phone.start(id); } catch (error) { if (error.final) phone.lost(error); else phone.again(); }
+  try { await phone.start(id); } catch (error) {
+    if (!phone.handoff) complain(id, t('no_microphone'));
+    else if (error.final) phone.lost(error);
+    else phone.again();
+  }
 }
 
 function talksHere(pop) { return !!pop && !pop.over && ['accepted', 'joined'].includes(pop.status); }

@@ -46,6 +46,7 @@ fn microphone(folder: &Path, tone: f32) -> Vec<String> {
     let file = folder.join("microphone.wav");
     std::fs::write(&file, wav).expect("the sound can be written");
     [
+        "--ignore-certificate-errors",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         "--autoplay-policy=no-user-gesture-required",
@@ -65,7 +66,8 @@ impl Browser {
         Self::start(url, size, None)
     }
 
-    /// The same with a microphone that hears this tone, in hertz, and nobody who has to be asked for it.
+    /// The same with a microphone that hears this tone, in hertz, nobody who has to be asked for it, and belief in every
+    /// certificate.
     ///
     /// # Panics
     /// As [`Self::open`].

@@ -17,6 +17,8 @@ pub struct Gateway {
     pub tls: u16,
     /// Its HTTP port.
     pub http: u16,
+    /// Its HTTPS port on loopback, with a certificate of its own making.
+    pub https: u16,
 }
 
 /// The token operators present.
@@ -37,6 +39,7 @@ impl Gateway {
     /// As [`Self::start`].
     pub fn start_at(ip: IpAddr, release: &str, more: &str) -> Self {
         let (sip, http, rtp) = (crate::free_port(), crate::free_port(), rtp_range());
+        let https = http + 1;
         let folder = std::env::temp_dir().join(format!("warmline-gateway-{}-{sip}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
         let tls = sip + 1;
@@ -50,6 +53,7 @@ key = "certificate.pem"
 ca = "certificate.pem"
 [http]
 listen = "127.0.0.1:{http}"
+https_listen = "127.0.0.1:{https}"
 admin_token = "{ADMIN}"
 [rtp]
 address = "{ip}"
@@ -77,7 +81,7 @@ release = "{release}"
             .stderr(errors)
             .spawn()
             .expect("warmline starts (cargo build --release -p gateway)");
-        let mut gateway = Self { child, folder, sip, tls, http };
+        let mut gateway = Self { child, folder, sip, tls, http, https };
         let deadline = Instant::now() + Duration::from_secs(60);
         while gateway.get("/readyz").is_none_or(|(status, _)| status != 200) {
             let ended = gateway.child.try_wait().expect("a child can be waited for");

@@ -3,12 +3,12 @@
 
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Interfaces, OnBotClose, OnBotRefusal, OnHumanGone, Output,
-    Pattern, ReferTo, Release, Route, RouteTo, SipAddresses, Switchboard, SwitchboardConfig, Target, Timers, Trunk,
-    WhileConsulting,
+    Pattern, ReferTo, Release, Route, RouteTo, Signalling, SipAddresses, Switchboard, SwitchboardConfig, Target,
+    Timers, Trunk, WhileConsulting,
 };
 use call_model::{
-    Codec, DeskAction, Direction, EndReason, HandoffId, HandoffOutcome, HandoffPackage, IdSource, Instant, LocalMedia,
-    MediaCommand, MediaEvent, PopUpdate, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    Codec, DeskAction, Direction, EndReason, Fingerprint, HandoffId, HandoffOutcome, HandoffPackage, IdSource, Instant,
+    LocalMedia, MediaCommand, MediaEvent, PopUpdate, Role, SrtpUse, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -38,6 +38,8 @@ pub struct TownPlan {
     pub multipart: bool,
     /// Desks are rung only while their page is open.
     pub require_page: bool,
+    /// Desks talk in their pages.
+    pub browser: bool,
     pub desk_transport: Transport,
     pub url_base: String,
     pub caller_name: String,
@@ -55,6 +57,7 @@ impl Default for TownPlan {
             desk_answers: true,
             multipart: false,
             require_page: false,
+            browser: false,
             desk_transport: Transport::Udp,
             url_base: "https://ctx.example.com/h/".to_owned(),
             caller_name: String::new(),
@@ -547,12 +550,12 @@ fn local_media(at: SocketAddr, codecs: &[Codec]) -> LocalMedia {
 }
 
 fn config(plan: TownPlan) -> SwitchboardConfig {
-    let desk = |name: &str, uri: &str, address| Desk {
+    let desk = |name: &str, uri: &str, address: Option<SocketAddr>| Desk {
         name: name.to_owned(),
         uri: uri.to_owned(),
-        targets: Option::into_iter(address).map(|at| Target::new(plan.desk_transport, at)).collect(),
+        targets: address.filter(|_| !plan.browser).into_iter().map(|at| Target::new(plan.desk_transport, at)).collect(),
         host: None,
-        browser: false,
+        browser: plan.browser,
         handover: Handover::Warm,
         accept: AcceptGate::KeyOrPage,
         whisper: true,
@@ -570,7 +573,10 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         profile: Arc::default(),
         abilities: Abilities::default(),
         allowed_media: Vec::new(),
-        signalling: Default::default(),
+        signalling: Signalling {
+            srtp: if plan.browser { SrtpUse::Dtls(Fingerprint([1; 32])) } else { SrtpUse::Off },
+            ..Signalling::default()
+        },
     };
     SwitchboardConfig {
         trunks: vec![Trunk {

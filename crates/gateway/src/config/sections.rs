@@ -387,6 +387,9 @@ fn desk(
     let priority = section.number("priority", 0..=1000, 10);
     let after_call = Duration::from_secs(section.number("after_call_s", 0..=3600, 0));
     let require_page = section.flag("require_page", browser);
+    if browser && capacity > 1 {
+        section.complain("capacity", "is more than 1, but a page talks with one caller at a time: take it out");
+    }
     if browser && !require_page {
         section.complain("require_page", "is false, but without its page nobody is at this desk");
     }

@@ -524,6 +524,7 @@ fn a_desk_without_a_telephone_is_its_page_and_nothing_that_is_about_telephones()
         ("address = \"192.0.2.9:5060\"", "desks[0].address"),
         ("post_digits = \"1\"", "desks[0].post_digits"),
         ("require_page = false", "desks[0].require_page"),
+        ("capacity = 2", "desks[0].capacity"),
         ("[[routes]]\ndialled = \"9\"\ndesk = \"p\"", "routes[1].desk"),
     ] {
         assert!(complaint(more).starts_with(key), "{} for {more}", complaint(more));

@@ -97,6 +97,7 @@ pub(crate) struct Counters {
 }
 
 /// To a thread.
+#[allow(clippy::large_enum_variant, reason = "commands are few, and moved once")]
 pub(crate) enum ToMedia {
     Command(MediaCommand, Option<Ports>),
     StreamAudio(LegId, Vec<u8>),

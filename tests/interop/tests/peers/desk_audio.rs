@@ -2,6 +2,7 @@
 
 use call_model::Codec;
 use interop::{BOT, Browser, CALLER, Callee, DESK, Does, Gateway, Sipp, Talker, Trunk, free_port, skipped, target};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -19,6 +20,16 @@ fn says(selector: &str, text: &str) -> String {
         "(() => {{ const e = document.querySelector({selector:?}); \
          return !!e && e.getClientRects().length > 0 && e.textContent.includes({text:?}) }})()"
     )
+}
+
+/// Milliseconds, as the trace tells.
+fn until_flowing(gateway: &Gateway) -> u64 {
+    let trace = gateway.trace();
+    let at = |wanted: &dyn Fn(&Value) -> bool| {
+        trace.iter().find(|event| wanted(event)).and_then(|event| event["at_unix_ms"].as_u64()).expect("it was traced")
+    };
+    let offered = at(&|event| event["text"] == "brings its audio");
+    at(&|event| event["kind"] == "flowing" && event["role"] == "desk") - offered
 }
 
 /// Waits until the page plays this tone, or none.
@@ -49,7 +60,7 @@ struct Scene {
     bot_port: u16,
 }
 
-fn begin() -> Scene {
+fn begin(encrypted: bool) -> Scene {
     let bot_port = free_port();
     let more = format!(
         r#"
@@ -70,7 +81,12 @@ ping_every_s = 0
 "#
     );
     let gateway = Gateway::start("stay", &more);
-    let url = format!("http://127.0.0.1:{}/desk#desk=alice&token=only-for-tests", gateway.http);
+    let at = if encrypted {
+        format!("https://127.0.0.1:{}", gateway.https)
+    } else {
+        format!("http://127.0.0.1:{}", gateway.http)
+    };
+    let url = format!("{at}/desk#desk=alice&token=only-for-tests");
     let mut page = Browser::with_microphone(&url, (1280, 900), DESK);
     page.until(&says("#link-text", "Connected"), Duration::from_secs(30));
     let [caller, bot] = [CALLER, BOT].map(|tone| Talker::new(tone, CODEC));
@@ -91,12 +107,13 @@ fn the_human_talks_in_the_page_also_after_a_reload_and_ends_the_call_there() {
     if skipped("chromium") || skipped("sipp") {
         return;
     }
-    let Scene { gateway, mut page, caller, bot, trunk_sipp, bot_sipp, .. } = begin();
+    let Scene { gateway, mut page, caller, bot, trunk_sipp, bot_sipp, .. } = begin(true);
     caller.hears(&[DESK], 10, SOON);
     bot_sipp.succeeds(SOON);
     drop(bot);
     gateway.call_is("joined", SOON);
     plays(&mut page, Some(CALLER));
+    eprintln!("{} ms from the page's offer to its first audio", until_flowing(&gateway));
     page.until("document.body?.dataset.audio === 'connected'", SOON);
     page.screenshot(&target().join("interop").join("desk-audio.png"));
 
@@ -114,7 +131,7 @@ fn the_human_talks_in_the_page_also_after_a_reload_and_ends_the_call_there() {
     page.eval("window.before = true; location.reload()");
     page.until("!window.before && document.body?.dataset.audio === 'connected'", SOON);
     let took = began.elapsed();
-    println!("audio was back {} ms after the reload began", took.as_millis());
+    eprintln!("audio was back {} ms after the reload began", took.as_millis());
     caller.hears(&[DESK], 10, SOON);
     plays(&mut page, Some(CALLER));
     caller.heard_one_unbroken_stream();
@@ -134,7 +151,7 @@ fn a_page_that_dies_leaves_its_caller_to_music_and_then_to_the_bot() {
     if skipped("chromium") || skipped("sipp") {
         return;
     }
-    let Scene { gateway, page, caller, bot, mut trunk_sipp, bot_sipp, bot_port } = begin();
+    let Scene { gateway, page, caller, bot, mut trunk_sipp, bot_sipp, bot_port } = begin(false);
     caller.hears(&[DESK], 10, SOON);
     bot_sipp.succeeds(SOON);
     gateway.call_is("joined", SOON);
