@@ -17,6 +17,9 @@ pub(crate) fn tell(kind: &TraceKind, transfer: TransferState) -> Option<String> 
         TraceKind::State { from, to } => state(*from, *to)?.to_owned(),
         TraceKind::Decided(decision) => format!("{} So a human is needed.", reason(decision.trigger)),
         TraceKind::Routed { desk, .. } => format!("{desk} shall take it."),
+        TraceKind::Queued { place, because, .. } if !because.is_empty() => {
+            format!("Nobody is free: the caller waits, at place {place}.")
+        }
         TraceKind::Pop { what: "offered", .. } => "The desk's screen shows who and why.".to_owned(),
         TraceKind::Pop { what: "acknowledged", .. } => "The screen is up before the phone rings.".to_owned(),
         TraceKind::Pop { what: "accepted", .. } => "The human takes the call.".to_owned(),
