@@ -12,6 +12,8 @@ use routing::{Waiting, Wanted};
 
 /// A desk that did not answer is offered the same caller again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// When nobody is left who could come free, somebody may be back after this; a page that is loaded anew is.
+const BACK_WITHIN: Duration = Duration::from_secs(30);
 /// A place that has changed is told at most this often.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -22,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) until: Instant,
     /// The place that was told last, and whether the time was known.
     told: Option<(usize, bool)>,
+    /// Since when nobody is left to wait for.
+    alone: Option<Instant>,
 }
 
 impl Handoff {
@@ -70,7 +74,7 @@ impl Call {
         world.queue.join(Waiting { handoff: id, wanted: wanted.clone(), since, not });
         world.seats.touch();
         if let Some(handoff) = self.handoff.as_mut() {
-            handoff.line = Some(Line { until, told: None });
+            handoff.line = Some(Line { until, told: None, alone: None });
         }
         self.enter(Phase::Waiting { until, tell_at: now }, now);
         self.report_referrals(182);
@@ -98,7 +102,7 @@ impl Call {
     /// The time to wait is over, or it is time to say how far it has come.
     pub(crate) fn on_waiting_timeout(&mut self, world: &mut World<'_>) {
         let Phase::Waiting { until, .. } = self.phase else { return };
-        if until > world.now {
+        if until > world.now && !self.waits_for_nobody(world) {
             return self.tell_place("", world);
         }
         // Whoever did not answer a moment ago is better than nobody.
@@ -106,8 +110,17 @@ impl Call {
         if wanted.is_some_and(|wanted| world.seats.any_but(&wanted, &never, world.now)) {
             return self.try_again(|tried| tried.again.is_some(), world);
         }
-        self.leave_line("too_long", world);
+        self.leave_line(if until > world.now { "nobody_left" } else { "too_long" }, world);
         self.on_handoff_failed(world);
+    }
+
+    /// Whether everybody who could come free has gone, and nobody has come back.
+    fn waits_for_nobody(&mut self, world: &World<'_>) -> bool {
+        let (wanted, never) = (self.wanted(), self.never_again());
+        let staffed = wanted.is_some_and(|wanted| world.seats.staffed(&wanted, &never, world.now) > 0);
+        let Some(line) = self.handoff.as_mut().and_then(|handoff| handoff.line.as_mut()) else { return false };
+        line.alone = if staffed { None } else { line.alone.or(Some(world.now)) };
+        line.alone.is_some_and(|since| world.now.since(since) >= BACK_WITHIN)
     }
 
     /// Desks that are not to be rung again for this caller, however long they wait.

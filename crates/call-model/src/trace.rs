@@ -109,7 +109,7 @@ pub enum TraceKind {
         handoff: HandoffId,
         /// Since a human was needed.
         waited: Duration,
-        /// `offered`, `too_long`, `withdrawn`, `caller_gone`, `elsewhere`, `call_over`.
+        /// `offered`, `too_long`, `nobody_left`, `withdrawn`, `caller_gone`, `elsewhere`, `call_over`.
         how: &'static str,
     },
     /// The screen pop changed.

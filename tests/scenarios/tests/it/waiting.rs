@@ -143,6 +143,18 @@ fn where_nobody_is_there_nobody_waits() {
 }
 
 #[test]
+fn a_caller_is_the_bots_again_when_nobody_is_left_to_wait_for() {
+    let mut world = World::new(&queue(300));
+    world.at(0, Do::State("ada", DeskState::Busy)).at(100, Do::Dial("7001")).at(3_000, Do::Press(TRUNK, '0'));
+    // Gone for a moment, and then for good.
+    world.at(14_000, Do::State("ada", DeskState::Away)).at(27_000, Do::State("ada", DeskState::Busy));
+    world.at(36_000, Do::State("ada", DeskState::Away)).at(100_000, Do::HangUp(TRUNK));
+    scenario("waits_and_nobody_is_left", &mut world, 160_000);
+    assert_eq!((outcomes(&world), waits(&world)), (vec![HandoffOutcome::NoTarget], vec!["nobody_left"]));
+    heard(&world, TRUNK, 500, 99_950, &[BOT_TONE]);
+}
+
+#[test]
 fn a_desk_that_did_not_answer_is_asked_again_and_one_that_declined_is_not() {
     let timers = call_core::Timers { ring_timeout: Duration::from_secs(6), ..Default::default() };
     let mut world = asks_for_a_human(&Setup { timers, desk: [ring(Answer::Never); 2], ..queue(300) });
