@@ -1,10 +1,11 @@
 //! The control channel: what a bot tells Warmline beside its audio, and what it is told (docs/control-events.md).
 //!
 //! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`, `opening`, `articles`,
-//! `introduced`, `announcement`, `recording`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
+//! `introduced`, `announcement`, `recording`, `withdrawn`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
 
 use crate::field::Fields;
 use call_model::{Article, BotUpdate, FactKind, RecordingWish, Speaker};
+use core::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ const MAX_ENTITIES: usize = 50;
 const MAX_STEPS: usize = 20;
 const MAX_ARTICLES: usize = 12;
 const KNOWN: &str = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, \
-                     recording, asked_for_human, escalate";
+                     recording, withdrawn, asked_for_human, escalate";
 
 /// Reads one control event, the same object on the WebSocket and as HTTP body.
 ///
@@ -76,6 +77,9 @@ pub(crate) fn from_value(value: Value) -> Result<Vec<FactKind>, ControlError> {
     }
     facts.extend(announcement(&mut fields)?);
     facts.extend(recording(&mut fields)?.map(FactKind::Recording));
+    if fields.flag("withdrawn")?.unwrap_or(false) {
+        facts.push(FactKind::Withdrawn);
+    }
     if fields.flag("asked_for_human")?.unwrap_or(false) {
         facts.push(FactKind::AskedForHuman);
     }
@@ -105,6 +109,8 @@ pub(crate) struct Told<'a> {
 enum What<'a> {
     #[serde(rename = "handoff.started")]
     Started { trigger: &'static str, wait_s: Option<u64> },
+    #[serde(rename = "handoff.queued")]
+    Queued { place: usize, wait_s: Option<u64> },
     #[serde(rename = "handoff.accepted")]
     Accepted,
     #[serde(rename = "handoff.introduce")]
@@ -120,9 +126,8 @@ enum What<'a> {
 impl<'a> Told<'a> {
     pub(crate) fn new(update: &'a BotUpdate, stream: Option<crate::twilio::Stamp<'a>>) -> Self {
         let what = match update {
-            BotUpdate::HandoffStarted { trigger, wait } => {
-                What::Started { trigger, wait_s: wait.map(|wait| wait.as_secs_f64().ceil() as u64) }
-            }
+            BotUpdate::HandoffStarted { trigger, wait } => What::Started { trigger, wait_s: wait.map(whole_seconds) },
+            BotUpdate::HandoffQueued { place, wait } => What::Queued { place: *place, wait_s: wait.map(whole_seconds) },
             BotUpdate::HandoffAccepted => What::Accepted,
             BotUpdate::Introduce { desk, display } => What::Introduce { desk, display },
             BotUpdate::CoPilot { desk } => What::CoPilot { desk },
@@ -133,6 +138,10 @@ impl<'a> Told<'a> {
         };
         Self { event: EVENT, stream, what }
     }
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs_f64().ceil() as u64
 }
 
 fn turn(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {

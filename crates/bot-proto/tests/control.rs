@@ -32,6 +32,7 @@ fn every_event_becomes_its_fact() {
         ),
         (r#"{"summary": "Wants a refund."}"#, FactKind::Summary("Wants a refund.".to_owned())),
         (r#"{"introduced": true}"#, FactKind::Introduced),
+        (r#"{"withdrawn": true}"#, FactKind::Withdrawn),
         (r#"{"recording": "pause"}"#, FactKind::Recording(RecordingWish::Pause)),
         (r#"{"announcement": {"mark": "end"}}"#, FactKind::Announcement { mark: Some("end".to_owned()) }),
         (r#"{"announcement": {}}"#, FactKind::Announcement { mark: None }),
@@ -58,7 +59,7 @@ fn what_informs_comes_before_what_calls_a_human() {
 
 #[test]
 fn a_bad_event_is_refused_whole_with_field_and_advice() {
-    let known = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, asked_for_human, escalate";
+    let known = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, withdrawn, asked_for_human, escalate";
     for (json, complaint) in [
         ("", "body: not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "body: send a JSON object, such as {\"asked_for_human\": true}"),
@@ -113,7 +114,7 @@ fn sizes_are_bounded() {
         (
             format!(r#"{{"{}": 1}}"#, long(5000)),
             format!(
-                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, asked_for_human, escalate",
+                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, withdrawn, asked_for_human, escalate",
                 long(100)
             ),
         ),
@@ -128,6 +129,14 @@ fn sizes_are_bounded() {
 #[test]
 fn what_the_bot_is_told() {
     for (update, json) in [
+        (
+            BotUpdate::HandoffQueued { place: 2, wait: Some(Duration::from_millis(90_100)) },
+            r#"{"event":"warmline","type":"handoff.queued","place":2,"wait_s":91}"#,
+        ),
+        (
+            BotUpdate::HandoffQueued { place: 1, wait: None },
+            r#"{"event":"warmline","type":"handoff.queued","place":1,"wait_s":null}"#,
+        ),
         (
             BotUpdate::HandoffStarted { trigger: "distress", wait: None },
             r#"{"event":"warmline","type":"handoff.started","trigger":"distress","wait_s":null}"#,
@@ -175,11 +184,11 @@ fn every_example_of_the_documentation_is_accepted() {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(example).expect("parsed before");
         fields.extend(object.keys().cloned());
     }
-    let expected = "action announcement asked_for_human entities entity escalate event intent introduced next_steps recording summary turn";
+    let expected = "action announcement asked_for_human entities entity escalate event intent introduced next_steps recording summary turn withdrawn";
     assert_eq!(fields.into_iter().collect::<Vec<_>>().join(" "), expected, "every field has an example");
     assert_eq!(
         examples(told).filter(|(example, _)| serde_json::from_str::<serde_json::Value>(example).is_ok()).count(),
-        6
+        7
     );
 }
 

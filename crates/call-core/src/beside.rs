@@ -244,6 +244,7 @@ impl Call {
             _ => HandoffStage::Consult,
         };
         handoff.last = Some((outcome, stage, sip));
+        self.may_be_asked_again(&attempt.desk, outcome, world.now);
         let (cause, text) = given_up(outcome);
         self.leave_beside(attempt, why, &text, cause, world);
     }

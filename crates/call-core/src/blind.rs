@@ -227,6 +227,7 @@ impl Call {
         }
         self.trace_release("NOTIFY, late", Some(status));
         self.only_this_desk(world);
+        self.leave_line("elsewhere", world);
         if let Phase::Offering { leg, .. }
         | Phase::Alerting { leg, .. }
         | Phase::Accepting { leg, .. }

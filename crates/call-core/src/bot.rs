@@ -195,7 +195,7 @@ impl Call {
                 self.end(EndCause::new(Party::Bot, EndReason::Finished), world);
             }
             Phase::WithBot => self.lose_bot(why.to_owned(), world),
-            Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Referring { .. } | Phase::Accepting { .. } => {
+            _ if self.phase.is_consulting() => {
                 // Should no desk take the caller, it is asked once more.
                 self.bot_left = true;
                 self.prompt = Some((Prompt::BotLost, world.now + PROMPT_LIMIT));

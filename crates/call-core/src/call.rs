@@ -19,11 +19,12 @@ use crate::reply::Turn;
 use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
-    BotCommand, BotUpdate, CallId, Codec, Decision, EndCause, IdSource, Instant, LegId, MediaCommand, Party, PopUpdate,
-    Prompt, RecordingCommand, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotUpdate, CallId, Codec, Decision, DeskId, EndCause, IdSource, Instant, LegId, MediaCommand, Party,
+    PopUpdate, Prompt, RecordingCommand, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
+use routing::Queue;
 use std::collections::VecDeque;
 
 /// A prompt that is never reported as played is taken for played after this.
@@ -56,10 +57,21 @@ pub(crate) struct About {
 pub(crate) struct World<'a> {
     pub(crate) config: &'a SwitchboardConfig,
     pub(crate) seats: &'a mut Seats,
+    pub(crate) queue: &'a mut Queue,
     pub(crate) capabilities: &'a mut Capabilities,
     pub(crate) ids: &'a mut IdSource,
     pub(crate) wall: WallAnchor,
     pub(crate) now: Instant,
+}
+
+impl World<'_> {
+    /// A conversation is over that took a desk for so long: from it those who wait are told how long it may take.
+    pub(crate) fn note_service(&mut self, desk: &DeskId, taken: Option<Duration>) {
+        let writes = self.seats.after_call_left(desk, self.now);
+        if let Some(taken) = taken {
+            self.queue.note_service(taken + writes);
+        }
+    }
 }
 
 /// What a call wants done.

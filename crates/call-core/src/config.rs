@@ -9,7 +9,7 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use escalation::Rules;
-pub use routing::Order;
+pub use routing::{HeadStarts, Order};
 use sip_proto::{Registrar, Transport};
 use std::sync::Arc;
 
@@ -46,6 +46,10 @@ pub struct SwitchboardConfig {
     pub registrar: Registrar,
     /// What decides between desks that are equally good.
     pub order: Order,
+    /// How much earlier some of those who wait for a desk count as having come.
+    pub head_starts: HeadStarts,
+    /// The places in line that are told to callers who wait with music.
+    pub places_spoken: Vec<u8>,
     /// How calls are recorded.
     pub recording: Recording,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
@@ -331,6 +335,17 @@ pub struct Route {
     pub on_human_gone: OnHumanGone,
     /// Whether its calls are recorded, whatever the trunk says.
     pub record: Option<Record>,
+    /// Callers wait in line while no desk is free.
+    pub queue: Option<Queueing>,
+}
+
+/// How callers wait in line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Queueing {
+    /// How long at most.
+    pub max_wait: Duration,
+    /// Nobody begins to wait behind so many.
+    pub max_length: usize,
 }
 
 /// How calls are recorded.

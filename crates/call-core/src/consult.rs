@@ -295,6 +295,10 @@ impl Call {
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.last = Some((outcome, stage, sip));
         }
+        let lost = self.handoff.as_ref().and_then(|handoff| Some(handoff.desk.clone()?.0));
+        if let Some(desk) = lost {
+            self.may_be_asked_again(&desk, outcome, world.now);
+        }
         // A human who may be picking up comes before one who has not been asked.
         if !self.resume_another(true, world.now) {
             self.try_next_desk(world);

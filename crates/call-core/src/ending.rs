@@ -37,6 +37,7 @@ impl Call {
         }
         self.ending = Some(cause);
         let by_caller = cause.by == Party::Caller;
+        self.leave_line(if by_caller { "caller_gone" } else { "call_over" }, world);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         let farewell: Vec<LegId> = legs.iter().copied().filter(|leg| by_caller && self.is_accepting(*leg)).collect();
         for leg in &legs {
@@ -89,6 +90,7 @@ impl Call {
             Phase::Releasing { .. } => (HandoffOutcome::Joined, HandoffStage::Release),
             Phase::Joined { .. } => (self.joined_outcome(), HandoffStage::Join),
             Phase::Accepting { .. } => (before, HandoffStage::Accept),
+            Phase::Waiting { .. } => (before, HandoffStage::Route),
             _ => (before, HandoffStage::Consult),
         }
     }

@@ -63,6 +63,7 @@ impl Call {
                 self.source_of_passing_human().unwrap_or(Selector::Music)
             }
             Phase::WithBot
+            | Phase::Waiting { .. }
             | Phase::Offering { .. }
             | Phase::Alerting { .. }
             | Phase::Referring { .. }

@@ -142,9 +142,13 @@ impl Call {
         }
         let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
         let said = direction.then(|| fact.kind.clone());
+        let withdrawn = fact.kind == FactKind::Withdrawn;
         self.trace(TraceKind::Fact(fact));
         if let Some(said) = said {
             self.on_stage_direction(&said, world);
+        }
+        if withdrawn {
+            self.withdraw(world);
         }
         while let Some(doubt) = self.engine.poll_doubt() {
             self.note(Party::Gateway, format!("for review: {} (rule {})", doubt.because.text, doubt.rule));
@@ -242,6 +246,7 @@ impl Call {
             return None;
         }
         match &self.phase {
+            Phase::Waiting { until, tell_at } => Some(*until.min(tell_at)),
             Phase::Offering { until, .. } => Some(*until),
             Phase::Alerting { give_up_at, progress_by, .. } => {
                 Some(progress_by.unwrap_or(*give_up_at).min(*give_up_at))
@@ -258,6 +263,7 @@ impl Call {
 
     fn on_phase_timeout(&mut self, world: &mut World<'_>) {
         match self.phase {
+            Phase::Waiting { .. } => self.on_waiting_timeout(world),
             Phase::Offering { leg, .. } => self.on_pop_unacknowledged(leg, world),
             Phase::Alerting { leg, give_up_at, .. } if give_up_at <= world.now => self.on_ring_timeout(leg, world),
             Phase::Alerting { .. } => self.on_no_progress(world),

@@ -52,6 +52,7 @@ impl Known {
             FactKind::Opening(text) => self.opening = Some(clip(text)).filter(|text| !text.is_empty()),
             FactKind::Articles(articles) => articles.iter().for_each(|article| self.note_article(article)),
             FactKind::Introduced
+            | FactKind::Withdrawn
             | FactKind::Recording(_)
             | FactKind::Announcement { .. }
             | FactKind::AskedForHuman

@@ -64,6 +64,7 @@ mod signalling;
 mod switchboard;
 mod transfer;
 mod typing;
+mod waiting;
 mod watchdog;
 mod whisper;
 
@@ -73,8 +74,8 @@ mod tests;
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
-    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Record, Recorded, Recording, ReferTo, Release, Route,
-    RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Queueing, Record, Recorded, Recording, ReferTo, Release,
+    Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 pub use info::KeysOut;
 pub use interfaces::{Interface, Interfaces, SipAddresses};
@@ -83,10 +84,10 @@ pub use leg::HandoffFacts;
 pub use passing::passable;
 pub use peers::{Peers, contains};
 pub use profile::Profile;
-pub use routing::{Order, Presence};
+pub use routing::{HeadStarts, Order, Presence, Wanted};
 pub use seats::PresenceView;
 pub use signalling::{CallerId, Register, Signalling};
 pub use switchboard::{
     CallView, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus, Switchboard,
-    TargetView, TimerName,
+    TargetView, TimerName, WaitingView,
 };

@@ -57,9 +57,10 @@ impl Call {
         let (id, popped) = (handoff.id, handoff.pop.take().is_some());
         let talked = handoff.proof != Proof::NotYet;
         let Some((desk, _)) = handoff.desk.clone() else { return };
-        world.seats.give_back(&desk, id, world.now);
+        let taken = world.seats.give_back(&desk, id, world.now);
         if talked && self.phase != Phase::Released {
             self.begin_after_call(&desk, world);
+            world.note_service(&desk, taken);
         }
         // After a release the conversation goes on without us, and what the human reads stays before them.
         if popped && self.phase != Phase::Released && !mutated!(world.config, PopKept) {

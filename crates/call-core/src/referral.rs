@@ -33,7 +33,11 @@ impl Call {
             _ if self.is_direct() => return Some(603),
             Phase::WithBot => self.preferred = Some(referral.target.clone()),
             // A handoff is under way already; it will do.
-            Phase::Offering { .. } | Phase::Alerting { .. } | Phase::Referring { .. } | Phase::Accepting { .. } => {}
+            Phase::Waiting { .. }
+            | Phase::Offering { .. }
+            | Phase::Alerting { .. }
+            | Phase::Referring { .. }
+            | Phase::Accepting { .. } => {}
             Phase::Joined { .. } | Phase::Releasing { .. } => {
                 self.answer_referral(&referral, ReferralAnswer::Accept);
                 self.answer_referral(&referral, ReferralAnswer::Report(200));

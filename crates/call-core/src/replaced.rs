@@ -3,7 +3,7 @@
 use crate::call::{Call, World, party};
 use crate::leg::{LegEvent, LegState};
 use crate::pop::Pop;
-use crate::transfer::Phase;
+use crate::transfer::{Phase, Tried};
 use call_model::{DeskId, LegId, MediaCommand, Method, PopUpdate, RemoteMedia, TraceKind};
 use routing::Wanted;
 
@@ -57,7 +57,7 @@ impl Call {
             leg.name.clone_from(&desk.0);
         }
         if let Some(handoff) = self.handoff.as_mut() {
-            handoff.tried.push(desk.clone());
+            handoff.tried.push(Tried::new(desk.clone()));
             handoff.desk = Some((desk.clone(), sip_call_id.to_owned()));
             handoff.accepted_on_page = false;
             handoff.pop = Some(Pop::new(desk.clone(), world.now));

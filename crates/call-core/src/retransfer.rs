@@ -156,8 +156,9 @@ impl Call {
     /// Takes the pop off the desk that had the caller before, and gives that desk back.
     fn leave_old_desk(&mut self, handoff: Option<Handoff>, why: &'static str, world: &mut World<'_>) {
         let Some((id, Some((desk, _)))) = handoff.map(|handoff| (handoff.id, handoff.desk)) else { return };
-        world.seats.give_back(&desk, id, world.now);
+        let taken = world.seats.give_back(&desk, id, world.now);
         self.begin_after_call(&desk, world);
+        world.note_service(&desk, taken);
         self.retract_old_pop(id, desk, why);
     }
 

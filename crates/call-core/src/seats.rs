@@ -4,7 +4,7 @@
 use crate::config::SwitchboardConfig;
 use call_model::{DeskId, DeskState, HandoffId, Instant};
 use core::time::Duration;
-use routing::{Choice, Desks, Presence, Wanted};
+use routing::{Choice, Desks, Presence, Queue, Wanted};
 use std::collections::BTreeMap;
 
 /// All desks with the handoffs that have them.
@@ -15,6 +15,8 @@ pub(crate) struct Seats {
     health: BTreeMap<DeskId, Health>,
     /// What humans said of themselves, and until when it holds.
     said: BTreeMap<DeskId, Said>,
+    /// Something has happened that may let somebody who waits be served.
+    touched: bool,
 }
 
 /// What a human said of themselves.
@@ -67,7 +69,8 @@ struct Room {
     capacity: usize,
     /// How long its human writes after a conversation.
     after_call: Duration,
-    taken: Vec<HandoffId>,
+    /// By whom, and since when.
+    taken: Vec<(HandoffId, Instant)>,
     /// In whose name it is reserved while it is full.
     full: Option<HandoffId>,
 }
@@ -98,7 +101,7 @@ impl Seats {
         for desk in config.desks.iter().filter(|desk| desk.signalling.seat.is_some()) {
             desks.set_reachable(&DeskId(desk.name.clone()), false, Instant::ZERO);
         }
-        Self { desks, rooms, health: BTreeMap::new(), said: BTreeMap::new() }
+        Self { desks, rooms, health: BTreeMap::new(), said: BTreeMap::new(), touched: false }
     }
 
     /// The best desk with room, taken in the handoff's name.
@@ -113,7 +116,7 @@ impl Seats {
             return Err(self.why_none(wanted, tried, now));
         };
         if let Some(room) = self.rooms.get_mut(&choice.desk) {
-            room.taken.push(handoff);
+            room.taken.push((handoff, now));
             if room.taken.len() >= room.capacity {
                 self.desks.reserve(&choice.desk, handoff).map_err(|refused| refused.to_string())?;
                 room.full = Some(handoff);
@@ -136,7 +139,12 @@ impl Seats {
 
     /// Whether a desk could be taken now.
     pub(crate) fn any(&self, wanted: &Wanted, now: Instant) -> bool {
-        self.choose(wanted, &[], now).is_some()
+        self.any_but(wanted, &[], now)
+    }
+
+    /// Whether another desk could be taken now.
+    pub(crate) fn any_but(&self, wanted: &Wanted, those: &[DeskId], now: Instant) -> bool {
+        self.choose(wanted, those, now).is_some()
     }
 
     /// The best desk that neither rests nor ails; else the best that does not rest.
@@ -152,10 +160,20 @@ impl Seats {
     }
 
     fn why_none(&self, wanted: &Wanted, tried: &[DeskId], now: Instant) -> String {
-        let resting = self.health.iter().filter(|(_, health)| health.rests(now));
-        let resting = resting.map(|(desk, _)| format!("; {desk} asked for a rest"));
-        let unready = self.unready(now).map(|desk| format!("; {desk} is {}", state_in_words(self.state(&desk.0, now))));
-        core::iter::once(self.desks.why_none(wanted, tried)).chain(resting).chain(unready).collect()
+        let free = self.desks.why_none(wanted, tried, &self.shut(now));
+        let resting = self.resting(now).map(|desk| format!("{desk} asked for a rest"));
+        let unready = self.unready(now).map(|desk| format!("{desk} is {}", state_in_words(self.state(&desk.0, now))));
+        let all = core::iter::once(free).filter(|free| !free.is_empty()).chain(resting).chain(unready);
+        all.collect::<Vec<_>>().join("; ")
+    }
+
+    fn resting(&self, now: Instant) -> impl Iterator<Item = &DeskId> {
+        self.health.iter().filter(move |(_, health)| health.rests(now)).map(|(desk, _)| desk)
+    }
+
+    /// Desks that are not to be rung, whoever wants them.
+    fn shut(&self, now: Instant) -> Vec<DeskId> {
+        self.resting(now).cloned().chain(self.unready(now)).collect()
     }
 
     /// The desk's phone system asked to be left alone until then.
@@ -186,23 +204,33 @@ impl Seats {
         self.health.remove(desk);
     }
 
-    /// The handoff no longer needs the desk.
-    pub(crate) fn give_back(&mut self, desk: &DeskId, handoff: HandoffId, now: Instant) {
-        let Some(room) = self.rooms.get_mut(desk) else { return };
-        let Some(place) = room.taken.iter().position(|taken| *taken == handoff) else { return };
-        room.taken.swap_remove(place);
+    /// The handoff no longer needs the desk. How long it had it.
+    pub(crate) fn give_back(&mut self, desk: &DeskId, handoff: HandoffId, now: Instant) -> Option<Duration> {
+        let room = self.rooms.get_mut(desk)?;
+        let place = room.taken.iter().position(|(taken, _)| *taken == handoff)?;
+        let (_, since) = room.taken.swap_remove(place);
         if let Some(full) = room.full.take() {
             self.desks.release(desk, full, now);
         }
+        self.touched = true;
+        Some(now.since(since))
+    }
+
+    /// How long a human is left alone from now on, at most.
+    pub(crate) fn after_call_left(&self, desk: &DeskId, now: Instant) -> Duration {
+        let until = self.said.get(desk).filter(|said| said.state == DeskState::AfterCall).and_then(|said| said.until);
+        until.map_or(Duration::ZERO, |until| until.since(now))
     }
 
     /// A human came or went.
     pub(crate) fn set_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
+        self.touched = true;
         self.desks.set_presence(desk, presence, now)
     }
 
     /// A human says whether they take callers.
     pub(crate) fn set_state(&mut self, desk: &DeskId, state: DeskState, until: Option<Instant>, now: Instant) {
+        self.touched = true;
         self.said.insert(desk.clone(), Said { state, at: now, until });
     }
 
@@ -250,7 +278,36 @@ impl Seats {
 
     /// Its telephone has registered, or no longer is.
     pub(crate) fn set_reachable(&mut self, desk: &DeskId, reachable: bool, now: Instant) {
+        self.touched = true;
         self.desks.set_reachable(desk, reachable, now);
+    }
+
+    /// Who waits has changed.
+    pub(crate) const fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// Whether something has happened, since this was last asked, that may let somebody who waits be served.
+    pub(crate) const fn take_touched(&mut self) -> bool {
+        core::mem::replace(&mut self.touched, false)
+    }
+
+    /// Who of those who wait is to be offered to a desk now.
+    pub(crate) fn next_waiting(&self, queue: &Queue, now: Instant) -> Option<HandoffId> {
+        queue.next(&self.desks, &self.shut(now), now)
+    }
+
+    /// When a desk is there again by itself: its human has written, or its phone system has rested.
+    pub(crate) fn next_opening(&self, now: Instant) -> Option<Instant> {
+        let written = self.said.values().filter_map(|said| said.until);
+        let rested = self.health.values().filter_map(|health| health.rests_until);
+        written.chain(rested).filter(|at| *at > now).min()
+    }
+
+    /// How many callers those desks take at once that may come free for one like this.
+    pub(crate) fn staffed(&self, wanted: &Wanted, without: &[DeskId], now: Instant) -> usize {
+        let there = self.desks.staffed(wanted, without).filter(|desk| self.state(&desk.0, now) != DeskState::Away);
+        there.filter_map(|desk| self.rooms.get(desk)).map(|room| room.capacity).sum()
     }
 
     /// Handoffs that have this desk.

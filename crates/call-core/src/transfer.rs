@@ -8,6 +8,7 @@ use crate::join::{Proof, Told};
 use crate::leg::{InPlaceOf, LegState, ReferralTarget};
 use crate::pop::Pop;
 use crate::release::ReleaseStep;
+use crate::waiting::Line;
 use call_model::{
     BotUpdate, Decision, DeskId, EndCause, HandoffId, HandoffOutcome, HandoffStage, Instant, LegId, Method, Party,
     PopUpdate, Role, TraceKind, TransferState,
@@ -19,6 +20,8 @@ use routing::{Choice, Wanted};
 pub(crate) enum Phase {
     /// The bot has the caller, or is being dialled for a caller who is not answered yet.
     WithBot,
+    /// No desk can be rung: the caller waits until then at most, and hears of their place meanwhile.
+    Waiting { until: Instant, tell_at: Instant },
     /// The pop is offered; the phone does not ring yet.
     Offering { leg: LegId, until: Instant },
     /// The desk is dialled.
@@ -63,7 +66,9 @@ impl Phase {
     pub(crate) const fn state(&self) -> TransferState {
         match self {
             Self::WithBot => TransferState::WithBot,
-            Self::Offering { .. } | Self::Alerting { .. } | Self::Referring { .. } => TransferState::Consulting,
+            Self::Waiting { .. } | Self::Offering { .. } | Self::Alerting { .. } | Self::Referring { .. } => {
+                TransferState::Consulting
+            }
             Self::Accepting { .. } => TransferState::Accepting,
             Self::Joined { .. } => TransferState::Joined,
             Self::Releasing { .. } => TransferState::Releasing,
@@ -72,9 +77,16 @@ impl Phase {
         }
     }
 
-    /// Whether a desk is being fetched.
+    /// Whether a desk is being fetched, or waited for.
     pub(crate) const fn is_consulting(&self) -> bool {
-        matches!(self, Self::Offering { .. } | Self::Alerting { .. } | Self::Referring { .. } | Self::Accepting { .. })
+        matches!(
+            self,
+            Self::Waiting { .. }
+                | Self::Offering { .. }
+                | Self::Alerting { .. }
+                | Self::Referring { .. }
+                | Self::Accepting { .. }
+        )
     }
 
     /// Whether no human has the caller.
@@ -90,6 +102,20 @@ pub(crate) struct Target {
     pub(crate) skill: Option<String>,
 }
 
+/// A desk that was rung for this caller.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Tried {
+    pub(crate) desk: DeskId,
+    /// When it may be rung again, should the caller wait for so long; nothing: not in this handoff.
+    pub(crate) again: Option<Instant>,
+}
+
+impl Tried {
+    pub(crate) const fn new(desk: DeskId) -> Self {
+        Self { desk, again: None }
+    }
+}
+
 /// One handoff, from the decision to its one outcome.
 #[derive(Debug)]
 pub(crate) struct Handoff {
@@ -98,7 +124,9 @@ pub(crate) struct Handoff {
     /// Who was asked for.
     pub(crate) target: Target,
     pub(crate) version: u32,
-    pub(crate) tried: Vec<DeskId>,
+    pub(crate) tried: Vec<Tried>,
+    /// The caller waits, or has waited.
+    pub(crate) line: Option<Line>,
     /// The desk that has it now, and the `Call-ID` under which it rings.
     pub(crate) desk: Option<(DeskId, String)>,
     pub(crate) pop: Option<Pop>,
@@ -138,6 +166,9 @@ impl Call {
 
     /// Starts a handoff where that makes sense; keeps the decision for later where it will.
     pub(crate) fn on_ready_decision(&mut self, decision: Decision, world: &mut World<'_>) {
+        if self.grow_urgent(&decision, world) {
+            return;
+        }
         match &self.phase {
             _ if self.is_direct() => {}
             Phase::WithBot if self.caller_is_up() && self.bot_is_up() => self.start_handoff(decision, world),
@@ -166,7 +197,8 @@ impl Call {
             decision,
             target,
             version: 0,
-            tried: tried.into_iter().chain(self.passed_on_by()).collect(),
+            tried: tried.into_iter().chain(self.passed_on_by()).map(Tried::new).collect(),
+            line: None,
             desk: None,
             pop: None,
             accepted_on_page: false,
@@ -188,13 +220,12 @@ impl Call {
     /// Rings the next desk, or gives up.
     pub(crate) fn try_next_desk(&mut self, world: &mut World<'_>) {
         let Some(handoff) = self.handoff.as_ref() else { return };
-        let Target { desk, skill } = handoff.target.clone();
-        let language = self.known.entity("language").map(str::to_owned);
-        let wanted = Wanted { desk, skill, language, ..Wanted::from(&handoff.decision) };
         let (id, first) = (handoff.id, handoff.last.is_none());
+        let Some(wanted) = self.wanted() else { return };
         let choice = match self.choose_desk(&wanted, world) {
             Ok(choice) => choice,
             Err(_) if self.resume_another(false, world.now) => return,
+            Err(why) if self.wait_in_line(&wanted, &why, world) => return,
             Err(why) => {
                 if first {
                     self.note(Party::Gateway, format!("no desk: {why}"));
@@ -210,7 +241,7 @@ impl Call {
         let desk = choice.desk;
         self.trace(TraceKind::Routed { handoff: id, desk: desk.clone(), because: choice.because });
         if let Some(handoff) = self.handoff.as_mut() {
-            handoff.tried.push(desk.clone());
+            handoff.tried.push(Tried::new(desk.clone()));
             handoff.desk = Some((desk.clone(), sip_call_id.clone()));
             handoff.accepted_on_page = false;
             handoff.join_by = None;
@@ -241,7 +272,7 @@ impl Call {
                 handoff.last.get_or_insert((HandoffOutcome::Busy, HandoffStage::Route, None));
                 Err("the one asked for has a caller".to_owned())
             }
-            None => world.seats.take(wanted, &handoff.tried, handoff.id, world.now),
+            None => world.seats.take(wanted, &handoff.excluded(), handoff.id, world.now),
         }
     }
 }

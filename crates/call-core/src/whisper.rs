@@ -77,7 +77,9 @@ impl Call {
         let waits = self.ending.is_none()
             && self.phase.is_consulting()
             && self.leg(self.caller_id()).is_some_and(|caller| {
-                caller.is_up() && (caller.feed == alone || caller.feed == Some(Selector::Prompt(Prompt::StillTrying)))
+                let company = Some(Selector::Prompt(Prompt::StillTrying));
+                let place = matches!(caller.feed, Some(Selector::Prompt(Prompt::Place(_))));
+                caller.is_up() && (caller.feed == alone || caller.feed == company || place)
             });
         self.company_at = match (world.config.timers.waiting_prompt_every, self.company_at) {
             (Some(every), None) if waits => Some(world.now + every),
@@ -89,7 +91,10 @@ impl Call {
     /// The caller hears that it has not been forgotten.
     pub(crate) fn keep_company(&mut self, world: &World<'_>) {
         self.company_at = world.config.timers.waiting_prompt_every.map(|every| world.now + every);
-        self.prompt.get_or_insert((Prompt::StillTrying, world.now + PROMPT_LIMIT));
+        let place = self.place_in_line(world).and_then(|(_, place, _)| u8::try_from(place).ok());
+        let place = place.filter(|place| world.config.places_spoken.contains(place));
+        let prompt = place.map_or(Prompt::StillTrying, Prompt::Place);
+        self.prompt.get_or_insert((prompt, world.now + PROMPT_LIMIT));
     }
 
     /// Whether this desk has yet to take the caller, and what it hears until then.

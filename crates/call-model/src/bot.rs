@@ -56,6 +56,13 @@ pub enum BotUpdate {
         /// Estimated waiting time, when known.
         wait: Option<Duration>,
     },
+    /// No human is free: the caller waits in line.
+    HandoffQueued {
+        /// Which place: 1 is next.
+        place: usize,
+        /// How long it may take, when known.
+        wait: Option<Duration>,
+    },
     /// A human took the call; the bot may go.
     HandoffAccepted,
     /// A human took the call, all three hear each other, and the bot introduces the human.

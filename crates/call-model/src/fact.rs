@@ -75,6 +75,8 @@ pub enum FactKind {
         /// The stream mark that tells its end, where the bot has one.
         mark: Option<String>,
     },
+    /// The caller needs no human any more, as the bot sees it.
+    Withdrawn,
     /// Somebody wants something of the recording.
     Recording(RecordingWish),
     /// The bot is gone while the caller is not.

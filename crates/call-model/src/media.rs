@@ -157,6 +157,8 @@ pub enum Prompt {
     NobodyAvailable,
     /// To a caller who waits with music: somebody is still being sought.
     StillTrying,
+    /// To a caller who waits in line with music: at which place they stand, 1 to 9.
+    Place(u8),
     /// To the caller, before anything else: the call is recorded.
     Recorded,
     /// To the human, whisper: why the caller needs a person.

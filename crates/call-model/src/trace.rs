@@ -90,6 +90,28 @@ pub enum TraceKind {
         /// Why this one.
         because: String,
     },
+    /// No desk is free: the caller waits in line, or stands at another place there.
+    Queued {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Which place: 1 is next.
+        place: usize,
+        /// How many wait.
+        of: usize,
+        /// How long it may take; nothing where nobody knows.
+        wait: Option<Duration>,
+        /// Why nobody can take the caller; empty when only the place has changed.
+        because: String,
+    },
+    /// The caller waits in line no longer.
+    Dequeued {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Since a human was needed.
+        waited: Duration,
+        /// `offered`, `too_long`, `nobody_left`, `withdrawn`, `caller_gone`, `elsewhere`, `call_over`.
+        how: &'static str,
+    },
     /// The screen pop changed.
     Pop {
         /// The handoff.

@@ -196,6 +196,8 @@ impl Ladder {
                 )
             }
             TraceKind::Release { .. }
+            | TraceKind::Queued { .. }
+            | TraceKind::Dequeued { .. }
             | TraceKind::EarlyDrop { .. }
             | TraceKind::Recording { .. }
             | TraceKind::Disposed { .. } => self.note(GATEWAY, &describe(kind), Paint::State),

@@ -33,6 +33,14 @@ pub fn describe(kind: &TraceKind) -> String {
         }
         TraceKind::Decided(decision) => decided(decision),
         TraceKind::Routed { handoff, desk, because } => format!("handoff {handoff} to desk {desk}: {because}"),
+        TraceKind::Queued { place, of, wait, because, .. } => {
+            let wait = wait.map_or("time not known".to_owned(), |wait| format!("about {} s", wait.as_secs()));
+            let because = if because.is_empty() { String::new() } else { format!(": {because}") };
+            format!("waits at place {place} of {of}, {wait}{because}")
+        }
+        TraceKind::Dequeued { waited, how, .. } => {
+            format!("waits no longer, after {} s: {}", waited.as_secs(), how.replace('_', " "))
+        }
         TraceKind::Pop { handoff, desk, what } => format!("pop {what} on the page of {desk}, handoff {handoff}"),
         TraceKind::Release { what, status } => release(what, *status),
         TraceKind::Flowing { role, .. } => format!("RTP flows from {role}"),
@@ -93,6 +101,7 @@ pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> Str
         (Selector::Prompt(Prompt::BotLost), _) => "\"one moment\"".to_owned(),
         (Selector::Prompt(Prompt::NobodyAvailable), _) => "\"nobody there\"".to_owned(),
         (Selector::Prompt(Prompt::StillTrying), _) => "\"still trying\"".to_owned(),
+        (Selector::Prompt(Prompt::Place(place)), _) => format!("\"place {place}\""),
         (Selector::Prompt(Prompt::Recorded), _) => "\"you are recorded\"".to_owned(),
         (Selector::Prompt(Prompt::Why(trigger)), _) => format!("\"why: {trigger}\""),
         (Selector::Prompt(Prompt::PressOne), _) => "\"press 1\"".to_owned(),
@@ -127,6 +136,7 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::LoneDigit(digit) => format!("caller pressed {digit} alone"),
         FactKind::Summary(text) => format!("summary: {}", quoted(text, 160)),
         FactKind::Recording(wish) => format!("recording: {} is asked for", wish.as_str()),
+        FactKind::Withdrawn => "bot reports: no human is needed any more".to_owned(),
         FactKind::Introduced => "the bot has introduced the human".to_owned(),
         FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),
         FactKind::Announcement { mark: None } => "announcement".to_owned(),

@@ -28,6 +28,7 @@ fn redact_fact(kind: &mut FactKind) {
         | FactKind::Intent { .. }
         | FactKind::Articles(_)
         | FactKind::Introduced
+        | FactKind::Withdrawn
         | FactKind::Recording(_)
         | FactKind::Announcement { .. }
         | FactKind::AskedForHuman

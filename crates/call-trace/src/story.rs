@@ -19,6 +19,9 @@ pub(crate) fn tell(kind: &TraceKind, transfer: TransferState) -> Option<String> 
         TraceKind::Decided(_) if leaving || transfer == TransferState::Joined => return None,
         TraceKind::Decided(decision) => format!("{} So a human is needed.", reason(decision.trigger)),
         TraceKind::Routed { desk, .. } => format!("{desk} shall take it."),
+        TraceKind::Queued { place, because, .. } if !because.is_empty() => {
+            format!("Nobody is free: the caller waits, at place {place}.")
+        }
         TraceKind::Pop { what: "offered", .. } => "The desk's screen shows who and why.".to_owned(),
         TraceKind::Pop { what: "acknowledged", .. } => "The human's screen is up.".to_owned(),
         TraceKind::Pop { what: "accepted", .. } => "The human takes the call.".to_owned(),

@@ -4,15 +4,15 @@ use crate::inbox::{Inbox, Input};
 use crate::rules_keeper::RulesKeeper;
 use call_core::{
     CapabilityView, ControlRefused, DeskRefused, PeerKind, PresenceView, RecordingRefused, RegistrationStatus,
-    Switchboard,
+    Switchboard, WaitingView,
 };
 use call_model::{
     CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
     Party, RecordingWish, Secret,
 };
 use http_api::{
-    AbilityView, Control, PeerView, PresenceShown, Readiness, Refused, RegistrationShown, Reply, RulesRefusal,
-    RulesView, TelephoneShown,
+    AbilityView, Control, PeerView, PresenceShown, QueueView, Readiness, Refused, RegistrationShown, Reply,
+    RulesRefusal, RulesView, TelephoneShown, WaitingShown,
 };
 use sip_proto::Binding;
 use std::sync::Arc;
@@ -72,6 +72,10 @@ impl Control for GatewayControl {
 
     fn peers(&self) -> Reply<Vec<PeerView>> {
         self.ask(|reply| Input::Peers { reply })
+    }
+
+    fn queue(&self) -> Reply<QueueView> {
+        self.ask(|reply| Input::Queue { reply })
     }
 
     fn desk_page(&self, desk: &DeskId, open: bool) {
@@ -181,6 +185,24 @@ fn registration(status: RegistrationStatus, now: Instant) -> RegistrationShown {
     let until = view.until.filter(|until| *until > now);
     let since = until.and(view.since);
     RegistrationShown { registrar, aor, since, until, because: view.trouble, again: view.next }
+}
+
+/// Who waits for a desk, for the API.
+pub(crate) fn queue(board: &Switchboard, now: Instant) -> QueueView {
+    let view = |one: WaitingView| WaitingShown {
+        handoff: one.handoff,
+        call: one.call,
+        trigger: one.wanted.trigger,
+        urgency: one.wanted.urgency,
+        desk: one.wanted.desk,
+        skill: one.wanted.skill,
+        language: one.wanted.language,
+        since: one.since,
+        until: one.until,
+        expected: one.expected,
+        tried: one.tried,
+    };
+    QueueView { service: board.service_time(), waiting: board.waiting(now).into_iter().map(view).collect() }
 }
 
 const fn presence(view: PresenceView) -> PresenceShown {

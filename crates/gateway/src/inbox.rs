@@ -6,7 +6,7 @@ use call_model::{
     LegId, MediaEvent, Party, RecordingWish, Secret,
 };
 use escalation::Rules;
-use http_api::{PeerView, Refused};
+use http_api::{PeerView, QueueView, Refused};
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub(crate) enum Input {
     Resolved { about: Party, name: String, targets: Vec<Target> },
     /// What is known of trunks and desks.
     Peers { reply: oneshot::Sender<Vec<PeerView>> },
+    /// Who waits for a desk.
+    Queue { reply: oneshot::Sender<QueueView> },
     /// The first page of a desk was opened, or its last one is closed.
     Page { desk: DeskId, open: bool },
     /// A human says whether they take callers.

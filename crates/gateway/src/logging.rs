@@ -41,6 +41,12 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::Began { from, to, trunk, .. } => tracing::info!(call, %from, %to, trunk, "call began"),
         TraceKind::State { from, to } => tracing::info!(call, %from, %to, "state"),
         TraceKind::Routed { handoff, desk, .. } => tracing::info!(call, %handoff, %desk, "desk chosen"),
+        TraceKind::Queued { handoff, place, of, wait, because } => {
+            tracing::info!(call, %handoff, place, of, ?wait, because, "waits in line");
+        }
+        TraceKind::Dequeued { handoff, waited, how } => {
+            tracing::info!(call, %handoff, ?waited, how, "waits no longer");
+        }
         TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
             tracing::info!(call, %handoff, %outcome, %stage, sip, %method, "handoff ended");
         }

@@ -22,11 +22,16 @@ pub(crate) fn everything() -> impl Iterator<Item = Prompt> {
     others.into_iter().chain(Trigger::ALL.map(Prompt::Why))
 }
 
+/// Prompts that only an operator's recording can be: those of the places in line.
+pub(crate) fn places() -> impl Iterator<Item = Prompt> {
+    (1..=9).map(Prompt::Place)
+}
+
 const fn wav(prompt: Prompt) -> &'static [u8] {
     match prompt {
         Prompt::BotLost => include_bytes!("../assets/bot-lost.wav"),
         Prompt::NobodyAvailable => include_bytes!("../assets/nobody.wav"),
-        Prompt::StillTrying => include_bytes!("../assets/still-trying.wav"),
+        Prompt::StillTrying | Prompt::Place(_) => include_bytes!("../assets/still-trying.wav"),
         Prompt::Recorded => include_bytes!("../assets/recorded.wav"),
         Prompt::PressOne => include_bytes!("../assets/press-one.wav"),
         Prompt::CallerGone => include_bytes!("../assets/caller-gone.wav"),

@@ -30,6 +30,12 @@ impl fmt::Debug for Sounds {
 }
 
 impl Sounds {
+    /// The places in line that there is a recording for.
+    pub(crate) fn places(&self) -> Vec<u8> {
+        let place = |prompt: &Prompt| if let Prompt::Place(place) = prompt { Some(*place) } else { None };
+        self.prompts.keys().filter_map(place).collect()
+    }
+
     /// Takes the place of what is built in.
     pub(crate) fn put_into(&self, config: &mut EngineConfig, built_in: impl Iterator<Item = (Prompt, Arc<[u8]>)>) {
         let own = self.prompts.iter().map(|(prompt, audio)| (*prompt, Arc::clone(audio)));

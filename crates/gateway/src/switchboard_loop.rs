@@ -2,7 +2,7 @@
 
 use crate::bot_streams::BotStreams;
 use crate::clock::Clock;
-use crate::control::{peers, refused_control, refused_desk, refused_recording};
+use crate::control::{peers, queue, refused_control, refused_desk, refused_recording};
 use crate::inbox::{Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
@@ -181,6 +181,9 @@ impl SwitchboardLoop {
             Input::Peers { reply } => {
                 let _ = reply.send(peers(board, now));
             }
+            Input::Queue { reply } => {
+                let _ = reply.send(queue(board, now));
+            }
             Input::Page { desk, open } => guarded("a desk's page", || {
                 board.handle_page(&desk, open, now);
             }),
@@ -269,6 +272,7 @@ impl SwitchboardLoop {
             metrics.set(Metric::TrunksRegistered, registered.trunks);
             metrics.set(Metric::TrunksUnregistered, registered.trunks_not);
             metrics.set(Metric::Telephones, registered.telephones);
+            metrics.set(Metric::Waiting, self.board.waiting_count() as u64);
             metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);
             let health = self.outputs.ledger.health();

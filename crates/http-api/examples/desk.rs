@@ -10,7 +10,9 @@ use call_model::{
     CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
     PopUpdate, RecordingWish, Secret, WallAnchor,
 };
-use http_api::{AbilityView, Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, Readiness, Refused, Reply};
+use http_api::{
+    AbilityView, Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, PeerView, QueueView, Readiness, Refused, Reply,
+};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -96,6 +98,12 @@ impl Control for Pretend {
             ("dev", "second_line", DeskState::Away, 0),
         ];
         let _ = tell.send(all.map(colleague).into());
+        reply
+    }
+
+    fn queue(&self) -> Reply<QueueView> {
+        let (tell, reply) = tokio::sync::oneshot::channel();
+        let _ = tell.send(QueueView::default());
         reply
     }
 

@@ -2,8 +2,9 @@
 
 use call_model::{
     CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
-    Layer, RecordingWish, Secret, Trigger,
+    Layer, RecordingWish, Secret, Trigger, Urgency,
 };
+use std::time::Duration;
 
 /// An answer that comes from the switchboard loop. Dropping the sender means "shutting down".
 pub type Reply<T> = tokio::sync::oneshot::Receiver<T>;
@@ -31,6 +32,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// What is known of trunks and desks.
     fn peers(&self) -> Reply<Vec<PeerView>>;
+
+    /// Who waits for a desk.
+    fn queue(&self) -> Reply<QueueView>;
 
     /// The first page of the desk was opened, or its last one is closed. Not waited for.
     fn desk_page(&self, desk: &DeskId, open: bool);
@@ -118,6 +122,42 @@ pub struct PresenceShown {
     pub source: Option<&'static str>,
     /// Since when.
     pub since: Option<Instant>,
+}
+
+/// Who waits for a desk.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QueueView {
+    /// How long a desk is taken by a conversation, on average; nothing before there were enough to say so.
+    pub service: Option<Duration>,
+    /// Everybody, the next first.
+    pub waiting: Vec<WaitingShown>,
+}
+
+/// A caller who waits for a desk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaitingShown {
+    /// The handoff.
+    pub handoff: HandoffId,
+    /// The call.
+    pub call: CallId,
+    /// Why a human is needed.
+    pub trigger: Trigger,
+    /// How quickly.
+    pub urgency: Urgency,
+    /// The desk that is asked for by name.
+    pub desk: Option<DeskId>,
+    /// The skill that is asked for.
+    pub skill: Option<String>,
+    /// What the caller speaks.
+    pub language: Option<String>,
+    /// Since when a human is sought.
+    pub since: Instant,
+    /// When the wait ends, whatever comes.
+    pub until: Option<Instant>,
+    /// How long it may still take, when known.
+    pub expected: Option<Duration>,
+    /// Desks that were rung.
+    pub tried: usize,
 }
 
 /// The rules that calls beginning now are judged by.

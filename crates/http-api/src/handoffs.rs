@@ -32,6 +32,8 @@ pub(crate) struct Story {
     because: String,
     state: TransferState,
     stage: HandoffStage,
+    /// While the caller waits: at which place, and how long it may take.
+    line: Option<(usize, Option<Duration>)>,
     over: Option<Over>,
     early_drop: Option<(String, Duration, String)>,
     evidence: Vec<Evidence>,
@@ -71,6 +73,15 @@ impl Handoffs {
                 story.stage = HandoffStage::Consult;
                 self.current.insert(call, *handoff);
             }
+            TraceKind::Queued { handoff, place, wait, because, .. } => {
+                let story = self.story(*handoff, call, event.at);
+                story.line = Some((*place, *wait));
+                if !because.is_empty() {
+                    story.because.clone_from(because);
+                }
+                self.current.insert(call, *handoff);
+            }
+            TraceKind::Dequeued { handoff, .. } => self.story(*handoff, call, event.at).line = None,
             TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
                 let (outcome, stage, sip, method) = (*outcome, *stage, *sip, *method);
                 self.story(*handoff, call, event.at).over = Some(Over { at: event.at, outcome, stage, sip, method });
@@ -116,6 +127,7 @@ impl Handoffs {
             because: String::new(),
             state: TransferState::Consulting,
             stage: HandoffStage::Route,
+            line: None,
             over: None,
             early_drop: None,
             evidence: Vec::new(),
@@ -155,6 +167,8 @@ impl Story {
             stage: over.map_or(self.stage, |over| over.stage).to_string(),
             desk: (!self.desk.is_empty()).then(|| self.desk.clone()),
             because: self.because.clone(),
+            place: self.line.map(|(place, _)| place),
+            wait_s: self.line.and_then(|(_, wait)| wait).map(|wait| wait.as_secs()),
             began_unix_ms: wall.unix_ms(self.began),
             ended_unix_ms: over.map(|over| wall.unix_ms(over.at)),
             outcome: over.map(|over| over.outcome.as_str()),

@@ -398,6 +398,10 @@ impl Hub {
                     tally.releases.entry(trunk.to_owned()).or_default().1 += 1;
                 }
             }
+            TraceKind::Dequeued { waited, how, .. } => {
+                let (count, seconds) = tally.waits.entry(how).or_default();
+                (*count, *seconds) = (*count + 1, *seconds + waited.as_secs());
+            }
             TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
             TraceKind::HandoffEnded { handoff, outcome, method, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);

@@ -42,6 +42,8 @@ pub enum Metric {
     CallsRefused,
     /// RTP port pairs in use (gauge).
     PortsInUse,
+    /// Callers who wait in line for a desk (gauge).
+    Waiting,
     /// Configured trunks and desks that answer OPTIONS (gauge).
     PeersUp,
     /// Trunks at which we are registered (gauge).
@@ -70,7 +72,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -85,6 +87,7 @@ impl Metric {
         Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
+        Self::Waiting,
         Self::PeersUp,
         Self::TrunksRegistered,
         Self::TrunksUnregistered,
@@ -130,6 +133,7 @@ impl Metric {
             ),
             Self::CallsRefused => ("warmline_calls_refused_total", COUNTER, "Calls refused for want of capacity."),
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
+            Self::Waiting => ("warmline_queue_waiting", GAUGE, "Callers who wait in line for a desk."),
             Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),
             Self::TrunksRegistered => ("warmline_trunks_registered", GAUGE, "Trunks at which we are registered."),
             Self::TrunksUnregistered => {
@@ -212,6 +216,8 @@ pub(crate) struct Tally {
     pub(crate) releases: BTreeMap<String, (u64, u64)>,
     /// By desk, and whose doing it was.
     pub(crate) early_drops: BTreeMap<(String, Party), u64>,
+    /// Callers who stopped waiting in line, by how: their number, and how many seconds they had waited.
+    pub(crate) waits: BTreeMap<&'static str, (u64, u64)>,
     pub(crate) pops: BTreeMap<&'static str, u64>,
     pub(crate) sip: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) dropped: u64,
@@ -256,6 +262,14 @@ impl Tally {
         for ((desk, by), count) in &self.early_drops {
             let labels = format!("desk=\"{}\",by=\"{by}\"", escape(desk));
             line(out, "warmline_early_drops_total", &labels, *count);
+        }
+        family(out, "warmline_queue_left_total", COUNTER, "Callers who stopped waiting in line, by how.");
+        for (how, (count, _)) in &self.waits {
+            line(out, "warmline_queue_left_total", &format!("how=\"{how}\""), *count);
+        }
+        family(out, "warmline_queue_waited_seconds_total", COUNTER, "How long they had waited, together.");
+        for (how, (_, seconds)) in &self.waits {
+            line(out, "warmline_queue_waited_seconds_total", &format!("how=\"{how}\""), *seconds);
         }
         family(out, "warmline_pops_total", COUNTER, "Screen pops, by what became of them.");
         for (what, count) in &self.pops {

@@ -351,8 +351,12 @@ pub struct HandoffStatusShape {
     pub stage: String,
     /// The desk chosen last.
     pub desk: Option<String>,
-    /// Why that one.
+    /// Why that one; while the caller waits in line, why nobody can take them.
     pub because: String,
+    /// While the caller waits in line: the place, 1 is next.
+    pub place: Option<usize>,
+    /// And how many seconds that may take, when known.
+    pub wait_s: Option<u64>,
     /// When it began.
     pub began_unix_ms: u64,
     /// When it had its outcome.

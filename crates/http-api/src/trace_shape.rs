@@ -50,6 +50,16 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
         TraceKind::Routed { handoff, desk, because } => {
             ("routed", json!({"handoff": handoff.to_string(), "desk": desk.0, "because": because}))
         }
+        TraceKind::Queued { handoff, place, of, wait, because } => (
+            "queued",
+            json!({
+                "handoff": handoff.to_string(), "place": place, "of": of, "wait_s": wait.map(|wait| wait.as_secs()),
+                "because": because,
+            }),
+        ),
+        TraceKind::Dequeued { handoff, waited, how } => {
+            ("dequeued", json!({"handoff": handoff.to_string(), "waited_ms": waited.as_millis(), "how": how}))
+        }
         TraceKind::Pop { handoff, desk, what } => {
             ("pop", json!({"handoff": handoff.to_string(), "desk": desk.0, "what": what}))
         }
@@ -106,6 +116,7 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::LoneDigit(digit) => json!({"fact": "lone_digit", "digit": digit.to_string()}),
         FactKind::Summary(text) => json!({"fact": "summary", "text": text}),
         FactKind::Recording(wish) => json!({"fact": "recording", "wish": wish.as_str()}),
+        FactKind::Withdrawn => json!({"fact": "withdrawn"}),
         FactKind::Introduced => json!({"fact": "introduced"}),
         FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),
         FactKind::NextSteps(steps) => json!({"fact": "next_steps", "steps": steps}),

@@ -54,6 +54,12 @@ impl Entry {
             TraceKind::Routed { handoff, desk, because } => {
                 Change::Routed { handoff: *handoff, desk: desk.0.clone(), because: because.clone() }
             }
+            TraceKind::Queued { handoff, place, of, because, .. } => {
+                Change::Other { kind: "queued", what: format!("{handoff}: place {place} of {of}: {because}") }
+            }
+            TraceKind::Dequeued { handoff, waited, how } => {
+                Change::Other { kind: "dequeued", what: format!("{handoff}: {how} after {} s", waited.as_secs()) }
+            }
             TraceKind::Pop { handoff, desk, what } => Change::Pop { handoff: *handoff, desk: desk.0.clone(), what },
             TraceKind::State { from, to } => Change::State { from: *from, to: *to },
             TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {

@@ -100,6 +100,7 @@ impl Line {
                 | FactKind::Articles(_)
                 | FactKind::Recording(_)
                 | FactKind::Introduced
+                | FactKind::Withdrawn
                 | FactKind::Announcement { .. } => return None,
             },
             _ => return None,

@@ -136,7 +136,7 @@ pub struct Standing {
 }
 
 #[derive(Clone, Debug)]
-struct Seat {
+pub(crate) struct Seat {
     desk: Desk,
     presence: Presence,
     /// Its telephone can be called.
@@ -213,11 +213,14 @@ impl Desks {
     }
 
     /// Why [`Desks::choose`] finds none, in words for the operator: one clause per desk.
-    pub fn why_none(&self, wanted: &Wanted, exclude: &[DeskId]) -> String {
+    /// Nothing is said of those in `shut`, which are not free for a reason that is not known here.
+    pub fn why_none(&self, wanted: &Wanted, exclude: &[DeskId], shut: &[DeskId]) -> String {
         if self.seats.is_empty() {
             return "no desks are configured".to_owned();
         }
-        let clauses: Vec<String> = self.seats.iter().map(|seat| seat.why_not(wanted, exclude)).collect();
+        let said =
+            |seat: &&Seat| exclude.contains(&seat.desk.id) || !seat.is_open(wanted) || !shut.contains(&seat.desk.id);
+        let clauses: Vec<String> = self.seats.iter().filter(said).map(|seat| seat.why_not(wanted, exclude)).collect();
         clauses.join(", ")
     }
 
@@ -251,6 +254,19 @@ impl Desks {
         self.seats.iter().find(|seat| seat.desk.id == *desk)?.taken
     }
 
+    /// Desks that could be offered a caller now, but for those in `shut`.
+    pub(crate) fn open(&self, shut: &[DeskId]) -> impl Iterator<Item = &Seat> {
+        let shut: BTreeSet<&DeskId> = shut.iter().collect();
+        self.seats.iter().filter(move |seat| seat.is_free() && !shut.contains(&seat.desk.id))
+    }
+
+    /// Desks that could take such a caller, once they are free: somebody is there, or may be.
+    pub fn staffed(&self, wanted: &Wanted, without: &[DeskId]) -> impl Iterator<Item = &DeskId> {
+        let there = |seat: &&Seat| seat.reachable && seat.presence != Presence::Away && seat.fits(wanted);
+        let seats = self.seats.iter().filter(there).map(|seat| &seat.desk.id);
+        seats.filter(|desk| !without.contains(desk))
+    }
+
     /// All desks in order, with presence and whose they are.
     pub fn iter(&self) -> impl Iterator<Item = (&DeskId, Presence, Option<HandoffId>)> {
         self.seats.iter().map(|seat| (&seat.desk.id, seat.presence, seat.taken))
@@ -262,12 +278,20 @@ impl Desks {
 }
 
 impl Seat {
+    pub(crate) const fn id(&self) -> &DeskId {
+        &self.desk.id
+    }
+
+    fn is_free(&self) -> bool {
+        self.reachable && self.taken.is_none() && self.presence != Presence::Away
+    }
+
     fn is_open(&self, wanted: &Wanted) -> bool {
-        self.reachable && self.taken.is_none() && self.presence != Presence::Away && self.fits(wanted)
+        self.is_free() && self.fits(wanted)
     }
 
     /// A skill the route asks for is a must; the trigger's name among the skills is only a preference.
-    fn fits(&self, wanted: &Wanted) -> bool {
+    pub(crate) fn fits(&self, wanted: &Wanted) -> bool {
         if wanted.desk.as_ref().is_some_and(|desk| *desk != self.desk.id) {
             return false;
         }
@@ -365,7 +389,7 @@ mod tests {
         let because = "presence not known, the only one free, anna not registered";
         assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
         assert!(desks.set_reachable(&id("ben"), false, Instant::ZERO));
-        assert_eq!(desks.why_none(&asked(), &[]), "anna is not registered, ben is not registered");
+        assert_eq!(desks.why_none(&asked(), &[], &[]), "anna is not registered, ben is not registered");
         assert!(desks.set_reachable(&id("anna"), true, Instant::from_millis(50_000)));
         let choice = desks.choose(&asked(), &[], NOW);
         let because = "telephone registered for 10 s, the only one free, ben not registered";
@@ -388,7 +412,7 @@ mod tests {
         assert_eq!(choice.map(|c| (c.desk.0, c.because)), some("ben", because));
         desks.set_presence(&id("ben"), Presence::Away, NOW);
         assert_eq!(desks.choose(&ben, &[], NOW), None);
-        assert_eq!(desks.why_none(&ben, &[]), "anna was not asked for, ben has no page open");
+        assert_eq!(desks.why_none(&ben, &[], &[]), "anna was not asked for, ben has no page open");
     }
 
     #[test]
@@ -409,7 +433,7 @@ mod tests {
             Err(NotReserved::Taken { desk: id("anna"), by: HandoffId(1) })
         );
         assert_eq!(desks.choose(&asked(), &[], NOW), None);
-        assert_eq!(desks.why_none(&asked(), &[]), "anna has a caller");
+        assert_eq!(desks.why_none(&asked(), &[], &[]), "anna has a caller");
     }
 
     #[test]
@@ -433,7 +457,7 @@ mod tests {
         );
         let tried = [id("anna"), id("cleo")];
         assert_eq!(desks.choose(&asked(), &tried, NOW), None);
-        assert_eq!(desks.why_none(&asked(), &tried), "anna was tried, ben has no page open, cleo was tried");
+        assert_eq!(desks.why_none(&asked(), &tried, &[]), "anna was tried, ben has no page open, cleo was tried");
     }
 
     #[test]
@@ -454,7 +478,7 @@ mod tests {
         );
         let tax = Wanted { skill: Some("tax".to_owned()), ..asked() };
         assert_eq!(desks.choose(&tax, &[], NOW), None);
-        assert_eq!(desks.why_none(&tax, &[]), "anna does not take tax, ben does not take tax");
+        assert_eq!(desks.why_none(&tax, &[], &[]), "anna does not take tax, ben does not take tax");
     }
 
     #[test]
@@ -506,7 +530,7 @@ mod tests {
         assert!(!desks.set_presence(&id("zoe"), Presence::Available, NOW));
         let refused = desks.reserve(&id("zoe"), HandoffId(1)).map_err(|e| e.to_string());
         assert_eq!(refused, Err("no desk named zoe is configured".to_owned()));
-        assert_eq!(Desks::default().why_none(&asked(), &[]), "no desks are configured");
+        assert_eq!(Desks::default().why_none(&asked(), &[], &[]), "no desks are configured");
     }
 
     fn desks<const N: usize>(names: [&str; N]) -> Desks {

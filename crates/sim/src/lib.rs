@@ -24,8 +24,8 @@ pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};
 pub use setup::{
     BOT, BOT_LOST_TONE, BOT_TONE, CALLER_GONE_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2,
-    DESK2_TONE, GATEWAY, MUSIC_TONE, NOBODY_TONE, PRESS_ONE_TONE, PROMPT, Party, RECORDED_TONE, STILL_TRYING_TONE,
-    Setup, TONES, TRUNK, WHY_TONE, dtls,
+    DESK2_TONE, GATEWAY, MUSIC_TONE, NOBODY_TONE, PLACE_TONE, PRESS_ONE_TONE, PROMPT, Party, RECORDED_TONE,
+    STILL_TRYING_TONE, Setup, TONES, TRUNK, WHY_TONE, dtls,
 };
 /// Where a party's SIP lives.
 pub fn address_of(party: Party) -> std::net::SocketAddr {

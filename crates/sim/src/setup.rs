@@ -4,8 +4,8 @@ use crate::network::{Link, Network};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
-    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Recording, ReferTo, Register, Release, Route, RouteTo,
-    Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Queueing, Recording, ReferTo, Register, Release, Route,
+    RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -58,11 +58,13 @@ pub const STILL_TRYING_TONE: f32 = 2_000.0;
 pub const RECORDED_TONE: f32 = 2_300.0;
 /// The whisper that says why the caller needs a person, whatever the reason.
 pub const WHY_TONE: f32 = 2_150.0;
+/// The prompt that tells a place in line, whichever.
+pub const PLACE_TONE: f32 = 2_450.0;
 /// What the desks are called.
 pub(crate) const DESK_NAMES: [&str; 2] = ["ada", "bob"];
 
 /// Everything that can be heard.
-pub const TONES: [f32; 13] = [
+pub const TONES: [f32; 14] = [
     CALLER_TONE,
     BOT_TONE,
     DESK_TONE,
@@ -76,6 +78,7 @@ pub const TONES: [f32; 13] = [
     STILL_TRYING_TONE,
     RECORDED_TONE,
     WHY_TONE,
+    PLACE_TONE,
 ];
 /// How long each prompt takes.
 pub const PROMPT: Duration = Duration::from_millis(800);
@@ -144,6 +147,8 @@ pub struct Setup {
     pub languages: [Option<&'static str>; 2],
     /// How experienced either human is.
     pub seniority: [u8; 2],
+    /// Callers wait in line while no desk is free.
+    pub queue: Option<Queueing>,
     /// The desks have the same priority.
     pub equals: bool,
     /// What decides between desks that are equally good.
@@ -254,6 +259,7 @@ impl Default for Setup {
             profile: Arc::default(),
             languages: [None; 2],
             seniority: [0; 2],
+            queue: None,
             equals: false,
             order: Order::default(),
             after_call: Duration::ZERO,
@@ -479,6 +485,7 @@ impl Setup {
             choreography: self.choreography.clone(),
             on_human_gone: self.on_human_gone,
             record: None,
+            queue: None,
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -514,6 +521,7 @@ impl Setup {
                     choreography: self.choreography.clone(),
                     on_human_gone: self.on_human_gone,
                     record: None,
+                    queue: self.queue,
                 },
             ],
             names: vec!["gateway.invalid".into()],
@@ -534,6 +542,8 @@ impl Setup {
             new_requests_per_s: 0,
             registrar: Registrar::default(),
             order: self.order,
+            head_starts: Default::default(),
+            places_spoken: if self.queue.is_some() { vec![1, 2] } else { vec![] },
             recording: self.recording,
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
@@ -565,6 +575,8 @@ fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
         (Prompt::BotLost, BOT_LOST_TONE, witness::PROMPT),
         (Prompt::NobodyAvailable, NOBODY_TONE, witness::GOODBYE),
         (Prompt::StillTrying, STILL_TRYING_TONE, witness::PROMPT),
+        (Prompt::Place(1), PLACE_TONE, witness::PROMPT),
+        (Prompt::Place(2), PLACE_TONE, witness::PROMPT),
         (Prompt::Recorded, RECORDED_TONE, witness::PROMPT),
         (Prompt::PressOne, PRESS_ONE_TONE, witness::PROMPT),
         (Prompt::CallerGone, CALLER_GONE_TONE, witness::PROMPT),

@@ -5,7 +5,7 @@ mod cast;
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{BOT, CALLER2, DESK, DESK2, Party, Setup, TRUNK};
 use crate::world::World;
-use call_core::{Introduce, Release};
+use call_core::{Introduce, Queueing, Release};
 use call_model::{Direction, Emotion, FactKind, IdSource, VoiceScore};
 use core::time::Duration;
 use phone::{AfterRefer, Answer, Arrival, OnRefer};
@@ -80,6 +80,13 @@ impl Storm {
     /// The storm of a seed.
     pub fn of_seed(seed: u64) -> Self {
         Self::new(seed, &mut Dice::of_seed(seed))
+    }
+
+    /// The storm of a seed, whose callers wait in line where no desk is free.
+    pub fn in_line(seed: u64) -> Self {
+        let mut storm = Self::of_seed(seed);
+        storm.setup.queue = Some(Queueing { max_wait: Duration::from_secs(2 + seed % 18), max_length: 2 });
+        storm
     }
 
     /// The storm that the dice give; `seed` is for names and the network.

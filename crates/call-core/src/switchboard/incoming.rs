@@ -172,6 +172,7 @@ fn no_route() -> Route {
         while_consulting: crate::WhileConsulting::Bot,
         choreography: crate::Choreography::default(),
         record: None,
+        queue: None,
     }
 }
 

@@ -6,15 +6,18 @@ mod dial;
 mod events;
 mod health;
 mod incoming;
+mod presence;
 mod recording;
 mod referrals;
 mod registrations;
 mod replacing;
 mod requests;
 mod targets;
+mod waiting;
 
 pub use recording::RecordingRefused;
 pub use targets::TargetView;
+pub use waiting::WaitingView;
 
 use crate::call::{Call, CallOutput, World};
 use crate::capability::{Capabilities, CapabilityView};
@@ -22,18 +25,19 @@ use crate::config::{Network, SwitchboardConfig, Target};
 use crate::leg::{LegEvent, ReferralId};
 use crate::peers::Peers;
 use crate::ports::PortPool;
-use crate::seats::{PresenceView, Seats};
+use crate::seats::Seats;
 use crate::signalling;
+use crate::transfer::Phase;
 use call_model::{
-    BotCommand, BotEvent, CallId, Codec, DeskAction, DeskId, DeskState, Disposition, EndCause, EndReason, FactKind,
-    HandoffId, HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent,
-    Party, PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotEvent, CallId, Codec, DeskAction, DeskId, Disposition, EndCause, EndReason, FactKind, HandoffId,
+    HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party,
+    PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use escalation::Rules;
 pub use registrations::{Registered, RegistrationStatus};
-use routing::Presence;
+use routing::Queue;
 use sip_proto::{DialogId, Endpoint, EndpointConfig, Flow, RegistrationId};
 use sip_wire::{Malformed, Message};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -124,6 +128,8 @@ pub enum TimerName {
     Ping,
     /// Somebody we call has been silent for so long that the next place is tried.
     Target,
+    /// A desk may be there again for those who wait.
+    Queue,
 }
 
 /// A call, for the API.
@@ -175,6 +181,9 @@ pub struct Switchboard {
     capabilities: Capabilities,
     ports: PortPool,
     seats: Seats,
+    /// Who waits for a desk.
+    queue: Queue,
+    queue_due: Option<Instant>,
     draining: bool,
     health: health::Health,
     silences: targets::Silences,
@@ -280,6 +289,8 @@ impl Switchboard {
             capabilities: Capabilities::new(&config),
             ports: PortPool::new(config.rtp_ports, config.timers.port_drain),
             seats: Seats::new(&config),
+            queue: Queue::new(config.head_starts),
+            queue_due: None,
             draining: false,
             health: health::Health::new(&config, wall.at),
             silences: targets::Silences::new(),
@@ -387,43 +398,6 @@ impl Switchboard {
         result.unwrap_or(Err(DeskRefused::NotYours))
     }
 
-    /// The desk's page was opened, or the last one was closed. A desk without a page may still have a human at its
-    /// telephone, unless the operator says otherwise. False: no such desk.
-    pub fn handle_page(&mut self, desk: &DeskId, open: bool, now: Instant) -> bool {
-        let required = self.config.desk(&desk.0).is_some_and(|desk| desk.require_page);
-        let presence = match (open, required) {
-            (true, _) => Presence::Available,
-            (false, true) => Presence::Away,
-            (false, false) => Presence::Unknown,
-        };
-        self.handle_presence(desk, presence, now)
-    }
-
-    /// A human came to a desk, went, or is no longer known of. False: no such desk.
-    pub fn handle_presence(&mut self, desk: &DeskId, presence: Presence, now: Instant) -> bool {
-        self.seats.set_presence(desk, presence, now)
-    }
-
-    /// A human says whether they take callers. False: no such desk.
-    pub fn handle_state(&mut self, desk: &DeskId, state: DeskState, now: Instant) -> bool {
-        if self.config.desk(&desk.0).is_none() {
-            return false;
-        }
-        self.seats.set_state(desk, state, None, now);
-        self.outputs.push_back(Output::Pop(PopUpdate::State { desk: desk.clone(), state, until: None }));
-        true
-    }
-
-    /// What the human at a desk said of themselves last, if it still holds.
-    pub fn desk_state(&self, desk: &str, now: Instant) -> DeskState {
-        self.seats.state(desk, now)
-    }
-
-    /// Whether a desk's human is there, who says so and since when. Nothing: no such desk.
-    pub fn presence(&self, desk: &str, now: Instant) -> Option<PresenceView> {
-        self.seats.presence(&DeskId(desk.to_owned()), now)
-    }
-
     /// A human says what became of a conversation, which may be over for long.
     pub fn handle_disposition(
         &mut self,
@@ -482,7 +456,7 @@ impl Switchboard {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| (at, TimerName::Sip));
         let call = self.deadlines.first().map(|(at, _)| (*at, TimerName::Call));
         let port = self.ports.poll_timeout().map(|at| (at, TimerName::Port));
-        [sip, call, port, self.health.poll_timeout(), self.next_silence()]
+        [sip, call, port, self.health.poll_timeout(), self.next_silence(), self.next_in_queue()]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -552,6 +526,7 @@ impl Switchboard {
             && self.open.is_empty()
             && self.ports.in_use() == 0
             && self.seats.taken() == 0
+            && self.queue.is_empty()
             && self.referrals.is_empty()
             && (!self.draining || self.endpoint.registration_count() == 0)
     }
@@ -571,6 +546,10 @@ impl Switchboard {
             if entry.call.ending.is_some() && entry.call.forget_at.is_none() {
                 return Err(format!("call {id}: ending, with no last deadline"));
             }
+        }
+        let waits = |entry: &&Entry| matches!(entry.call.phase, Phase::Waiting { .. }) && entry.call.ending.is_none();
+        if self.queue.len() != self.calls.values().filter(waits).count() {
+            return Err(format!("{} callers are in the queue, and others wait", self.queue.len()));
         }
         let legs = self.links.keys().chain(&self.open);
         if let Some(leg) = legs.into_iter().find(|leg| !self.calls.contains_key(&leg.call)) {
@@ -602,6 +581,7 @@ impl Switchboard {
         let mut world = World {
             config: &config,
             seats: &mut self.seats,
+            queue: &mut self.queue,
             capabilities: &mut self.capabilities,
             ids: &mut self.ids,
             wall: self.wall,
@@ -670,7 +650,9 @@ impl Switchboard {
 
     /// A call is over: nothing of it stays but the memory of its dialogs.
     fn forget_call(&mut self, id: CallId, now: Instant) {
-        self.handoffs.retain(|_, call| *call != id);
+        for (handoff, _) in self.handoffs.extract_if(.., |_, call| *call == id) {
+            self.queue.leave(handoff);
+        }
         self.end_referrals(id, now);
         let first = LegId { call: id, index: 0 };
         let last = LegId { call: id, index: u8::MAX };
@@ -700,6 +682,7 @@ impl Switchboard {
     /// Until nobody has anything to say to anybody.
     fn pump(&mut self, now: Instant) {
         loop {
+            self.serve_queue(now);
             if let Some(output) = self.endpoint.poll_output() {
                 self.on_endpoint(output, now);
             } else if let Some((leg, event)) = self.feedback.pop_front() {

@@ -23,6 +23,7 @@ pub(super) struct Bench {
     pub(super) config: SwitchboardConfig,
     pub(super) call: Call,
     seats: Seats,
+    queue: routing::Queue,
     pub(super) capabilities: Capabilities,
     ids: IdSource,
     pub(super) now: Instant,
@@ -103,6 +104,8 @@ pub(crate) fn config() -> SwitchboardConfig {
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
         order: Default::default(),
+        head_starts: Default::default(),
+        places_spoken: vec![],
         recording: crate::Recording::default(),
         drain_to_human: false,
         user_agent: "test".to_owned(),
@@ -118,6 +121,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        queue: None,
     }
 }
 
@@ -155,6 +159,7 @@ impl Bench {
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
             seats: Seats::new(&config),
+            queue: routing::Queue::default(),
             capabilities: Capabilities::new(&config),
             call: Call::new(about, engine),
             config,
@@ -320,6 +325,7 @@ impl Bench {
         let mut world = World {
             config: &self.config,
             seats: &mut self.seats,
+            queue: &mut self.queue,
             capabilities: &mut self.capabilities,
             ids: &mut self.ids,
             wall: WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 },
@@ -373,6 +379,7 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::HandoffStarted { trigger, .. }) => format!("bot told: started, {trigger}"),
                 BotCommand::Tell(BotUpdate::Introduce { desk, .. }) => format!("bot told to introduce {desk}"),
                 BotCommand::Tell(BotUpdate::CoPilot { desk }) => format!("bot told to stay with {desk}"),
+                BotCommand::Tell(BotUpdate::HandoffQueued { place, .. }) => format!("bot told: place {place}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
                 BotCommand::Tell(BotUpdate::HandedBack { by, .. }) => format!("bot told: handed back by {by}"),
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),

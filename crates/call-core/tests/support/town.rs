@@ -22,6 +22,7 @@ pub const GATEWAY: SocketAddr = at(1, 5060);
 pub const CALLER: SocketAddr = at(11, 5090);
 pub const BOT: SocketAddr = at(12, 5091);
 pub const DESK: SocketAddr = at(13, 5092);
+pub const DESK2: SocketAddr = at(14, 5093);
 
 const fn at(host: u8, port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)), port)
@@ -74,6 +75,7 @@ pub fn route_to(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        queue: None,
     }
 }
 
@@ -128,6 +130,7 @@ impl Town {
             (CALLER, party(2, true, &both)),
             (BOT, party(3, plan.bot_answers, &plan.bot_codecs)),
             (DESK, party(4, plan.desk_answers, &both)),
+            (DESK2, party(5, plan.desk_answers, &both)),
         ]);
         let caller_name = plan.caller_name.clone();
         let config = Arc::new(config(plan));
@@ -605,7 +608,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         }],
         desks: vec![
             desk("anna", "sip:anna@127.0.0.13:5092", Some(DESK)),
-            desk("ben", "sip:ben@127.0.0.14:5093", Some(at(14, 5093))),
+            desk("ben", "sip:ben@127.0.0.14:5093", Some(DESK2)),
         ],
         routes: plan.routes,
         names: Vec::new(),
@@ -626,6 +629,8 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         new_requests_per_s: 0,
         registrar: sip_proto::Registrar::default(),
         order: Default::default(),
+        head_starts: Default::default(),
+        places_spoken: vec![],
         recording: Default::default(),
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),

@@ -9,7 +9,10 @@ use std::path::Path;
 pub(super) fn sounds(mut section: Section, base: &Path) -> Sounds {
     let mut file = |key| section.text(key, |text| load(&base.join(text)));
     let music = file("music");
-    let prompts = crate::prompts::everything().filter_map(|prompt| Some((prompt, file(key(prompt))?))).collect();
+    let prompts = crate::prompts::everything()
+        .chain(crate::prompts::places())
+        .filter_map(|prompt| Some((prompt, file(key(prompt))?)))
+        .collect();
     section.finish();
     Sounds { music, prompts }
 }
@@ -19,6 +22,17 @@ const fn key(prompt: Prompt) -> &'static str {
         Prompt::BotLost => "bot_lost",
         Prompt::NobodyAvailable => "nobody",
         Prompt::StillTrying => "still_trying",
+        Prompt::Place(place) => match place {
+            1 => "place_1",
+            2 => "place_2",
+            3 => "place_3",
+            4 => "place_4",
+            5 => "place_5",
+            6 => "place_6",
+            7 => "place_7",
+            8 => "place_8",
+            _ => "place_9",
+        },
         Prompt::Recorded => "recorded",
         Prompt::PressOne => "press_one",
         Prompt::CallerGone => "caller_gone",

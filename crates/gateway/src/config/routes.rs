@@ -33,6 +33,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         _ => Err(format!("`{text}` is not known: bot or next_desk")),
     });
     let record = section.text("record", record);
+    let queue = super::routing::queue(section.section("queue"));
     section.finish();
     Some(Route {
         dialled: dialled?,
@@ -42,6 +43,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         choreography,
         on_human_gone: on_human_gone.unwrap_or_default(),
         record,
+        queue,
     })
 }
 

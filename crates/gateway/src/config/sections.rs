@@ -60,7 +60,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
     let (recording, recordings) = recording::recording(root.section("recording"), base);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
-    let order = routing(root.section("routing"));
+    let (order, head_starts) = routing(root.section("routing"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
     root.finish();
 
@@ -82,6 +82,8 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         new_requests_per_s,
         registrar,
         order,
+        head_starts,
+        places_spoken: sounds.places(),
         recording,
         drain_to_human,
         user_agent: user_agent(),

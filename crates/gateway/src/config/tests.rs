@@ -54,6 +54,29 @@ fn a_route_says_how_a_caller_comes_back_to_the_bot() {
 }
 
 #[test]
+fn who_gets_a_caller_and_who_waits_is_said_or_named() {
+    let routed = "[routes.queue]\nmax_wait_s = 60\n[routing]\nbetween_equals = \"longest_idle\"\nvip_ahead_s = 7\n";
+    let desk = "[[desks]]\nname = \"d\"\nsip = \"sip:d@192.0.2.9\"\nlanguages = [\"es\", \"pt-BR\"]\nseniority = 3\n";
+    let board = checked(&format!("{SMALL}{routed}{desk}")).expect("valid").switchboard;
+    let queue = board.routes[0].queue.expect("they wait");
+    assert_eq!((queue.max_wait.as_secs(), queue.max_length), (60, 50));
+    assert_eq!((board.order, board.head_starts.vip.as_secs()), (call_core::Order::LongestIdle, 7));
+    assert_eq!(board.head_starts.emergency, call_core::HeadStarts::default().emergency);
+    assert_eq!((board.desks[0].languages.len(), board.desks[0].seniority), (2, 3));
+    assert_eq!(checked(SMALL).expect("valid").switchboard.routes[0].queue, None);
+    let wrong = format!(
+        "{SMALL}[routes.queue]\nmax_wait_s = 1\nlength = 2\n[routing]\nbetween_equals = \"fair\"\n{}",
+        desk.replace("pt-BR", "Portuguese")
+    );
+    let complaints = checked(&wrong).expect_err("wrong").join("\n");
+    for part in
+        ["routes[0].queue.max_wait_s", "routes[0].queue.length", "routing.between_equals", "desks[0].languages[1]"]
+    {
+        assert!(complaints.contains(part), "{part} in {complaints}");
+    }
+}
+
+#[test]
 fn the_shipped_file_mentions_every_setting() {
     let complaints = Complaints::default();
     let table = toml::from_str(DEFAULT).expect("TOML");

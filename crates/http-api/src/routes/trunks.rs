@@ -1,10 +1,11 @@
 //! What trunks and desks can do, how that is known, and how they are doing.
 
 use super::reply;
-use crate::control::{AbilityView, PeerView, RegistrationShown, TelephoneShown};
+use crate::control::{AbilityView, PeerView, RegistrationShown, TelephoneShown, WaitingShown};
 use crate::error::ApiError;
 use crate::guard;
 use crate::server::Api;
+use crate::shapes::urgency;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Json, Router, routing};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
-    router.route("/v1/trunks", routing::get(trunks))
+    router.route("/v1/trunks", routing::get(trunks)).route("/v1/queue", routing::get(queue))
 }
 
 /// `GET /v1/trunks`.
@@ -55,6 +56,24 @@ async fn trunks(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value
         .collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     Ok(Json(json!({"now_unix_ms": now, "trunks": trunks, "desks": desks})))
+}
+
+/// `GET /v1/queue`: who waits for a desk, the next first.
+async fn queue(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    guard::admin(&api, &headers)?;
+    let wall = api.hub.wall();
+    let view = reply(api.control.queue()).await?;
+    let one = |(nth, one): (usize, &WaitingShown)| {
+        json!({
+            "handoff": one.handoff.to_string(), "call": one.call.to_string(), "place": nth + 1,
+            "trigger": one.trigger.as_str(), "urgency": urgency(one.urgency), "desk": one.desk.as_ref().map(|desk| &desk.0),
+            "skill": one.skill, "language": one.language, "since_unix_ms": wall.unix_ms(one.since),
+            "until_unix_ms": unix_ms(one.until, &wall), "wait_s": one.expected.map(|wait| wait.as_secs()),
+            "tried": one.tried,
+        })
+    };
+    let waiting: Vec<Value> = view.waiting.iter().enumerate().map(one).collect();
+    Ok(Json(json!({"service_s": view.service.map(|service| service.as_secs()), "waiting": waiting})))
 }
 
 fn shape(peer: &PeerView, wall: &WallAnchor) -> Value {

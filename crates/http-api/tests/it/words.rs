@@ -3,9 +3,9 @@
 use crate::support::{World, world};
 use call_model::{
     CallId, DeskId, DeskState, EndCause, EndReason, HandoffId, HandoffOutcome, HandoffStage, Instant, Method, Party,
-    Redacted, TraceEvent, TraceKind,
+    Redacted, TraceEvent, TraceKind, Trigger, Urgency,
 };
-use http_api::{AbilityView, PeerView, PresenceShown, RegistrationShown, TelephoneShown};
+use http_api::{AbilityView, PeerView, PresenceShown, QueueView, RegistrationShown, TelephoneShown, WaitingShown};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -190,4 +190,65 @@ async fn trunks_and_desks_are_told_with_what_is_known_of_them() {
     assert_eq!((&desk["languages"][0], &desk["seniority"]), (&"es".into(), &3.into()));
     assert_eq!(desk["telephones"][0]["at"], "udp 192.0.2.9:5060");
     assert_eq!(world.get("/v1/trunks", "anna-token").await.status, 401);
+}
+
+#[tokio::test]
+async fn operators_see_who_waits_and_at_which_place() {
+    let world = world().await;
+    let one = |n: u128, expected| WaitingShown {
+        handoff: HandoffId(n),
+        call: CallId(7),
+        trigger: Trigger::Asked,
+        urgency: Urgency::High,
+        desk: None,
+        skill: Some("billing".into()),
+        language: None,
+        since: Instant::from_millis(5),
+        until: Some(Instant::from_millis(9)),
+        expected,
+        tried: 1,
+    };
+    let waiting = vec![one(1, Some(Duration::from_secs(90))), one(2, None)];
+    *world.control.queue.lock().unwrap() = QueueView { service: Some(Duration::from_secs(180)), waiting };
+    let told = world.get("/v1/queue", ADMIN).await.json();
+    assert_eq!(told["service_s"], 180);
+    let wall = crate::support::WALL.unix_ms;
+    assert_eq!(
+        told["waiting"][0],
+        serde_json::json!({
+            "handoff": HandoffId(1).to_string(), "call": CallId(7).to_string(), "place": 1, "trigger": "asked",
+            "urgency": "high", "desk": null, "skill": "billing", "language": null, "since_unix_ms": wall + 5,
+            "until_unix_ms": wall + 9, "wait_s": 90, "tried": 1,
+        })
+    );
+    assert_eq!((&told["waiting"][1]["place"], &told["waiting"][1]["wait_s"]), (&2.into(), &Value::Null));
+    assert_eq!(world.get("/v1/queue", "anna-token").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_handoff_that_waits_says_at_which_place_and_the_metrics_how_it_ended() {
+    let world = world().await;
+    let (call, handoff) = (CallId(9), HandoffId(9));
+    let queued = |place, because: &str| TraceKind::Queued {
+        handoff,
+        place,
+        of: 2,
+        wait: Some(Duration::from_secs(60)),
+        because: because.to_owned(),
+    };
+    trace(&world, call, 10, queued(2, "anna has a caller"));
+    trace(&world, call, 20, queued(1, ""));
+    let url = format!("/v1/handoffs/{handoff}/status");
+    let now = world.get(&url, ADMIN).await.json();
+    assert_eq!((&now["place"], &now["wait_s"], &now["because"]), (&1.into(), &60.into(), &"anna has a caller".into()));
+    let waited = Duration::from_secs(31);
+    trace(&world, call, 30, TraceKind::Dequeued { handoff, waited, how: "caller_gone" });
+    assert_eq!(world.get(&url, ADMIN).await.json()["place"], Value::Null);
+    let metrics = world.get("/metrics", ADMIN).await.body;
+    for line in [
+        "warmline_queue_left_total{how=\"caller_gone\"} 1",
+        "warmline_queue_waited_seconds_total{how=\"caller_gone\"} 31",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
 }

@@ -229,11 +229,23 @@ impl<'a> Inquest<'a> {
                 );
             let gone = [caller.left(), caller.broken, caller.unanswered].into_iter().flatten().any(|gone| gone <= *at)
                 || self.had_stopped(caller.party, *at);
+            let dropped: Vec<Instant> = self
+                .world
+                .pops()
+                .iter()
+                .filter(|(_, pop)| matches!(pop, PopUpdate::Retracted { handoff: id, .. } if id == handoff))
+                .map(|(when, _)| *when)
+                .collect();
             let blind = caller.refers.iter().any(|referred| (began..=*at).contains(referred));
             let true_word = match outcome {
                 HandoffOutcome::Busy => refused(&[486, 600]),
                 HandoffOutcome::Declined => refused(&[603]) || clicked(),
-                HandoffOutcome::NoAnswer => blind || calls.iter().any(|call| call.answered.is_none_or(|ok| ok > *at)),
+                HandoffOutcome::NoAnswer => {
+                    // Who waits in line afterwards is told much later.
+                    let given_up = |tried, ok| dropped.iter().any(|when| (tried..ok).contains(when));
+                    let late = |tried, ok| ok > *at || given_up(tried, ok);
+                    blind || calls.iter().any(|call| call.answered.is_none_or(|ok| late(call.tried, ok)))
+                }
                 HandoffOutcome::NotAccepted => {
                     calls.iter().any(|call| self.heir(call).answered.is_some_and(|ok| ok <= *at))
                 }

@@ -35,4 +35,5 @@ mod session_timers;
 mod srtp;
 mod storm;
 mod support;
+mod waiting;
 mod whole_call;

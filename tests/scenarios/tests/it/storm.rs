@@ -76,6 +76,26 @@ fn no_storm_loses_a_caller() {
     assert!(broken.is_empty(), "{} of {seeds:?}; {how}: {shown:#?}", broken.len());
 }
 
+/// The same callers where they wait in line for the desks: nobody is lost there either, and they leave it in every way.
+#[test]
+fn no_storm_loses_a_caller_who_waits() {
+    let (mut left, mut broken) = (BTreeSet::new(), Vec::new());
+    for seed in 0..number("WARMLINE_SEEDS").unwrap_or(DEFAULT_SEEDS / 2) {
+        let storm = Storm::in_line(seed);
+        let world = storm.play();
+        let findings = Findings::of(&storm, &world);
+        if !findings.is_clean() {
+            broken.push((seed, findings.all().collect::<Vec<_>>()));
+        }
+        left.extend(world.trace().iter().filter_map(|event| match event.kind {
+            TraceKind::Dequeued { how, .. } => Some(how),
+            _ => None,
+        }));
+    }
+    assert!(broken.is_empty(), "{}: {:#?}", broken.len(), broken.iter().take(9).collect::<Vec<_>>());
+    assert_eq!(left, BTreeSet::from(["caller_gone", "elsewhere", "offered", "too_long"]));
+}
+
 /// A storm that never gets anywhere proves nothing.
 #[test]
 fn storms_reach_every_state_and_every_outcome() {

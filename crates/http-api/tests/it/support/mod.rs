@@ -8,8 +8,8 @@ use call_model::{
     Layer, RecordingWish, Secret, Trigger, WallAnchor,
 };
 use http_api::{
-    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, IceServer, PeerView, Readiness, Refused, Reply, RulesRefusal,
-    RulesView, Sessions,
+    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, IceServer, PeerView, QueueView, Readiness, Refused, Reply,
+    RulesRefusal, RulesView, Sessions,
 };
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -31,6 +31,7 @@ pub(crate) struct Recorder {
     pub(crate) states: Mutex<Vec<(String, DeskState)>>,
     pub(crate) dispositions: Mutex<Vec<(String, CallId, HandoffId, Disposition)>>,
     pub(crate) peers: Mutex<Vec<PeerView>>,
+    pub(crate) queue: Mutex<QueueView>,
     pub(crate) requests: Mutex<Vec<(CallId, HandoffRequest)>>,
     pub(crate) refuse_handoff: Mutex<Option<HandoffRefused>>,
     pub(crate) refuse: Mutex<Option<Refused>>,
@@ -77,6 +78,12 @@ impl Control for Recorder {
     fn peers(&self) -> Reply<Vec<PeerView>> {
         let (tell, reply) = oneshot::channel();
         let _ = tell.send(self.peers.lock().unwrap().clone());
+        reply
+    }
+
+    fn queue(&self) -> Reply<QueueView> {
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(self.queue.lock().unwrap().clone());
         reply
     }
 
