@@ -103,3 +103,53 @@ fn a_page_that_is_not_answered_in_time_is_given_up() {
     let log = call.drain_log();
     assert!(log.iter().any(|line| line == "dial 3 ben"), "{log:?}");
 }
+
+#[test]
+fn a_human_who_gives_the_caller_back_on_the_page_leaves_it_behind() {
+    let mut call = joined();
+    call.page("anna", |handoff| DeskAction::HandBack { handoff, notes: String::new() }).expect("anna's");
+    call.answered(3);
+    call.flowing(3);
+    let log = call.drain_log();
+    for line in ["caller hears bot", "pop retracted anna: handed back"] {
+        assert!(log.iter().any(|one| one == line), "{line} in {log:?}");
+    }
+    assert!(log.iter().any(|line| line.starts_with("desk leg ended")), "{log:?}");
+    assert_eq!((may_bring(&call, "anna"), call.desks_taken()), (Err(DeskRefused::TooLate), 0));
+}
+
+#[test]
+fn a_human_who_passes_the_caller_on_keeps_them_until_a_colleague_has_them() {
+    let mut call = joined();
+    let to = |handoff| DeskAction::PassOn { handoff, desk: Some(DeskId("ben".to_owned())), reason: String::new() };
+    call.page("anna", to).expect("anna's");
+    call.wait(20);
+    let log = call.drain_log();
+    assert!(
+        log.iter().any(|line| line == "dial 3 ben") && log.iter().all(|line| !line.contains("leg ended")),
+        "{log:?}"
+    );
+    assert_eq!(may_bring(&call, "anna"), Ok(()), "also when it is loaded again meanwhile");
+    silent(&mut call, 2);
+    call.flowing(2);
+    call.answered(3);
+    call.flowing(3);
+    call.key(3, '1');
+    call.speaks(3);
+    call.speaks(0);
+    let log = call.drain_log();
+    assert!(log.iter().any(|line| line.starts_with("desk leg ended")), "{log:?}");
+    assert_eq!((may_bring(&call, "anna"), call.desks_taken()), (Err(DeskRefused::TooLate), 1));
+}
+
+#[test]
+fn a_page_that_declines_or_dies_before_the_join_makes_room_for_the_next_desk() {
+    let mut call = ringing();
+    call.page("anna", |handoff| DeskAction::Declined { handoff, reason: String::new() }).expect("anna's");
+    call.wait(20);
+    assert!(call.drain_log().iter().any(|line| line == "dial 3 ben"));
+
+    let mut call = joined();
+    call.hangs_up(0);
+    assert!(call.over() && call.desks_taken() == 0);
+}
