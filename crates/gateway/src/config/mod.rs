@@ -5,6 +5,7 @@
 mod digits;
 mod http;
 mod interfaces;
+mod pages;
 mod peers;
 mod prompts;
 mod reader;

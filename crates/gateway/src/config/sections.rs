@@ -3,6 +3,7 @@
 use super::digits;
 use super::http;
 use super::interfaces;
+use super::pages;
 use super::peers::{Hop, codec, overlap, reach, refer_to, stream_url, target, via};
 use super::prompts;
 use super::reader::{Complaints, Section, ip, network, socket};
@@ -19,7 +20,7 @@ use crate::sip_streams::Tls;
 use call_core::profile::{self, built_in};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Desk, Handover, Manual, OnBotClose, OnBotRefusal, Profile, Release, Route,
-    RouteTo, Signalling, SwitchboardConfig, Timers, Trunk,
+    Signalling, SwitchboardConfig, Timers, Trunk,
 };
 use call_model::{Codec, DeskId, InterfaceId, Party, SrtpUse};
 use escalation::Rules;
@@ -109,7 +110,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
     exposure(&settings, complaints);
-    straight_to_a_page(&settings, complaints);
+    pages::check_routes(&settings, complaints);
     settings.warnings = warnings::warnings(&settings, &desk_has_page);
     Some(settings)
 }
@@ -351,7 +352,7 @@ fn desk(
     let by_trunk = handover == Handover::Refer && address.is_none();
     let seat = registering::seat(&mut section);
     let mut post_digits = section.text("post_digits", digits::post_digits);
-    let browser = browser(&mut section, (address.is_some(), seat.is_some(), post_digits.is_some()), handover);
+    let browser = pages::browser(&mut section, (address.is_some(), seat.is_some(), post_digits.is_some()), handover);
     let target = match &seat {
         // Its page says when it is there.
         _ if browser => Some(("sip:page@browser.invalid".to_owned(), None)),
@@ -456,29 +457,6 @@ fn desk(
         signalling,
     };
     Some((desk, login))
-}
-
-/// Whether the human talks in the page. Then nothing that is about a telephone makes sense.
-fn browser(section: &mut Section, (address, seat, digits): (bool, bool, bool), handover: Handover) -> bool {
-    let audio = section.text("audio", |text| match text {
-        "telephone" => Ok(false),
-        "browser" => Ok(true),
-        _ => Err(format!("`{text}` is not known: telephone or browser (the desk page's microphone and speaker)")),
-    });
-    if audio != Some(true) {
-        return false;
-    }
-    let sip = section.string("sip").is_some();
-    for (key, _) in [("sip", sip), ("address", address), ("register", seat), ("post_digits", digits)]
-        .into_iter()
-        .filter(|(_, given)| *given)
-    {
-        section.complain(key, "is about a telephone, and audio = \"browser\" means that there is none: take one out");
-    }
-    if handover == Handover::Refer {
-        section.complain("handover", "is \"refer\", but the trunk cannot call a browser");
-    }
-    true
 }
 
 /// How callers get to a desk.
@@ -668,20 +646,6 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
             .or_else(|| by_name(Party::Desk, &desk.name))
             .into_iter()
             .for_each(|t| needs(format!("desks[{index}].sip"), &desk.signalling, t));
-    }
-}
-
-/// A page says yes to a caller by the pop it is shown, and a route straight to a desk shows none.
-fn straight_to_a_page(settings: &Settings, complaints: &Complaints) {
-    let board = &settings.switchboard;
-    for (index, route) in board.routes.iter().enumerate() {
-        if let RouteTo::Desk(name) = &route.to
-            && board.desk(name).is_some_and(|desk| desk.browser)
-        {
-            let what =
-                format!("leads straight to {name}, which has only its page: lead it to a bot, or to a telephone");
-            complaints.add(format!("routes[{index}].desk"), what);
-        }
     }
 }
 
