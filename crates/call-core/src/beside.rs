@@ -121,6 +121,9 @@ impl Call {
         handoff.pop = attempt.pop;
         handoff.accepted_on_page = attempt.accepted_on_page;
         handoff.plain = attempt.plain;
+        if handoff.named != handoff.desk.as_ref().map(|(desk, _)| desk.clone()) {
+            self.trace_desk("asked before, and ahead of the others now".to_owned());
+        }
         self.enter(attempt.phase, now);
     }
 

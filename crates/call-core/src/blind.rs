@@ -241,6 +241,7 @@ impl Call {
             if let Some(handoff) = self.handoff.as_mut() {
                 handoff.desk = Some(desk);
             }
+            self.trace_desk("the trunk has brought the caller there after all".to_owned());
             self.show_pop_again();
         }
         self.use_method(Method::Blind);

@@ -154,7 +154,7 @@ impl Call {
         if let Some((desk, _)) = desk {
             self.pop(PopUpdate::Ended { desk, handoff: id, outcome });
         }
-        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip, method });
+        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip, method, corrects: false });
     }
 
     /// No desk took it.

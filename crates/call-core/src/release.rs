@@ -605,14 +605,15 @@ impl Call {
         self.end(cause, world);
     }
 
-    /// The outcome was told when nobody waited for a release any more; the page learns of it all the same.
+    /// The outcome was told when nobody waited for a release any more; page and records learn of it all the same.
     pub(crate) fn correct_outcome(&mut self) {
-        if let Some(handoff) = self.handoff.as_ref().filter(|handoff| handoff.finished)
-            && let Some((desk, _)) = handoff.desk.clone()
-        {
-            let handoff = handoff.id;
-            self.pop(PopUpdate::Ended { desk, handoff, outcome: HandoffOutcome::Released });
+        let Some(handoff) = self.handoff.as_ref().filter(|handoff| handoff.finished) else { return };
+        let (id, desk, method) = (handoff.id, handoff.desk.clone(), handoff.method);
+        let (outcome, stage, sip) = (HandoffOutcome::Released, HandoffStage::Release, Some(200));
+        if let Some((desk, _)) = desk {
+            self.pop(PopUpdate::Ended { desk, handoff: id, outcome });
         }
+        self.trace(TraceKind::HandoffEnded { handoff: id, outcome, stage, sip, method, corrects: true });
     }
 
     /// We are in the path after all.

@@ -4,7 +4,7 @@ use crate::call::{Call, World, party};
 use crate::leg::{LegEvent, LegState};
 use crate::pop::Pop;
 use crate::transfer::{Phase, Tried};
-use call_model::{DeskId, LegId, MediaCommand, Method, PopUpdate, RemoteMedia, TraceKind};
+use call_model::{DeskId, LegId, MediaCommand, Method, PopUpdate, RemoteMedia};
 use routing::Wanted;
 
 impl Call {
@@ -63,7 +63,7 @@ impl Call {
             handoff.pop = Some(Pop::new(desk.clone(), world.now));
         }
         let because = "its telephone has taken the call over".to_owned();
-        self.trace(TraceKind::Routed { handoff: handoff_id, desk: desk.clone(), because });
+        self.trace_desk(because);
         if let Some(package) = self.next_package() {
             let sip_call_id = sip_call_id.to_owned();
             self.pop(PopUpdate::Offered { desk: desk.clone(), sip_call_id, package: Box::new(package) });

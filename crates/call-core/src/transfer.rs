@@ -129,6 +129,8 @@ pub(crate) struct Handoff {
     pub(crate) line: Option<Line>,
     /// The desk that has it now, and the `Call-ID` under which it rings.
     pub(crate) desk: Option<(DeskId, String)>,
+    /// The desk that records were told of last.
+    pub(crate) named: Option<DeskId>,
     pub(crate) pop: Option<Pop>,
     /// The human said yes on the page.
     pub(crate) accepted_on_page: bool,
@@ -200,6 +202,7 @@ impl Call {
             tried: tried.into_iter().chain(self.passed_on_by()).map(Tried::new).collect(),
             line: None,
             desk: None,
+            named: None,
             pop: None,
             accepted_on_page: false,
             join_by: None,
@@ -239,7 +242,6 @@ impl Call {
         };
         let sip_call_id = self.fresh_call_id(world);
         let desk = choice.desk;
-        self.trace(TraceKind::Routed { handoff: id, desk: desk.clone(), because: choice.because });
         if let Some(handoff) = self.handoff.as_mut() {
             handoff.tried.push(Tried::new(desk.clone()));
             handoff.desk = Some((desk.clone(), sip_call_id.clone()));
@@ -249,12 +251,21 @@ impl Call {
             handoff.in_path = Method::Stay;
             handoff.pop = Some(Pop::new(desk.clone(), world.now));
         }
+        self.trace_desk(choice.because);
         self.enter(Phase::Offering { leg, until: world.now + world.config.timers.pop_wait }, world.now);
         if let Some(package) = self.next_package() {
             self.pop(PopUpdate::Offered { desk, sip_call_id, package: Box::new(package) });
             self.trace_pop("offered");
         }
     }
+    /// Says which desk has the handoff from now on.
+    pub(crate) fn trace_desk(&mut self, because: String) {
+        let Some(handoff) = self.handoff.as_mut() else { return };
+        let (id, Some((desk, _))) = (handoff.id, handoff.desk.clone()) else { return };
+        handoff.named = Some(desk.clone());
+        self.trace(TraceKind::Routed { handoff: id, desk, because });
+    }
+
     /// The desk that was asked for, or the best one, taken.
     fn choose_desk(&mut self, wanted: &Wanted, world: &mut World<'_>) -> Result<Choice, String> {
         let only = self.only_the_named();

@@ -148,7 +148,7 @@ pub enum TraceKind {
         /// The leg is over. This may come after the end of the call.
         last: bool,
     },
-    /// A handoff is over, with its one outcome.
+    /// A handoff is over, with its one outcome; told again only where that turned out to be another.
     HandoffEnded {
         /// Which.
         handoff: HandoffId,
@@ -160,6 +160,8 @@ pub enum TraceKind {
         sip: Option<u16>,
         /// By which method.
         method: Method,
+        /// It takes the place of the one that was told before: what nobody waited for any more has come true.
+        corrects: bool,
     },
     /// A call that a human had taken ended soon after; it is charged to the desk.
     EarlyDrop {

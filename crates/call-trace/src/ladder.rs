@@ -187,13 +187,11 @@ impl Ladder {
                 let id = if self.style.ids { format!("handoff {handoff} ") } else { String::new() };
                 self.note(GATEWAY, &format!("{id}to {desk}: {because}"), Paint::State)
             }
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, corrects } => {
                 let id = if self.style.ids { format!(" {handoff}") } else { String::new() };
-                self.note(
-                    GATEWAY,
-                    &format!("handoff{id}: {}", outcome_words(*outcome, *stage, *sip, *method)),
-                    Paint::State,
-                )
+                let after_all = if *corrects { "after all, " } else { "" };
+                let words = outcome_words(*outcome, *stage, *sip, *method);
+                self.note(GATEWAY, &format!("handoff{id}: {after_all}{words}"), Paint::State)
             }
             TraceKind::Release { .. }
             | TraceKind::Queued { .. }

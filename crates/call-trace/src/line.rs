@@ -45,8 +45,9 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::Release { what, status } => release(what, *status),
         TraceKind::Flowing { role, .. } => format!("RTP flows from {role}"),
         TraceKind::Quality { role, name, stats, .. } => format!("quality of {role} {name}: {}", quality(stats)),
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
-            format!("handoff {handoff} ended: {}", outcome_words(*outcome, *stage, *sip, *method))
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, corrects } => {
+            let ended = if *corrects { "ended after all" } else { "ended" };
+            format!("handoff {handoff} {ended}: {}", outcome_words(*outcome, *stage, *sip, *method))
         }
         TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
             format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())

@@ -47,8 +47,8 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::Dequeued { handoff, waited, how } => {
             tracing::info!(call, %handoff, ?waited, how, "waits no longer");
         }
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
-            tracing::info!(call, %handoff, %outcome, %stage, sip, %method, "handoff ended");
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, corrects } => {
+            tracing::info!(call, %handoff, %outcome, %stage, sip, %method, corrects, "handoff ended");
         }
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => {
             tracing::warn!(call, %handoff, %desk, %by, ?after, cause, "the call ended soon after the handoff");

@@ -111,7 +111,7 @@ impl UdpSip {
         Flow { transport: Transport::Udp, local: self.advertised, remote }
     }
 
-    /// Sends, or drops when the socket buffer is full: SIP over UDP repeats itself.
+    /// Sends, or drops when the socket buffer [`is_full`].
     pub(crate) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         let sent = self.socket.send_to(bytes, to).or_else(|error| match error.kind() {
             // Said of an earlier datagram, perhaps to somebody else; this one was not sent.
@@ -122,6 +122,11 @@ impl UdpSip {
         });
         sent.map(|_| ())
     }
+}
+
+/// Whether a datagram was dropped for want of room here: SIP over UDP repeats itself. Any other error is of its way there.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock || matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }
 
 #[cfg(test)]

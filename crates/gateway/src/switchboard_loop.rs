@@ -10,7 +10,7 @@ use crate::media::MediaHandle;
 use crate::recording::Recorder;
 use crate::running::server_names;
 use crate::sip_streams::Streams;
-use crate::sip_udp::{Datagram, UdpSip};
+use crate::sip_udp::{Datagram, UdpSip, is_full};
 use call_core::{Output, Switchboard};
 use call_model::{HandoffRefused, Instant, Secret, TraceEvent, TraceKind};
 use http_api::{Hub, Metric, Refused};
@@ -287,7 +287,13 @@ impl SwitchboardLoop {
             let mut output = None;
             guarded("an output", || output = self.board.poll_output());
             match output {
-                Some(output) => self.outputs.carry_out(output, &self.udp),
+                Some(Output::Transmit { flow, bytes }) => {
+                    if !self.outputs.transmit(flow, bytes, &self.udp) {
+                        let now = self.clock.now();
+                        guarded("a datagram that did not leave", || self.board.handle_flow_failed(flow, now));
+                    }
+                }
+                Some(output) => self.outputs.carry_out(output),
                 None => return,
             }
         }
@@ -295,9 +301,9 @@ impl SwitchboardLoop {
 }
 
 impl Outputs {
-    fn carry_out(&mut self, output: Output, udp: &[UdpSip]) {
+    fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Transmit { flow, bytes } => self.transmit(flow, bytes, udp),
+            Output::Transmit { .. } => {}
             Output::Media(command) => {
                 self.listening.follow(&command);
                 self.media.command(command);
@@ -319,17 +325,18 @@ impl Outputs {
         self.ledger.record(event);
     }
 
-    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: &[UdpSip]) {
+    /// False: nothing can be sent there.
+    fn transmit(&self, flow: Flow, bytes: Vec<u8>, udp: &[UdpSip]) -> bool {
         match (flow.transport, udp.iter().find(|udp| udp.is_at(flow.local))) {
             (Transport::Udp, Some(udp)) => {
-                if let Err(error) = udp.send(flow.remote, &bytes) {
-                    // SIP over UDP repeats itself, so this heals or times out as the RFC has it.
-                    tracing::warn!(to = %flow.remote, %error, "a SIP datagram was not sent");
-                }
+                let Err(error) = udp.send(flow.remote, &bytes) else { return true };
+                tracing::warn!(to = %flow.remote, %error, "a SIP datagram was not sent");
+                return is_full(&error);
             }
             (Transport::Udp, None) => tracing::error!(%flow, "no socket for this transport"),
             _ => self.streams.send(flow, bytes),
         }
+        true
     }
 
     fn trace(&mut self, event: TraceEvent) {

@@ -111,7 +111,7 @@ impl Book {
                 record.handoff =
                     Some(Handoff { id: *handoff, desk: desk.0.clone(), because: because.clone(), over: None });
             }
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, .. } => {
                 let over = Over { outcome: *outcome, stage: *stage, sip: *sip, method: *method };
                 record.handoff_ended(*handoff, over);
             }

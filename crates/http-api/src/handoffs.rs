@@ -82,7 +82,7 @@ impl Handoffs {
                 self.current.insert(call, *handoff);
             }
             TraceKind::Dequeued { handoff, .. } => self.story(*handoff, call, event.at).line = None,
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, .. } => {
                 let (outcome, stage, sip, method) = (*outcome, *stage, *sip, *method);
                 self.story(*handoff, call, event.at).over = Some(Over { at: event.at, outcome, stage, sip, method });
             }
@@ -236,7 +236,14 @@ mod tests {
         assert_eq!((now.state, now.stage.as_str(), now.outcome, now.retryable), ("consulting", "consult", None, None));
         add(&mut handoffs, 9, sip(Role::Desk, false, "486 Busy Here", "1 INVITE", false));
         let (outcome, stage) = (HandoffOutcome::Busy, HandoffStage::Consult);
-        let ended = TraceKind::HandoffEnded { handoff: id(1), outcome, stage, sip: Some(486), method: Method::Stay };
+        let ended = TraceKind::HandoffEnded {
+            handoff: id(1),
+            outcome,
+            stage,
+            sip: Some(486),
+            method: Method::Stay,
+            corrects: false,
+        };
         add(&mut handoffs, 9, ended);
         let now = handoffs.get(id(1)).expect("known").shape(id(1), &WALL);
         assert_eq!((now.state, now.outcome, now.sip, now.retryable), ("ended", Some("busy"), Some(486), Some(true)));

@@ -403,11 +403,12 @@ impl Hub {
                 (*count, *seconds) = (*count + 1, *seconds + waited.as_secs());
             }
             TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
-            TraceKind::HandoffEnded { handoff, outcome, method, .. } => {
+            TraceKind::HandoffEnded { handoff, outcome, method, corrects, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);
                 let decided = event.call.and_then(|call| book.trigger(call));
                 let trigger = known.or(decided).unwrap_or(Trigger::Direct);
-                *tally.handoffs.entry((*outcome, trigger, *method)).or_default() += 1;
+                let counted = if *corrects { &mut tally.corrected } else { &mut tally.handoffs };
+                *counted.entry((*outcome, trigger, *method)).or_default() += 1;
                 if let (HandoffOutcome::Released, Method::ReferTrunk, Some(trunk)) =
                     (*outcome, *method, event.call.and_then(|call| book.trunk(call)))
                 {

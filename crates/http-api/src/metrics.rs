@@ -212,6 +212,8 @@ pub(crate) struct Tally {
     pub(crate) ended: BTreeMap<(String, &'static str), u64>,
     pub(crate) decisions: BTreeMap<(Trigger, Layer), u64>,
     pub(crate) handoffs: BTreeMap<(HandoffOutcome, Trigger, Method), u64>,
+    /// Those whose outcome became this one after another was counted.
+    pub(crate) corrected: BTreeMap<(HandoffOutcome, Trigger, Method), u64>,
     /// Releases by trunk: done by its REFER, and refused.
     pub(crate) releases: BTreeMap<String, (u64, u64)>,
     /// By desk, and whose doing it was.
@@ -246,10 +248,16 @@ impl Tally {
         for ((trigger, layer), count) in &self.decisions {
             line(out, "warmline_decisions_total", &format!("trigger=\"{trigger}\",layer=\"{layer}\""), *count);
         }
-        family(out, "warmline_handoffs_total", COUNTER, "Handoffs by their one outcome.");
-        for ((outcome, trigger, method), count) in &self.handoffs {
-            let labels = format!("outcome=\"{outcome}\",trigger=\"{trigger}\",method=\"{method}\"");
-            line(out, "warmline_handoffs_total", &labels, *count);
+        let late = "Handoffs whose outcome became this one after another was counted.";
+        for (name, help, handoffs) in [
+            ("warmline_handoffs_total", "Handoffs by their one outcome.", &self.handoffs),
+            ("warmline_handoffs_corrected_total", late, &self.corrected),
+        ] {
+            family(out, name, COUNTER, help);
+            for ((outcome, trigger, method), count) in handoffs {
+                let labels = format!("outcome=\"{outcome}\",trigger=\"{trigger}\",method=\"{method}\"");
+                line(out, name, &labels, *count);
+            }
         }
         family(out, "warmline_releases_total", COUNTER, "REFERs of trunks, by what came of them.");
         for (trunk, (released, refused)) in &self.releases {

@@ -70,11 +70,11 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
             shape["last"] = (*last).into();
             ("quality", shape)
         }
-        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => (
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, corrects } => (
             "handoff_ended",
             json!({
                 "handoff": handoff.to_string(), "outcome": outcome.as_str(), "stage": stage.to_string(), "sip": sip,
-                "retryable": outcome.retryable(), "method": method.as_str(),
+                "retryable": outcome.retryable(), "method": method.as_str(), "corrects": corrects,
             }),
         ),
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => (

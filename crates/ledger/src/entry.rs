@@ -62,7 +62,7 @@ impl Entry {
             }
             TraceKind::Pop { handoff, desk, what } => Change::Pop { handoff: *handoff, desk: desk.0.clone(), what },
             TraceKind::State { from, to } => Change::State { from: *from, to: *to },
-            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method } => {
+            TraceKind::HandoffEnded { handoff, outcome, stage, sip, method, .. } => {
                 let (outcome, stage, sip, method) = (*outcome, *stage, *sip, *method);
                 Change::HandoffEnded { handoff: *handoff, outcome, stage, sip, method }
             }

@@ -73,6 +73,7 @@ fn whole_call(ledger: &Ledger) {
         stage: HandoffStage::Join,
         sip: None,
         method: Method::Stay,
+        corrects: false,
     };
     begin(ledger, CALL, 1000);
     record(ledger, CALL, 5000, voice(0.25));
@@ -102,11 +103,30 @@ fn a_desk_that_did_not_take_the_caller_counts_as_not_joined() {
     let desk = DeskId("ben".into());
     record(&ledger, CALL, 2000, TraceKind::Routed { handoff: HANDOFF, desk, because: "asked for".into() });
     let (outcome, stage, method) = (HandoffOutcome::Busy, HandoffStage::Consult, Method::Stay);
-    record(&ledger, CALL, 3000, TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(486), method });
+    record(
+        &ledger,
+        CALL,
+        3000,
+        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(486), method, corrects: false },
+    );
     let (from, to) = (TransferState::Consulting, TransferState::Joined);
     record(&ledger, CALL, 3000, TraceKind::State { from, to });
     let story = ledger.call(CALL).expect("an answer").expect("the call");
     assert_eq!(story.handoffs[0].joined_ms, None);
+}
+
+/// A release came true when nobody waited for it any more.
+#[test]
+fn an_outcome_that_is_corrected_takes_the_place_of_the_first() {
+    let ledger = Ledger::open(&Place::Memory, WALL).expect("memory");
+    whole_call(&ledger);
+    let (outcome, stage, method) = (HandoffOutcome::Released, HandoffStage::Release, Method::ReferTrunk);
+    let ended = TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(200), method, corrects: true };
+    record(&ledger, CALL, 50_000, ended);
+    let rows = ledger.handoffs(10).expect("an answer");
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    let told = (row.outcome.as_deref(), row.method.as_deref(), row.sip, row.desk.as_deref());
+    assert_eq!(told, (Some("released"), Some("refer_trunk"), Some(200), Some("anna")));
 }
 
 #[test]
@@ -158,7 +178,7 @@ fn a_handoff_without_a_desk_is_recorded_too() {
         &ledger,
         CALL,
         3,
-        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: None, method: Method::Stay },
+        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: None, method: Method::Stay, corrects: false },
     );
     let rows = ledger.handoffs(10).expect("an answer");
     assert_eq!((rows[0].outcome.as_deref(), rows[0].trigger.as_deref()), (Some("no_target"), Some("distress")));
@@ -180,7 +200,14 @@ fn outcomes_are_counted_with_the_wait_within_a_span() {
                 &ledger,
                 call,
                 75_000,
-                TraceKind::HandoffEnded { handoff, outcome, stage, sip: Some(480), method: Method::Stay },
+                TraceKind::HandoffEnded {
+                    handoff,
+                    outcome,
+                    stage,
+                    sip: Some(480),
+                    method: Method::Stay,
+                    corrects: false,
+                },
             );
         }
     }

@@ -49,6 +49,7 @@ impl Findings {
         inquest.words();
         inquest.left_behind();
         inquest.handoffs();
+        inquest.one_story();
         inquest.findings
     }
 
@@ -153,7 +154,8 @@ impl<'a> Inquest<'a> {
     fn fed(&mut self) {
         for caller in self.callers_dialogs() {
             let (Some(ok), Some(ack)) = (caller.answered, caller.acknowledged) else { continue };
-            let done = |dialog: &Dialog| dialog.notified.iter().find(|(_, status)| *status >= 200).map(|(at, _)| *at);
+            let done =
+                |dialog: &Dialog| dialog.notified.iter().find(|(_, code)| matches!(code, 200..=299)).map(|(at, _)| *at);
             let hung_up = self.did(|did| *did == Did::HungUp(caller.party)).find(|at| *at >= ok);
             let told = self.desks_of(caller).filter_map(done).chain(done(caller)).min();
             let ends = [caller.over(), caller.broken, told, hung_up].into_iter().flatten();
@@ -437,7 +439,7 @@ impl<'a> Inquest<'a> {
         for event in self.world.trace() {
             match &event.kind {
                 TraceKind::Routed { handoff, .. } => _ = ended.entry(*handoff).or_default(),
-                TraceKind::HandoffEnded { handoff, .. } => *ended.entry(*handoff).or_default() += 1,
+                TraceKind::HandoffEnded { handoff, corrects: false, .. } => *ended.entry(*handoff).or_default() += 1,
                 TraceKind::Note { text, .. } if text.starts_with("fault") => {
                     self.findings.other.push(format!("{:?}: {text}", event.at));
                 }
@@ -446,6 +448,37 @@ impl<'a> Inquest<'a> {
         }
         for (handoff, outcomes) in ended.into_iter().filter(|(_, outcomes)| *outcomes != 1) {
             self.findings.other.push(format!("handoff {handoff} has {outcomes} outcomes"));
+        }
+    }
+
+    /// What page and records are told is one story: which human has the caller, and how it ended.
+    fn one_story(&mut self) {
+        let trace = self.world.trace();
+        for (at, update) in self.world.pops() {
+            let (told, recorded) = match update {
+                PopUpdate::Joined { handoff, desk } => {
+                    let routed =
+                        trace.iter().rev().filter(|event| event.at <= *at).find_map(|event| match &event.kind {
+                            TraceKind::Routed { handoff: id, desk, .. } if id == handoff => Some(desk.to_string()),
+                            _ => None,
+                        });
+                    (desk.to_string(), routed)
+                }
+                PopUpdate::Ended { handoff, outcome, .. } => {
+                    let ended =
+                        trace.iter().rev().filter(|event| event.at <= *at).find_map(|event| match &event.kind {
+                            TraceKind::HandoffEnded { handoff: id, outcome, .. } if id == handoff => {
+                                Some(outcome.to_string())
+                            }
+                            _ => None,
+                        });
+                    (outcome.to_string(), ended)
+                }
+                _ => continue,
+            };
+            if recorded.as_ref() != Some(&told) {
+                self.wrong(*at, &format!("the page is told {told}, and records {recorded:?}"));
+            }
         }
     }
 }

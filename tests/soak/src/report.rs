@@ -57,7 +57,7 @@ impl Report {
         for event in world.trace() {
             match &event.kind {
                 sim::TraceKind::Began { .. } => self.calls += 1,
-                sim::TraceKind::HandoffEnded { outcome, .. } => {
+                sim::TraceKind::HandoffEnded { outcome, corrects: false, .. } => {
                     self.handoffs += 1;
                     *self.outcomes.entry(outcome.to_string()).or_default() += 1;
                 }

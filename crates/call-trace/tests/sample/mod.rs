@@ -96,7 +96,14 @@ fn release(s: &mut Story) {
     let (outcome, stage) = (HandoffOutcome::Released, HandoffStage::Release);
     s.add(
         24_340,
-        TraceKind::HandoffEnded { handoff: HANDOFF, outcome, stage, sip: Some(200), method: Method::ReferTrunk },
+        TraceKind::HandoffEnded {
+            handoff: HANDOFF,
+            outcome,
+            stage,
+            sip: Some(200),
+            method: Method::ReferTrunk,
+            corrects: false,
+        },
     );
     s.leg_ended(24_340, 0, Role::Caller, Party::Gateway, EndReason::Released);
     s.add(24_340, TraceKind::Ended { cause: EndCause::new(Party::Gateway, EndReason::Released) });

@@ -104,7 +104,7 @@ async fn the_status_tells_state_outcome_and_evidence_to_those_it_concerns() {
     assert_eq!((now["state"].as_str(), now["stage"].as_str()), (Some("consulting"), Some("consult")));
     assert_eq!(now["evidence"][0]["sip_call_id"], "c@gw");
     let (outcome, stage, method) = (HandoffOutcome::Joined, HandoffStage::Join, Method::Stay);
-    trace(&world, 9, TraceKind::HandoffEnded { handoff: ID, outcome, stage, sip: None, method });
+    trace(&world, 9, TraceKind::HandoffEnded { handoff: ID, outcome, stage, sip: None, method, corrects: false });
     let cause = EndCause::new(Party::Caller, EndReason::HungUp);
     trace(&world, 10, TraceKind::Ended { cause });
     let now = world.get(&path, ADMIN).await.json();

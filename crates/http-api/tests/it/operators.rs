@@ -58,6 +58,7 @@ fn whole_call(world: &World) {
         stage: HandoffStage::Consult,
         sip: Some(480),
         method: call_model::Method::Stay,
+        corrects: false,
     };
     trace(world, CALL, 65_000, ended);
     trace(world, CALL, 70_000, TraceKind::Ended { cause: EndCause::new(Party::Caller, EndReason::HungUp) });

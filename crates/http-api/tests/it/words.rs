@@ -28,7 +28,12 @@ fn call(world: &World, n: u64, outcome: HandoffOutcome, stage: HandoffStage, met
     };
     trace(world, call, n, began);
     trace(world, call, n + 1, TraceKind::Routed { handoff, desk: desk.clone(), because: "free".into() });
-    trace(world, call, n + 2, TraceKind::HandoffEnded { handoff, outcome, stage, sip: Some(480), method });
+    trace(
+        world,
+        call,
+        n + 2,
+        TraceKind::HandoffEnded { handoff, outcome, stage, sip: Some(480), method, corrects: false },
+    );
     if outcome == HandoffOutcome::Joined {
         let (by, after, cause) = (Party::Desk, Duration::from_secs(9), "BYE".to_owned());
         trace(world, call, n + 3, TraceKind::EarlyDrop { handoff, desk, by, after, cause });
