@@ -28,8 +28,10 @@ pub use pipecat::Pipecat;
 pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;
 
+use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What the caller says, in hertz.
 pub const CALLER: f32 = 400.0;
@@ -49,13 +51,21 @@ pub fn skipped(peer: &str) -> bool {
     skipped
 }
 
-/// A loopback port that is free for UDP and TCP, and its neighbour too.
+/// A loopback port that is free for UDP and TCP, and its neighbour too. None is given twice: between here and its use
+/// another test would take it.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let Ok(socket) = UdpSocket::bind("127.0.0.1:0") else { continue };
         let Ok(port) = socket.local_addr().map(|at| at.port()) else { continue };
         let neighbour = UdpSocket::bind(("127.0.0.1", port.wrapping_add(1)));
-        if port % 2 == 0 && neighbour.is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if port % 2 == 0
+            && neighbour.is_ok()
+            && free(port)
+            && free(port + 1)
+            && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port)
+        {
             return port;
         }
     }
