@@ -34,9 +34,9 @@ pub(crate) struct ToneDetector {
     samples: [f32; WINDOW],
     /// Samples in `samples`; a look is due when it is full.
     filled: usize,
-    filters: [Filter; 8],
-    /// The phases at the last look.
-    phases: [f32; 8],
+    filters: Filters,
+    /// What the filters gave at the last look.
+    former: [Phasor; 8],
     /// The key that was seen last, and how many times running.
     candidate: Option<(u8, u8)>,
     down: Option<Down>,
@@ -49,32 +49,41 @@ struct Down {
     misses: u8,
 }
 
+/// A tone: its amplitude's part in phase, and the other.
+type Phasor = (f32, f32);
+
+/// One filter for each tone, side by side, so that the processor runs them at once.
 #[derive(Clone, Copy, Debug)]
-struct Filter {
-    hertz: f32,
-    coefficient: f32,
+struct Filters {
+    hertz: [f32; 8],
+    coefficients: [f32; 8],
+    sines: [f32; 8],
+    cosines: [f32; 8],
     /// Of one hop.
-    turn: f32,
+    turns: [f32; 8],
 }
 
-impl Filter {
-    fn new(hertz: f32) -> Self {
-        let step = TAU * hertz / 8_000.0;
-        Self { hertz, coefficient: 2.0 * step.cos(), turn: step * HOP as f32 }
+impl Filters {
+    fn new(hertz: [f32; 8]) -> Self {
+        let steps = hertz.map(|hertz| TAU * hertz / 8_000.0);
+        Self {
+            hertz,
+            coefficients: steps.map(|step| 2.0 * step.cos()),
+            sines: steps.map(f32::sin),
+            cosines: steps.map(f32::cos),
+            turns: steps.map(|step| step * HOP as f32),
+        }
     }
 
-    /// Square of the amplitude, and phase at the end of the window.
-    fn look(&self, samples: &[f32; WINDOW]) -> (f32, f32) {
-        let (mut one, mut two) = (0.0f32, 0.0f32);
+    /// The tones at the end of the window.
+    fn look(&self, samples: &[f32; WINDOW]) -> [Phasor; 8] {
+        let (mut one, mut two) = ([0.0f32; 8], [0.0f32; 8]);
         for sample in samples {
-            let next = sample + self.coefficient * one - two;
-            two = one;
-            one = next;
+            let next: [f32; 8] = core::array::from_fn(|i| sample + self.coefficients[i] * one[i] - two[i]);
+            (one, two) = (next, one);
         }
-        let (sin, cos) = (TAU * self.hertz / 8_000.0).sin_cos();
-        let (re, im) = (one - two * cos, two * sin);
         let scale = 2.0 / WINDOW as f32;
-        ((re * re + im * im) * scale * scale, im.atan2(re))
+        core::array::from_fn(|i| ((one[i] - two[i] * self.cosines[i]) * scale, two[i] * self.sines[i] * scale))
     }
 }
 
@@ -83,8 +92,8 @@ impl Default for ToneDetector {
         Self {
             samples: [0.0; WINDOW],
             filled: 0,
-            filters: core::array::from_fn(|i| Filter::new(if i < 4 { ROWS[i] } else { COLUMNS[i - 4] })),
-            phases: [0.0; 8],
+            filters: Filters::new(core::array::from_fn(|i| if i < 4 { ROWS[i] } else { COLUMNS[i - 4] })),
+            former: [(0.0, 0.0); 8],
             candidate: None,
             down: None,
         }
@@ -119,20 +128,21 @@ impl ToneDetector {
         if power < 2.0 * FAINTEST * SHARE {
             return None;
         }
-        let looks = self.filters.each_ref().map(|filter| filter.look(&self.samples));
-        let former = core::mem::replace(&mut self.phases, looks.map(|(_, phase)| phase));
-        let strength = looks.map(|(strength, _)| strength);
+        let looks = self.filters.look(&self.samples);
+        let former = core::mem::replace(&mut self.former, looks);
+        let strength = looks.map(|(re, im)| re * re + im * im);
         let (row, column) = (strongest(&strength[..4])?, strongest(&strength[4..])?);
         let (low, high) = (strength[row], strength[4 + column]);
         let sound = low.min(high) >= FAINTEST && TWIST.contains(&(high / low)) && low + high >= SHARE * power;
-        let right = [row, 4 + column].into_iter().all(|i| {
-            let filter = &self.filters[i];
-            let off = wrap(self.phases[i] - former[i] - filter.turn) / TAU * 8_000.0 / HOP as f32;
-            off.abs() <= DEVIATION * filter.hertz
-        });
+        let phase = |(re, im): Phasor| im.atan2(re);
+        let in_tune = |i: usize| {
+            let off = wrap(phase(looks[i]) - phase(former[i]) - self.filters.turns[i]) / TAU * 8_000.0 / HOP as f32;
+            off.abs() <= DEVIATION * self.filters.hertz[i]
+        };
         // The first look has nothing to compare phases with.
-        let right = right || self.candidate.is_none() && self.down.is_none();
-        if sound && right { tones::event_at(row, column) } else { None }
+        let first = self.candidate.is_none() && self.down.is_none();
+        let right = sound && (first || in_tune(row) && in_tune(4 + column));
+        if right { tones::event_at(row, column) } else { None }
     }
 
     fn follow(&mut self, seen: Option<u8>) -> Option<Pressed> {

@@ -1,7 +1,7 @@
 //! Whether a caller who was told that nobody is available could have been served.
 
 use super::evidence::Popped;
-use super::{AT_ONCE, Inquest, LATE};
+use super::{AT_ONCE, Inquest, LATE, PROOF};
 use crate::setup::{BOT, DESK, DESK_NAMES, Party};
 use crate::witness::{Dialog, Did, Heard, Voice};
 use call_core::OnHumanGone;
@@ -101,8 +101,10 @@ impl Inquest<'_> {
             heard.voice == Voice::Of(BOT) && to.since(from) > AT_ONCE
         });
         let left = |call: &Dialog| {
+            // A BYE while a REFER is out is taken for a hang-up only when no proof of anything else has come.
+            let found_out = if call.referred.is_some() { PROOF } else { AT_ONCE };
             let since = began.unwrap_or(at);
-            call.party == desk && call.answered.is_some() && call.over().is_some_and(|over| over + AT_ONCE >= since)
+            call.party == desk && call.answered.is_some() && call.over().is_some_and(|over| over + found_out >= since)
         };
         !served && (of_last().any(|pop| Self::is_at(pop, desk)) || self.desks_of(caller).any(left))
     }

@@ -57,6 +57,7 @@ const KNOWN: &[u64] = &[
     600_047_325, // A caller with somebody else was refused here meanwhile: the judge took that for a call.
     500_066_358, // A caller with somebody else called again while we hung up: the judge took the one call for the other.
     700_318_715, // A caller on hold was taken for one who is heard after a NOTIFY 200: the held line stayed.
+    900_731_703, // A human hung up while a REFER was out, and was held to be free when that was found out.
     700_335_500, // The BYE of a trunk that somebody had taken the caller from came 28 s after the next join.
 ];
 
