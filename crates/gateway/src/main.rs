@@ -4,6 +4,10 @@ use clap::Parser;
 use gateway::cli::{Cli, Command, Recording};
 use std::process::ExitCode;
 
+/// What a flood took goes back to the system within the minute; glibc keeps it, and so its fragments.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = run(&cli.command);
