@@ -6,6 +6,7 @@
 //! ledger's; and two of tokio for TCP, HTTP and WebSocket bots. The switchboard never waits for any of them.
 
 mod bot_streams;
+pub mod callbacks;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -27,6 +27,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Serve(options) => gateway::serve::serve(options)?,
         Command::Tail(options) => gateway::tail::tail(options)?,
         Command::Trunks(options) => gateway::trunks::trunks(options)?,
+        Command::Callbacks(options) => gateway::callbacks::callbacks(options)?,
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Rules(command) => return gateway::rule_files::rules(command),

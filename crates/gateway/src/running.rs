@@ -50,6 +50,9 @@ pub enum StartError {
     /// The ledger cannot be used.
     #[error("{0}\n  or set ledger.path = \":memory:\" to keep no record")]
     Ledger(#[from] ledger::OpenError),
+    /// What was promised before cannot be read.
+    #[error("callbacks that were promised: {0}")]
+    Promises(#[from] ledger::QueryError),
     /// The voice model cannot be used.
     #[error("{0}\n  or set listen = false on every route to run without it")]
     Model(#[from] prosody::ModelError),
@@ -140,7 +143,9 @@ impl Gateway {
         let (recorder, ears, recorder_thread) = recorder(&settings, &inbox)?;
         let media = media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes)?;
 
-        let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
+        let mut board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
+        let yesterday = clock.wall().unix_ms.saturating_sub(86_400_000);
+        board.restore_callbacks(ledger.callbacks(yesterday)?, clock.now());
         let streams = Streams::new(Setup {
             bind: sockets
                 .streams
@@ -212,6 +217,7 @@ impl Gateway {
             bots,
             hub: hub.clone(),
             ledger: ledger.clone(),
+            inbox: inbox.clone(),
             observer,
         };
         let switchboard = SwitchboardLoop {
@@ -224,6 +230,7 @@ impl Gateway {
             idle: None,
             published: clock.now(),
             ledger_watch: LedgerWatch::default(),
+            changes: crate::callbacks::Waiting::default(),
         };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
         Ok(Self {
@@ -465,8 +472,13 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
     let desks = board.desks.iter().filter_map(|desk| Some((&desk.targets, desk.host.as_ref()?)));
     let named = bots.chain(desks);
     let named = named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone())));
+    let outbound = board.trunks.iter().filter_map(|trunk| trunk.outbound.as_ref());
+    let outbound = outbound.filter_map(|outbound| Some((outbound.target.address, outbound.host.clone()?)));
     let registrars = board.trunks.iter().filter_map(|trunk| trunk.signalling.register.as_ref());
-    named.chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?)))).collect()
+    named
+        .chain(outbound)
+        .chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?))))
+        .collect()
 }
 
 /// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.

@@ -88,6 +88,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         signalling: Signalling::default(),
         record: None,
+        outbound: None,
     };
     SwitchboardConfig {
         trunks: vec![trunk],
@@ -107,6 +108,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: crate::Recording::default(),
+        callbacks: None,
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }
@@ -122,6 +124,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         on_human_gone: OnHumanGone::Bot,
         record: None,
         queue: None,
+        otherwise: Vec::new(),
     }
 }
 
@@ -382,6 +385,10 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::HandoffQueued { place, .. }) => format!("bot told: place {place}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
                 BotCommand::Tell(BotUpdate::HandedBack { by, .. }) => format!("bot told: handed back by {by}"),
+                BotCommand::Tell(BotUpdate::CallbackAccepted { at, .. }) => format!("bot told: callback at {at}"),
+                BotCommand::Tell(BotUpdate::CallbackRefused { reason, .. }) => {
+                    format!("bot told: no callback, {reason}")
+                }
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),
                 BotCommand::Close => "close bot".to_owned(),
             },
@@ -425,7 +432,10 @@ impl Bench {
                 TraceKind::Note { text, .. } => format!("note: {text}"),
                 _ => return,
             },
-            CallOutput::Media(_) | CallOutput::CloseMedia { .. } | CallOutput::Recording(_) => return,
+            CallOutput::Media(_)
+            | CallOutput::CloseMedia { .. }
+            | CallOutput::Recording(_)
+            | CallOutput::Callback(_) => return,
         };
         self.log.push(line);
     }

@@ -76,6 +76,7 @@ pub fn route_to(to: RouteTo) -> Route {
         on_human_gone: OnHumanGone::Bot,
         record: None,
         queue: None,
+        otherwise: Vec::new(),
     }
 }
 
@@ -463,7 +464,7 @@ impl Town {
                 Output::Media(command) => self.on_media(command),
                 Output::Pop(pop) => self.on_pop(pop),
                 Output::Trace(event) => self.trace.push(event),
-                Output::Bot { .. } | Output::Recording(_) => {}
+                Output::Bot { .. } | Output::Recording(_) | Output::Callback(_) => {}
             }
         }
         let names: Vec<SocketAddr> = self.parties.keys().copied().collect();
@@ -592,6 +593,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             signalling: Default::default(),
             record: None,
+            outbound: None,
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
@@ -632,6 +634,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: Default::default(),
+        callbacks: None,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }
