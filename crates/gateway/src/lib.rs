@@ -11,6 +11,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod control;
+mod cores;
 pub mod demo;
 mod http_client;
 mod https;

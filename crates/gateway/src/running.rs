@@ -4,6 +4,7 @@ use crate::bot_streams::{self, BotStreams, StreamRoutes};
 use crate::clock::Clock;
 use crate::config::{ListenSettings, Lookup, Settings};
 use crate::control::{Draining, GatewayControl};
+use crate::cores::Cores;
 use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
@@ -138,10 +139,14 @@ impl Gateway {
         let ledger = Arc::new(Ledger::open_keeping(&settings.ledger, clock.wall(), settings.keep_facts)?);
         let rules = &settings.switchboard.rules;
         ledger.rules(&rules.version(), rules.text(), clock.now());
-        let (listening, model) = listening(&settings, &inbox)?;
+        let cores = Cores::of(&settings);
+        let (listening, model) = cores.listening(|| listening(&settings, &inbox))?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
         let (recorder, ears, recorder_thread) = recorder(&settings, &inbox)?;
-        let media = media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes)?;
+        let media = cores.media(|| media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes))?;
+        if cores != Cores::Free {
+            tracing::info!("cores: {cores}");
+        }
 
         let mut board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let yesterday = clock.wall().unix_ms.saturating_sub(86_400_000);
@@ -425,7 +430,7 @@ fn media(
     let to_bots = routes.clone();
     let setup = MediaSetup {
         bind: settings.rtp.bind.clone(),
-        threads: settings.rtp.threads.unwrap_or_else(default_threads),
+        threads: settings.rtp.media_threads(),
         engine: crate::prompts::engine_config(&settings.sounds),
         clock,
         ears,
@@ -479,11 +484,6 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
         .chain(outbound)
         .chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?))))
         .collect()
-}
-
-/// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cpus| cpus.get().div_ceil(2))
 }
 
 pub(crate) fn seed() -> io::Result<[u8; 32]> {

@@ -14,6 +14,7 @@ mod tide;
 mod traffic;
 mod trigger;
 mod usage;
+mod workers;
 
 use anyhow::{Context, Result, bail};
 use attack::Attack;
@@ -79,6 +80,9 @@ struct Options {
     /// Plays the bare relay for another run of this program.
     #[arg(long = "bare-relay", hide = true)]
     bare_relay: Option<usize>,
+    /// Plays a thousand callers and the worker that listens to them for another run of this program.
+    #[arg(long = "one-worker", hide = true)]
+    one_worker: Option<u64>,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +95,9 @@ enum Part {
     Keys,
     /// The first with the caller's voice scored.
     Listen,
+    /// A thousand callers and one listening worker: how late its windows are, and how many are shed. Pure Rust, and
+    /// libonnxruntime where WARMLINE_ONNXRUNTIME names it.
+    Workers,
     /// Calls that come and go.
     Churn,
     /// Memory at most calls, and whether it comes back.
@@ -125,6 +132,9 @@ fn main() -> Result<()> {
     if let Some(calls) = options.bare_relay {
         return floor::relay(calls);
     }
+    if let Some(seconds) = options.one_worker {
+        return workers::alone(seconds);
+    }
     if options.calls.is_empty() || options.calls.iter().any(|calls| !(1..=1500).contains(calls)) {
         bail!("--calls takes numbers from 1 to 1500");
     }
@@ -152,6 +162,9 @@ fn print(rows: &[Row], json: bool) {
     println!(
         "Attacks: while the calls of the row are up; OPTIONS come from a trunk that means well. Memory after: 72 s later."
     );
+    println!(
+        "Workers: from the moment when the audio of a window had come to its score; every caller speaks without a pause."
+    );
     println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
 }
 
@@ -174,11 +187,12 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, Run); 11] = [
+        let parts: [(Part, Run); 12] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
             (Part::Keys, Self::keys),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
+            (Part::Workers, Self::workers),
             (Part::Churn, Self::churn),
             (Part::Memory, Self::memory),
             (Part::Joins, Self::joins),
@@ -274,6 +288,16 @@ impl Bench {
         let done = self.relay("relay, keys in the audio", false);
         self.generator.events = true;
         done
+    }
+
+    /// Without a gateway: the relay of as many calls would take the core.
+    fn workers(&mut self) -> Result<()> {
+        let library = std::env::var_os(prosody::runtime::LIBRARY_VARIABLE).filter(|named| !named.is_empty());
+        for library in library.into_iter().map(Some).chain([None]) {
+            tell(&format!("{} callers, one listening worker", workers::CALLERS));
+            self.rows.push(workers::row(library.as_deref(), self.options.seconds)?);
+        }
+        Ok(())
     }
 
     fn churn(&mut self) -> Result<()> {

@@ -9,5 +9,6 @@ mod linphone;
 mod pipecat;
 mod recording;
 mod registering;
+mod rsipstack;
 mod sipp;
 mod tshark;
