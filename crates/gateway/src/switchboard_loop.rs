@@ -287,6 +287,9 @@ impl SwitchboardLoop {
             metrics.set(Metric::Telephones, registered.telephones);
             let open = self.board.callbacks().filter(|one| one.state.is_open()).count();
             metrics.set(Metric::CallbacksOpen, open as u64);
+            let (up, down) = self.board.peers_up_and_down(now);
+            metrics.set(Metric::PeersUp, up);
+            metrics.set(Metric::PeersDown, down);
             metrics.set(Metric::Waiting, self.board.waiting_count() as u64);
             metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);

@@ -48,6 +48,8 @@ pub enum Metric {
     CallbacksOpen,
     /// Configured trunks and desks that answer OPTIONS (gauge).
     PeersUp,
+    /// Those that do not (gauge).
+    PeersDown,
     /// Trunks at which we are registered (gauge).
     TrunksRegistered,
     /// Trunks at which we should be and are not (gauge).
@@ -74,7 +76,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -92,6 +94,7 @@ impl Metric {
         Self::Waiting,
         Self::CallbacksOpen,
         Self::PeersUp,
+        Self::PeersDown,
         Self::TrunksRegistered,
         Self::TrunksUnregistered,
         Self::Telephones,
@@ -138,7 +141,8 @@ impl Metric {
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
             Self::Waiting => ("warmline_queue_waiting", GAUGE, "Callers who wait in line for a desk."),
             Self::CallbacksOpen => ("warmline_callbacks_open", GAUGE, "Callbacks promised and not made yet."),
-            Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),
+            Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks, bots and desks that answer or are registered."),
+            Self::PeersDown => ("warmline_peers_down", GAUGE, "Trunks, bots and desks that should and do not."),
             Self::TrunksRegistered => ("warmline_trunks_registered", GAUGE, "Trunks at which we are registered."),
             Self::TrunksUnregistered => {
                 ("warmline_trunks_not_registered", GAUGE, "Trunks at which we should be registered and are not.")

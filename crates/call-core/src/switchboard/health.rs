@@ -1,4 +1,4 @@
-//! Signs of life: OPTIONS to the desks' telephones and to SIP bots, so that one that is gone is known before a caller
+//! Signs of life: OPTIONS to the desks' telephones, to SIP bots, and to trunks that take our calls, so that one that is gone is known before a caller
 //! needs it. It decides which of several targets is tried first, and nothing else: a telephone that does not answer
 //! OPTIONS may still answer a call.
 
@@ -59,7 +59,7 @@ impl Health {
         let watch = |about, name: &str, signalling: &Signalling, uri: &str, target: &Target| {
             let named = signalling.interface.as_deref();
             let flow = config.interfaces.flow_to(named, target.transport, target.address)?;
-            let uri = Uri::parse(&uri.replace("{user}", "ping")).ok()?;
+            let uri = Uri::parse(&uri.replace("{user}", "ping").replace("{number}@", "")).ok()?;
             let known = self.watched.iter().find(|known| known.is(about, name) && known.flow == flow);
             let known = known.map(|known| Watched { target: *target, uri: uri.clone(), ..known.clone() });
             let name = name.to_owned();
@@ -76,6 +76,10 @@ impl Health {
                 let watch = |target| watch(Party::Bot, &bot.name, &bot.signalling, uri, target);
                 watched.extend(targets.iter().filter_map(watch));
             }
+        }
+        for trunk in &config.trunks {
+            let out = trunk.outbound.as_ref();
+            watched.extend(out.and_then(|out| watch(Party::Trunk, &trunk.name, &trunk.signalling, &out.uri, &out.target)));
         }
         self.watched = watched;
         // Their numbers are others now; who was asked is asked again.

@@ -474,6 +474,17 @@ impl Switchboard {
         if ails { Some(false) } else { registered().or_else(|| self.health.is_up(about, name)) }
     }
 
+    /// Trunks, bots and desks that answer, and that do not; see [`Self::is_up`].
+    pub fn peers_up_and_down(&self, now: Instant) -> (u64, u64) {
+        let SwitchboardConfig { trunks, bots, desks, .. } = &self.config;
+        let names = trunks.iter().map(|trunk| (Party::Trunk, &trunk.name));
+        let names = names.chain(bots.iter().map(|bot| (Party::Bot, &bot.name)));
+        let names = names.chain(desks.iter().map(|desk| (Party::Desk, &desk.name)));
+        names.filter_map(|(about, name)| self.is_up(about, name, now)).fold((0, 0), |(up, down), is_up| {
+            if is_up { (up + 1, down) } else { (up, down + 1) }
+        })
+    }
+
     /// Calls that are up; cheaper than counting [`Self::calls`].
     pub fn call_count(&self) -> usize {
         self.calls.len()

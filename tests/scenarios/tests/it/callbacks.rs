@@ -11,7 +11,7 @@ use sim::{BOT_TONE, DESK, DESK2, DESK2_TONE, Do, MUSIC_TONE, Setup, TRUNK, World
 
 const NUMBER: &str = "+442079460001";
 
-fn policy() -> Callbacks {
+pub(crate) fn policy() -> Callbacks {
     Callbacks {
         allowed: vec!["+44".to_owned()],
         forbidden: vec![],

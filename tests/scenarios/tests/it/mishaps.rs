@@ -141,9 +141,11 @@ fn keys_reach_the_bot_once_each() {
     }
 }
 
-/// Runs five minutes without a call, with desks and bot asked every 30 s; what the trace noted about them.
-fn signs_of_life(loss: u16) -> Vec<String> {
-    let mut setup = Setup { sip_link: Link { loss, ..Link::GOOD }, ..Setup::default() };
+/// Runs five minutes without a call, with desk, bot and trunk asked every 30 s: what the trace noted about them, and how
+/// many count as up and as down.
+fn signs_of_life(loss: u16) -> (Vec<String>, (u64, u64)) {
+    let callbacks = Some(crate::callbacks::policy());
+    let mut setup = Setup { sip_link: Link { loss, ..Link::GOOD }, callbacks, ..Setup::default() };
     setup.timers.ping_every = Some(Duration::from_secs(30));
     let mut world = World::new(&setup);
     world.run_until(300_000);
@@ -151,16 +153,17 @@ fn signs_of_life(loss: u16) -> Vec<String> {
         TraceKind::Note { text, .. } => Some(text.clone()),
         _ => None,
     });
-    noted.collect()
+    (noted.collect(), world.switchboard.peers_up_and_down(world.now()))
 }
 
 #[test]
-fn a_desk_and_a_bot_that_never_answer_options_are_said_to_be_down_once() {
+fn a_desk_a_bot_and_a_trunk_that_never_answer_options_are_said_to_be_down_once() {
     let down = |who: &str| format!("{who} has not answered OPTIONS three times: down");
-    assert_eq!(signs_of_life(1_000), [down("desk ada"), down("bot bot")]);
+    let all = ["desk ada", "bot bot", "trunk trunk"].map(down);
+    assert_eq!(signs_of_life(1_000), (all.to_vec(), (0, 3)));
 }
 
 #[test]
 fn those_who_answer_options_are_not_talked_about() {
-    assert_eq!(signs_of_life(0), [""; 0]);
+    assert_eq!(signs_of_life(0), (Vec::new(), (3, 0)));
 }
