@@ -4,6 +4,13 @@ use crate::activity::ActivityGate;
 use crate::mel::{self, LogMel};
 use crate::pitch::{self, PitchLags};
 use crate::{BANDS, FRAME_SAMPLES, ROWS};
+use std::cell::RefCell;
+
+thread_local! {
+    // Tables and room to work in, which remember nothing of the last frame: one for all streams of a thread, so that a
+    // thousand callers do not push each other's out of the processor's cache.
+    static TRANSFORMS: RefCell<(LogMel, PitchLags)> = RefCell::new((LogMel::new(), PitchLags::new()));
+}
 
 /// What the extractor heard in 20 ms.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,15 +28,13 @@ pub struct FrameFeatures {
 /// A frame's log-mel looks at the 32 ms that end with it, its pitch at the 64 ms that end with it.
 pub struct Extractor {
     recent: [f32; pitch::POINTS],
-    mel: LogMel,
-    pitch: PitchLags,
     gate: ActivityGate,
 }
 
 impl Extractor {
     /// An extractor before which there was silence.
     pub fn new() -> Self {
-        Self { recent: [0.0; pitch::POINTS], mel: LogMel::new(), pitch: PitchLags::new(), gate: ActivityGate::new() }
+        Self { recent: [0.0; pitch::POINTS], gate: ActivityGate::new() }
     }
 
     /// Takes the next 20 ms.
@@ -42,9 +47,11 @@ impl Extractor {
         let mut bands = [0.0; BANDS];
         let mut last = [0.0; mel::POINTS];
         last.copy_from_slice(&self.recent[pitch::POINTS - mel::POINTS..]);
-        let energy = self.mel.compute(&last, &mut bands);
+        let energy = TRANSFORMS.with_borrow_mut(|(mel, pitch)| {
+            pitch.compute(&self.recent, &mut rows[BANDS..]);
+            mel.compute(&last, &mut bands)
+        });
         rows[..BANDS].copy_from_slice(&bands);
-        self.pitch.compute(&self.recent, &mut rows[BANDS..]);
         FrameFeatures { rows, energy, speech: self.gate.frame(energy) }
     }
 
