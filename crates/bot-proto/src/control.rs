@@ -124,6 +124,10 @@ enum What<'a> {
     CallbackAccepted { callback: String, at: &'a str, moved: bool },
     #[serde(rename = "callback.refused")]
     CallbackRefused { reason: &'static str, why: &'static str },
+    #[serde(rename = "voicemail.begun")]
+    VoicemailBegun,
+    #[serde(rename = "voicemail.over")]
+    VoicemailOver,
     #[serde(rename = "handoff.failed")]
     Failed { outcome: &'static str, why: &'a str },
 }
@@ -143,6 +147,8 @@ impl<'a> Told<'a> {
                 What::CallbackAccepted { callback: callback.to_string(), at, moved: *moved }
             }
             BotUpdate::CallbackRefused { reason, why } => What::CallbackRefused { reason, why },
+            BotUpdate::VoicemailBegun => What::VoicemailBegun,
+            BotUpdate::VoicemailOver => What::VoicemailOver,
             BotUpdate::HandoffFailed { outcome, why } => What::Failed { outcome, why },
         };
         Self { event: EVENT, stream, what }

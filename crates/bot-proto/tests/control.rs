@@ -179,6 +179,8 @@ fn what_the_bot_is_told() {
             },
             r#"{"event":"warmline","type":"callback.accepted","callback":"00000000000000000000000008","at":"2026-11-23T10:00:00+00:00[UTC]","moved":true}"#,
         ),
+        (BotUpdate::VoicemailBegun, r#"{"event":"warmline","type":"voicemail.begun"}"#),
+        (BotUpdate::VoicemailOver, r#"{"event":"warmline","type":"voicemail.over"}"#),
         (
             BotUpdate::CallbackRefused { reason: "not_allowed", why: "we cannot call that number" },
             r#"{"event":"warmline","type":"callback.refused","reason":"not_allowed","why":"we cannot call that number"}"#,
@@ -208,7 +210,7 @@ fn every_example_of_the_documentation_is_accepted() {
     assert_eq!(fields.into_iter().collect::<Vec<_>>().join(" "), expected, "every field has an example");
     assert_eq!(
         examples(told).filter(|(example, _)| serde_json::from_str::<serde_json::Value>(example).is_ok()).count(),
-        9
+        11
     );
 }
 

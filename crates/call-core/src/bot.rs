@@ -235,6 +235,9 @@ impl Call {
         if over.is_some_and(|(prompt, _)| prompt == Prompt::Recorded) {
             self.after_notice(world);
         }
+        if over.is_some_and(|(prompt, _)| prompt == Prompt::LeaveMessage) {
+            self.after_message_prompt(world);
+        }
         if let Phase::Recovering(Recovery::Goodbye { cause }) = self.phase {
             self.end(cause, world);
         }

@@ -14,6 +14,7 @@ use crate::handback::HandingBack;
 use crate::held::Held;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
+use crate::message::Message;
 use crate::recording::Recording;
 use crate::release::{Loose, Unproven};
 use crate::reply::Turn;
@@ -21,7 +22,8 @@ use crate::seats::Seats;
 use crate::transfer::{Handoff, Phase};
 use call_model::{
     BotCommand, BotUpdate, CallId, Codec, Decision, DeskId, EndCause, IdSource, Instant, LegId, MediaCommand, Party,
-    PopUpdate, Prompt, RecordingCommand, Redacted, Resumed, Role, Secret, TraceKind, TransferState, WallAnchor,
+    PopUpdate, Prompt, RecordingCommand, Redacted, Resumed, Role, Secret, TraceKind, TransferState, Voicemail,
+    WallAnchor,
 };
 use core::time::Duration;
 use escalation::Engine;
@@ -99,6 +101,7 @@ pub(crate) enum CallOutput {
         answer: ReferralAnswer,
     },
     Callback(CallbackStep),
+    Voicemail(Box<Voicemail>),
     Pop(PopUpdate),
     Trace(TraceKind),
 }
@@ -165,6 +168,8 @@ pub(crate) struct Call {
     /// Whom the caller hears before it is answered.
     pub(crate) early: Option<LegId>,
     pub(crate) recording: Recording,
+    /// The caller leaves a message, or is about to.
+    pub(crate) message: Option<Message>,
     /// It is made to keep a promise.
     pub(crate) calling_back: Option<CallingBack>,
     /// What the human types who has the caller.
@@ -218,6 +223,7 @@ impl Call {
             resumed: None,
             early: None,
             recording: Recording::default(),
+            message: None,
             calling_back: None,
             desk_keys: KeySequence::default(),
             controls: Controls::default(),

@@ -104,9 +104,10 @@ impl Call {
                 && one.wish.as_deref().is_none_or(|wish| self.known.entity("wish") == Some(wish))
         };
         let way = self.about.route.otherwise.iter().find(fits).map_or(Way::Bot, |one| one.then);
-        if way == Way::Callback {
-            self.note(Party::Gateway, "no human can take the caller: they shall be called back".to_owned());
-            self.wish_callback(CallbackWish::default(), world);
+        match way {
+            Way::Bot => {}
+            Way::Callback => self.wish_callback(CallbackWish::default(), world),
+            Way::Voicemail => self.plan_message(world),
         }
     }
 

@@ -53,6 +53,8 @@ pub struct SwitchboardConfig {
     pub places_spoken: Vec<u8>,
     /// How calls are recorded.
     pub recording: Recording,
+    /// How messages are left; none: nobody leaves any.
+    pub voicemail: Option<Voicemails>,
     /// Who may be called back; none: nobody.
     pub callbacks: Option<Callbacks>,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
@@ -377,6 +379,17 @@ pub enum Way {
     Bot,
     /// They are called back as soon as possible, and the bot is told.
     Callback,
+    /// They are asked for a message.
+    Voicemail,
+}
+
+/// How long messages may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Voicemails {
+    /// At most.
+    pub max: Duration,
+    /// Who says nothing for so long has finished.
+    pub silence: Duration,
 }
 
 /// How callers wait in line.

@@ -35,6 +35,7 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
+        self.finish_message("the end of the call", world);
         self.ending = Some(cause);
         self.end_callback();
         let by_caller = cause.by == Party::Caller;

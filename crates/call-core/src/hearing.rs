@@ -5,7 +5,7 @@ use crate::choreography::Trio;
 use crate::config::WhileConsulting;
 use crate::controls::Controls;
 use crate::leg::{Leg, LegState};
-use crate::transfer::Phase;
+use crate::transfer::{Phase, Recovery};
 use call_model::{Direction, LegId, MediaCommand, Prompt, Role, Selector, TraceKind};
 
 impl Call {
@@ -85,6 +85,7 @@ impl Call {
                     None => Selector::Silence,
                 }
             }
+            Phase::Recovering(Recovery::Message { .. }) if self.prompt.is_none() => Selector::Silence,
             Phase::Recovering(_) | Phase::Released => self.comfort(),
         }
     }

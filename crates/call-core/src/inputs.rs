@@ -3,7 +3,7 @@
 use crate::call::{Call, World, party, reason};
 use crate::config::SwitchboardConfig;
 use crate::leg::{Leg, LegCommand, LegEvent, LegState};
-use crate::transfer::Phase;
+use crate::transfer::{Phase, Recovery};
 use call_model::{
     BotCommand, EndCause, EndReason, Fact, FactKind, Instant, LegId, LegStats, MediaEvent, Party, Prompt, Role,
     Speaker, TraceKind,
@@ -261,6 +261,7 @@ impl Call {
             }
             Phase::Releasing { step, .. } => Some(step.deadline()),
             Phase::Referring { step, .. } => Some(step.deadline()),
+            Phase::Recovering(Recovery::Message { until }) => *until,
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => None,
         }
     }
@@ -275,6 +276,7 @@ impl Call {
             Phase::Joined { .. } => self.on_joined_timeout(world),
             Phase::Releasing { .. } => self.on_release_timeout(world),
             Phase::Referring { .. } => self.on_blind_timeout(world),
+            Phase::Recovering(Recovery::Message { .. }) => self.on_message_timeout(world),
             Phase::WithBot | Phase::Released | Phase::Recovering(_) => {}
         }
     }
@@ -359,6 +361,9 @@ impl Call {
     fn on_digit(&mut self, leg: LegId, digit: char, world: &mut World<'_>) {
         let Some(role) = self.leg(leg).map(|leg| leg.role) else { return };
         if role == Role::Caller {
+            if self.on_message_key(digit, world) {
+                return;
+            }
             self.consent_by_key(digit, world);
         }
         match role {
@@ -403,6 +408,9 @@ impl Call {
             self.engine.handle_speech(speaker, speaks, world.now);
             self.trace(TraceKind::Speech { speaker, speaks });
             self.decide(world);
+        }
+        if id == self.caller_id() {
+            self.on_message_speech(speaks, world);
         }
         self.on_turn(id, speaks, world);
         self.on_media_proof(world);

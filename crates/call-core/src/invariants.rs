@@ -32,6 +32,7 @@ impl Call {
             Some(Selector::Silence)
                 if !matches!(self.phase, Phase::Releasing { .. })
                     && !self.is_referred_away()
+                    && !self.is_leaving_message()
                     && !self.is_muted_by_page() =>
             {
                 broken("silence feeds the caller")
@@ -54,6 +55,7 @@ impl Call {
         match self.phase {
             Phase::Recovering(Recovery::Bot { .. }) => self.bot_deadline.is_none(),
             Phase::Recovering(Recovery::Goodbye { .. }) => self.prompt.is_none(),
+            Phase::Recovering(Recovery::Message { until }) => until.is_none() && self.prompt.is_none(),
             _ => true,
         }
     }

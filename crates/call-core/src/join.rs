@@ -59,7 +59,7 @@ impl Call {
     }
 
     /// What was said before the join proves nothing: a microphone may have died since.
-    fn attend_afresh(&mut self, id: LegId) {
+    pub(crate) fn attend_afresh(&mut self, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.speaking = false;
         self.outputs.push_back(CallOutput::Media(MediaCommand::Attend { leg: id }));
@@ -172,6 +172,9 @@ impl Call {
         }
         let after_human = self.after_human.take();
         if self.undo_retransfer(failure_in_words(outcome), world) {
+            return;
+        }
+        if self.ask_for_message(world) {
             return;
         }
         let failed = Told { outcome: outcome.as_str(), why: failure_in_words(outcome) };

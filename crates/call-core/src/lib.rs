@@ -45,6 +45,7 @@ mod invite;
 mod join;
 mod known;
 mod leg;
+mod message;
 mod metadata;
 #[cfg(feature = "mutations")]
 pub mod mutation;
@@ -78,7 +79,8 @@ pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
     Network, OnBotClose, OnBotRefusal, OnHumanGone, Otherwise, Outbound, Pattern, Queueing, Record, Recorded,
-    Recording, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, Way, WhileConsulting,
+    Recording, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, Voicemails, Way,
+    WhileConsulting,
 };
 pub use info::KeysOut;
 pub use interfaces::{Interface, Interfaces, SipAddresses};

@@ -49,6 +49,8 @@ pub(crate) enum Recovery {
     Bot { or_else: EndCause, or_human: bool, told: Told },
     /// A human is about to be fetched.
     Human,
+    /// The caller leaves a message; it ends then, should nothing happen. None: they are being asked for it.
+    Message { until: Option<Instant> },
     /// Nobody is left; the caller is told, then hung up.
     Goodbye { cause: EndCause },
 }

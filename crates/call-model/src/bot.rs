@@ -105,6 +105,10 @@ pub enum BotUpdate {
         /// In words the bot can say.
         why: &'static str,
     },
+    /// The caller is asked for a message, and the bot hears nothing of it.
+    VoicemailBegun,
+    /// The caller has left it, or did not want to, and is the bot's again.
+    VoicemailOver,
     /// It did not work and the caller is the bot's again.
     HandoffFailed {
         /// An outcome token, such as `no_answer`.

@@ -20,6 +20,7 @@ pub mod srtp;
 pub mod tap;
 pub mod time;
 pub mod trace;
+pub mod voicemail;
 
 pub use bot::{BotCommand, BotEvent, BotUpdate, Resumed};
 pub use callback::{Callback, CallbackId, CallbackNote, CallbackState, CallbackWish};
@@ -39,3 +40,4 @@ pub use srtp::{Crypto, DtlsPeer, Fingerprint, IceLite, Keying, SrtpKey, SrtpSuit
 pub use tap::TapFrame;
 pub use time::{Instant, WallAnchor};
 pub use trace::{TraceEvent, TraceKind};
+pub use voicemail::Voicemail;

@@ -161,6 +161,8 @@ pub enum Prompt {
     Place(u8),
     /// To the caller, before anything else: the call is recorded.
     Recorded,
+    /// To a caller whom no human can take: leave a message after the tone, which it ends with.
+    LeaveMessage,
     /// To the human, whisper: why the caller needs a person.
     Why(Trigger),
     /// To the human, whisper: press 1 to take the call.

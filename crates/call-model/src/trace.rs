@@ -193,6 +193,13 @@ pub enum TraceKind {
         /// In words: when, and why.
         text: String,
     },
+    /// Something happened to a message that the caller is asked for.
+    Voicemail {
+        /// `asked`, `began`, `left`, `empty`.
+        what: &'static str,
+        /// In words; may be empty.
+        text: String,
+    },
     /// A human said what became of a conversation. This may come after the end of the call.
     Disposed {
         /// The handoff.

@@ -203,6 +203,7 @@ impl Ladder {
             | TraceKind::Dequeued { .. }
             | TraceKind::EarlyDrop { .. }
             | TraceKind::Recording { .. }
+            | TraceKind::Voicemail { .. }
             | TraceKind::Disposed { .. } => self.note(GATEWAY, &describe(kind), Paint::State),
             TraceKind::Quality { stats, role, .. } if self.style.verbose => {
                 self.note(lane_of(*role).min(GATEWAY), &quality(stats), Paint::Dim)

@@ -56,6 +56,8 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::Callback { callback, what, text } => {
             format!("callback {callback} {}: {text}", what.replace('_', " "))
         }
+        TraceKind::Voicemail { what, text } if text.is_empty() => format!("message {what}"),
+        TraceKind::Voicemail { what, text } => format!("message {what}: {text}"),
         TraceKind::Disposed { desk, disposition, .. } => {
             let notes = match disposition.notes.as_str() {
                 "" => String::new(),
@@ -106,6 +108,7 @@ pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> Str
         (Selector::Prompt(Prompt::NobodyAvailable), _) => "\"nobody there\"".to_owned(),
         (Selector::Prompt(Prompt::StillTrying), _) => "\"still trying\"".to_owned(),
         (Selector::Prompt(Prompt::Place(place)), _) => format!("\"place {place}\""),
+        (Selector::Prompt(Prompt::LeaveMessage), _) => "\"leave a message\"".to_owned(),
         (Selector::Prompt(Prompt::Recorded), _) => "\"you are recorded\"".to_owned(),
         (Selector::Prompt(Prompt::Why(trigger)), _) => format!("\"why: {trigger}\""),
         (Selector::Prompt(Prompt::PressOne), _) => "\"press 1\"".to_owned(),

@@ -75,6 +75,11 @@ still-trying|Thank you for waiting. I am still trying to reach a person for you.
 caller-gone|The caller has hung up. Thank you. Goodbye.
 LINES
 
+say leave-message -v en-us+f2 -s 155 -p 50 "Nobody can take your call now. Please leave a message after the tone, and press hash to finish."
+line leave-message
+sox -n -r 8000 -c 1 -b 16 "$work/tone.wav" synth 0.4 sine 1000 gain -9
+ship leave-message breath leave-message breath tone
+
 # Whispered to the human before the key: one line per trigger, named after it.
 while IFS='|' read -r name text; do
     say "$name" -v en-us+f2 -s 165 -p 50 "$text"; line "$name"; ship "why-$name" breath "$name"

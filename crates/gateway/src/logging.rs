@@ -61,6 +61,7 @@ pub(crate) fn trace(event: &TraceEvent) {
             tracing::warn!(call, %callback, what, text, "callback");
         }
         TraceKind::Callback { callback, what, text } => tracing::info!(call, %callback, what, text, "callback"),
+        TraceKind::Voicemail { what, text } => tracing::info!(call, what, text, "voicemail"),
         TraceKind::Disposed { handoff, desk, disposition } => {
             tracing::info!(call, %handoff, %desk, code = disposition.code, "what became of it");
         }

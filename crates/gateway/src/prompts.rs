@@ -17,8 +17,8 @@ pub(crate) fn engine_config(sounds: &Sounds) -> EngineConfig {
 
 /// Every prompt there is.
 pub(crate) fn everything() -> impl Iterator<Item = Prompt> {
-    use Prompt::{BotLost, CallerGone, NobodyAvailable, PressOne, Recorded, StillTrying};
-    let others = [BotLost, NobodyAvailable, StillTrying, Recorded, PressOne, CallerGone];
+    use Prompt::{BotLost, CallerGone, LeaveMessage, NobodyAvailable, PressOne, Recorded, StillTrying};
+    let others = [BotLost, NobodyAvailable, StillTrying, Recorded, LeaveMessage, PressOne, CallerGone];
     others.into_iter().chain(Trigger::ALL.map(Prompt::Why))
 }
 
@@ -33,6 +33,7 @@ const fn wav(prompt: Prompt) -> &'static [u8] {
         Prompt::NobodyAvailable => include_bytes!("../assets/nobody.wav"),
         Prompt::StillTrying | Prompt::Place(_) => include_bytes!("../assets/still-trying.wav"),
         Prompt::Recorded => include_bytes!("../assets/recorded.wav"),
+        Prompt::LeaveMessage => include_bytes!("../assets/leave-message.wav"),
         Prompt::PressOne => include_bytes!("../assets/press-one.wav"),
         Prompt::CallerGone => include_bytes!("../assets/caller-gone.wav"),
         Prompt::Why(trigger) => match trigger {

@@ -195,6 +195,7 @@ impl Gateway {
             hub: hub.clone(),
             control,
             ledger: Some(ledger.clone()),
+            recordings: settings.recordings.clone().map(crate::recording::reader),
             sessions: http_api::Sessions::default(),
         };
         // Dropping the sender stops the servers as well.
@@ -223,6 +224,7 @@ impl Gateway {
             hub: hub.clone(),
             ledger: ledger.clone(),
             inbox: inbox.clone(),
+            keep_messages: settings.recordings.as_ref().and_then(|recordings| recordings.retention),
             observer,
         };
         let switchboard = SwitchboardLoop {

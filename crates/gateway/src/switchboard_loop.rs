@@ -44,6 +44,8 @@ pub(crate) struct Outputs {
     pub(crate) hub: Hub,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) inbox: Inbox,
+    /// As long as recordings.
+    pub(crate) keep_messages: Option<Duration>,
     pub(crate) observer: Option<crossbeam_channel::Sender<TraceEvent>>,
 }
 
@@ -329,6 +331,7 @@ impl Outputs {
             Output::Recording(command) => self.recorder.follow(command),
             Output::Bot { leg, command } => self.bots.command(leg, command),
             Output::Callback(callback) => callbacks::keep(&self.ledger, &self.inbox, &callback),
+            Output::Voicemail(left) => self.ledger.voicemail(&left, self.keep_messages),
             Output::Pop(update) => self.hub.pop(&update),
             Output::Trace(event) => self.trace(event),
         }

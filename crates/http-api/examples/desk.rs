@@ -202,6 +202,7 @@ async fn main() -> std::io::Result<()> {
         hub: hub.clone(),
         control,
         ledger: None,
+        recordings: None,
         sessions: http_api::Sessions::default(),
     };
     hub.pop(&sample::offered(sample::package(1, &wall, Instant::from_millis(4_000))));

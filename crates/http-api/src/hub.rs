@@ -403,6 +403,7 @@ impl Hub {
                 (*count, *seconds) = (*count + 1, *seconds + waited.as_secs());
             }
             TraceKind::Callback { what, .. } => *tally.callbacks.entry(what).or_default() += 1,
+            TraceKind::Voicemail { what, .. } => *tally.voicemails.entry(what).or_default() += 1,
             TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
             TraceKind::HandoffEnded { handoff, outcome, method, corrects, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);

@@ -30,5 +30,5 @@ pub use control::{
 };
 pub use hub::{Hub, HubConfig};
 pub use metrics::{Metric, Metrics};
-pub use server::{Api, ApiConfig, DeskLogin, IceServer, router, serve};
+pub use server::{Api, ApiConfig, DeskLogin, IceServer, Recordings, router, serve};
 pub use session::Sessions;

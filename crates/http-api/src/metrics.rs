@@ -230,6 +230,8 @@ pub(crate) struct Tally {
     pub(crate) waits: BTreeMap<&'static str, (u64, u64)>,
     /// Callbacks, by what became of them.
     pub(crate) callbacks: BTreeMap<&'static str, u64>,
+    /// Messages that callers were asked for, by what became of them.
+    pub(crate) voicemails: BTreeMap<&'static str, u64>,
     pub(crate) pops: BTreeMap<&'static str, u64>,
     pub(crate) sip: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) dropped: u64,
@@ -292,6 +294,10 @@ impl Tally {
         family(out, "warmline_callbacks_total", COUNTER, "What happened to callbacks, in one word.");
         for (what, count) in &self.callbacks {
             line(out, "warmline_callbacks_total", &format!("what=\"{what}\""), *count);
+        }
+        family(out, "warmline_voicemails_total", COUNTER, "Messages that callers were asked for, in one word.");
+        for (what, count) in &self.voicemails {
+            line(out, "warmline_voicemails_total", &format!("what=\"{what}\""), *count);
         }
         family(out, "warmline_pops_total", COUNTER, "Screen pops, by what became of them.");
         for (what, count) in &self.pops {

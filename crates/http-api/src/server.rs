@@ -81,6 +81,9 @@ pub struct ApiConfig {
     pub ice_servers: Vec<IceServer>,
 }
 
+/// Reads the audio of a recording of that name as a WAV file. It may take its time.
+pub type Recordings = Arc<dyn Fn(&str) -> io::Result<Vec<u8>> + Send + Sync>;
+
 /// What the routes need.
 #[derive(Clone)]
 pub struct Api {
@@ -92,6 +95,8 @@ pub struct Api {
     pub control: Arc<dyn Control>,
     /// The past, when there is a ledger.
     pub ledger: Option<Arc<ledger::Ledger>>,
+    /// The audio of a recording of that name, as a WAV file; where there are recordings.
+    pub recordings: Option<Recordings>,
     /// Pages that are signed in.
     pub sessions: Sessions,
 }
@@ -113,6 +118,7 @@ pub fn router(api: Api) -> Router {
         routes::admin::routes,
         routes::cdrs::routes,
         routes::callbacks::routes,
+        routes::voicemails::routes,
         routes::trunks::routes,
         routes::rules::routes,
     ];

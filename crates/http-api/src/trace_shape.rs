@@ -80,6 +80,7 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
         TraceKind::Callback { callback, what, text } => {
             ("callback", json!({"callback": callback.to_string(), "what": what, "text": text}))
         }
+        TraceKind::Voicemail { what, text } => ("voicemail", json!({"what": what, "text": text})),
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => (
             "early_drop",
             json!({

@@ -103,7 +103,7 @@ fn read(row: &Row<'_>, wall: &WallAnchor) -> rusqlite::Result<Callback> {
 /// A package with wall times. What is missing was not known.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
-struct Stored {
+pub(crate) struct Stored {
     handoff: String,
     session_id: String,
     call_started_ms: u64,
@@ -133,7 +133,7 @@ struct Stored {
 const URGENCIES: [Urgency; 3] = [Urgency::Normal, Urgency::High, Urgency::Emergency];
 
 impl Stored {
-    fn of(package: &HandoffPackage, wall: &WallAnchor) -> Self {
+    pub(crate) fn of(package: &HandoffPackage, wall: &WallAnchor) -> Self {
         let at = |at: Instant| wall.unix_ms(at);
         let earlier = |one: &EarlierHandoff| {
             let (outcome, how) = (one.outcome.as_str().to_owned(), one.ended_by.as_str().to_owned());
@@ -180,7 +180,7 @@ impl Stored {
         }
     }
 
-    fn package(self, call: CallId, caller: Redacted, wall: &WallAnchor) -> HandoffPackage {
+    pub(crate) fn package(self, call: CallId, caller: Redacted, wall: &WallAnchor) -> HandoffPackage {
         let at = |ms: u64| wall.instant(ms);
         let speaker = |caller| if caller { Speaker::Caller } else { Speaker::Bot };
         let voice = |(ms, [anger, arousal, distress, confidence, speech_ratio], emotion, baselined): (

@@ -2,6 +2,7 @@
 
 use crate::facts::{self, Part};
 use crate::legs;
+use crate::voicemails::Left;
 use call_model::{
     CallId, Decision, EndCause, FactKind, HandoffId, HandoffOutcome, HandoffStage, LegId, LegStats, Method, Party,
     Role, TraceEvent, TraceKind, TransferState, Urgency, WallAnchor,
@@ -31,6 +32,7 @@ enum Change {
     Facts(Part),
     Forget,
     Rules { version: String, text: String },
+    Voicemail(Left),
     Other { kind: &'static str, what: String },
 }
 
@@ -72,6 +74,7 @@ impl Entry {
             TraceKind::Ended { cause } => Change::Ended(*cause),
             TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
             TraceKind::Recording { name, what } => Change::Other { kind: "recording", what: format!("{what}: {name}") },
+            TraceKind::Voicemail { what, text } => Change::Other { kind: "voicemail", what: format!("{what}: {text}") },
             TraceKind::Callback { callback, what, text } => {
                 Change::Other { kind: "callback", what: format!("{callback}: {what}: {text}") }
             }
@@ -111,6 +114,11 @@ impl Entry {
     pub(crate) fn rules(at_ms: u64, version: &str, text: &str) -> Self {
         let change = Change::Rules { version: version.to_owned(), text: text.to_owned() };
         Self { call: CallId(0), at_ms, change }
+    }
+
+    /// A caller has left a message.
+    pub(crate) fn voicemail(left: Left) -> Self {
+        Self { call: CallId(0), at_ms: 0, change: Change::Voicemail(left) }
     }
 
     /// A story was shown to somebody.
@@ -193,6 +201,7 @@ impl Entry {
             Change::Facts(part) => part.apply(db)?,
             Change::Forget => facts::forget(db, at).map(|_| ())?,
             Change::Rules { version, text } => facts::rules(db, at, version, text)?,
+            Change::Voicemail(left) => left.apply(db)?,
             Change::Other { kind, what } => event(db, &call, at, kind, what)?,
         }
         Ok(())

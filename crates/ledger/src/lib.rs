@@ -19,6 +19,7 @@ mod facts;
 mod legs;
 mod place;
 mod query;
+mod voicemails;
 mod writer;
 
 pub use cdr::{CdrRow, DeskRow};
@@ -30,7 +31,7 @@ pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRo
 #[cfg(test)]
 mod tests;
 
-use call_model::{CallId, Callback, HandoffId, Instant, TraceEvent, WallAnchor};
+use call_model::{CallId, Callback, HandoffId, Instant, TraceEvent, Voicemail, WallAnchor};
 use callbacks::Keep;
 use entry::Entry;
 use facts::Telling;
@@ -42,6 +43,7 @@ use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use voicemails::Left;
 use writer::{Job, Shared};
 
 /// The open ledger. Share it by `Arc`.
@@ -100,6 +102,29 @@ impl Ledger {
     /// Somebody was shown the story of a handoff, at milliseconds since 1970. Never blocks.
     pub fn viewed(&self, call: CallId, handoff: HandoffId, who: &str, at_ms: u64) {
         self.send(Job::Entry(Box::new(Entry::viewed(call, handoff, who, at_ms))));
+    }
+
+    /// A caller has left a message; those older than `keep` are forgotten with it. Never blocks.
+    pub fn voicemail(&self, left: &Voicemail, keep: Option<Duration>) {
+        self.send(Job::Entry(Box::new(Entry::voicemail(Left::new(left, &self.wall, keep)))));
+    }
+
+    /// Messages that callers left, the newest first.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn voicemails(&self, limit: u32) -> Result<Vec<Voicemail>, QueryError> {
+        let wall = self.wall;
+        self.ask(move |db| voicemails::voicemails(db, (limit, None), &wall))
+    }
+
+    /// The message of that handoff.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn voicemail_of(&self, handoff: HandoffId) -> Result<Option<Voicemail>, QueryError> {
+        let wall = self.wall;
+        self.ask(move |db| Ok(voicemails::voicemails(db, (1, Some(&handoff.to_string())), &wall)?.pop()))
     }
 
     /// Writes a callback down, synced; `done` is told by the writer's thread whether that is so. Never blocks.

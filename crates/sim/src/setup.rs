@@ -5,7 +5,7 @@ use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Callbacks, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut,
     OnBotClose, OnBotRefusal, OnHumanGone, Order, Otherwise, Outbound, Pattern, Profile, Queueing, Recording, ReferTo,
-    Register, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    Register, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, Voicemails,
     WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
@@ -61,11 +61,13 @@ pub const RECORDED_TONE: f32 = 2_300.0;
 pub const WHY_TONE: f32 = 2_150.0;
 /// The prompt that tells a place in line, whichever.
 pub const PLACE_TONE: f32 = 2_450.0;
+/// The prompt "leave a message", which ends with a tone of its own in reality.
+pub const LEAVE_MESSAGE_TONE: f32 = 2_600.0;
 /// What the desks are called.
 pub(crate) const DESK_NAMES: [&str; 2] = ["ada", "bob"];
 
 /// Everything that can be heard.
-pub const TONES: [f32; 14] = [
+pub const TONES: [f32; 15] = [
     CALLER_TONE,
     BOT_TONE,
     DESK_TONE,
@@ -80,6 +82,7 @@ pub const TONES: [f32; 14] = [
     RECORDED_TONE,
     WHY_TONE,
     PLACE_TONE,
+    LEAVE_MESSAGE_TONE,
 ];
 /// How long each prompt takes.
 pub const PROMPT: Duration = Duration::from_millis(800);
@@ -221,6 +224,8 @@ pub struct Setup {
     pub caller_id: CallerId,
     /// How calls are recorded.
     pub recording: Recording,
+    /// How messages are left.
+    pub voicemail: Option<Voicemails>,
     /// Who may be called back; then the trunk takes calls.
     pub callbacks: Option<Callbacks>,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
@@ -300,6 +305,7 @@ impl Default for Setup {
             caller_id: CallerId::default(),
             pass_headers: &[],
             recording: Recording::default(),
+            voicemail: None,
             callbacks: None,
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
@@ -559,6 +565,7 @@ impl Setup {
             head_starts: Default::default(),
             places_spoken: if self.queue.is_some() { vec![1, 2] } else { vec![] },
             recording: self.recording,
+            voicemail: self.voicemail,
             callbacks: self.callbacks.clone(),
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
@@ -593,6 +600,7 @@ fn engine(make: impl Fn(f32, i16, Duration) -> Arc<[u8]>) -> EngineConfig {
         (Prompt::Place(1), PLACE_TONE, witness::PROMPT),
         (Prompt::Place(2), PLACE_TONE, witness::PROMPT),
         (Prompt::Recorded, RECORDED_TONE, witness::PROMPT),
+        (Prompt::LeaveMessage, LEAVE_MESSAGE_TONE, witness::PROMPT),
         (Prompt::PressOne, PRESS_ONE_TONE, witness::PROMPT),
         (Prompt::CallerGone, CALLER_GONE_TONE, witness::PROMPT),
     ];

@@ -18,7 +18,7 @@ use crate::witness::Witness;
 use call_core::{DeskRefused, Output, Switchboard};
 use call_model::{
     BotCommand, BotEvent, CallId, Callback, CallbackId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId,
-    MediaCommand, PopUpdate, Selector, SrtpUse, TraceEvent, WallAnchor,
+    MediaCommand, PopUpdate, Selector, SrtpUse, TraceEvent, Voicemail, WallAnchor,
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
@@ -100,6 +100,8 @@ pub struct World {
     stream_bot: bool,
     stream_ear: Ear,
     recorded: recorded::Recorded,
+    /// Messages that were left.
+    voicemails: Vec<Voicemail>,
     /// Callbacks as they are written down.
     callbacks: BTreeMap<CallbackId, Callback>,
     callers: BTreeMap<CallId, Party>,
@@ -160,6 +162,7 @@ impl World {
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
             recorded: recorded::Recorded::default(),
+            voicemails: Vec::new(),
             callbacks: BTreeMap::new(),
             callers: BTreeMap::new(),
             losses: Vec::new(),
@@ -530,6 +533,7 @@ impl World {
                 self.push(now + WRITES, Item::CallbackKept(callback.id, callback.version));
                 self.callbacks.insert(callback.id, *callback);
             }
+            Output::Voicemail(left) => self.voicemails.push(*left),
             Output::Bot { leg, command } => {
                 match command {
                     BotCommand::Dial { .. } => {

@@ -74,9 +74,9 @@ impl Hours {
         })
     }
 
-    /// Local time with zone, in the form of RFC 9557.
+    /// Local time with zone, in the form of RFC 9557; whole seconds.
     pub fn show(&self, unix_ms: u64) -> String {
-        let zoned = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let zoned = i64::try_from(unix_ms / 1000).ok().and_then(|second| Timestamp::from_second(second).ok());
         zoned.map(|at| at.to_zoned(self.zone.clone()).to_string()).unwrap_or_default()
     }
 

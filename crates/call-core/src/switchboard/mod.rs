@@ -35,7 +35,7 @@ use crate::transfer::Phase;
 use call_model::{
     BotCommand, BotEvent, CallId, Callback, Codec, DeskAction, DeskId, Disposition, EndCause, EndReason, FactKind,
     HandoffId, HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent,
-    Party, PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    Party, PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, Voicemail, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -72,6 +72,8 @@ pub enum Output {
     Pop(PopUpdate),
     /// To be written down, for good; [`Switchboard::handle_callback_kept`] follows.
     Callback(Box<Callback>),
+    /// A caller has left a message.
+    Voicemail(Box<Voicemail>),
     /// What happened.
     Trace(TraceEvent),
 }
@@ -612,6 +614,7 @@ impl Switchboard {
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
             CallOutput::Referral { id, answer } => self.answer_referral(id, answer, now),
             CallOutput::Callback(step) => self.on_callback_step(call, step, now),
+            CallOutput::Voicemail(left) => self.outputs.push_back(Output::Voicemail(left)),
             CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
             CallOutput::Trace(kind) => self.trace(Some(call.about.id), kind, now),
         }

@@ -108,6 +108,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: crate::Recording::default(),
+        voicemail: None,
         callbacks: None,
         drain_to_human: false,
         user_agent: "test".to_owned(),
@@ -385,6 +386,8 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::HandoffQueued { place, .. }) => format!("bot told: place {place}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
                 BotCommand::Tell(BotUpdate::HandedBack { by, .. }) => format!("bot told: handed back by {by}"),
+                BotCommand::Tell(BotUpdate::VoicemailBegun) => "bot told: voicemail begun".to_owned(),
+                BotCommand::Tell(BotUpdate::VoicemailOver) => "bot told: voicemail over".to_owned(),
                 BotCommand::Tell(BotUpdate::CallbackAccepted { at, .. }) => format!("bot told: callback at {at}"),
                 BotCommand::Tell(BotUpdate::CallbackRefused { reason, .. }) => {
                     format!("bot told: no callback, {reason}")
@@ -435,7 +438,8 @@ impl Bench {
             CallOutput::Media(_)
             | CallOutput::CloseMedia { .. }
             | CallOutput::Recording(_)
-            | CallOutput::Callback(_) => return,
+            | CallOutput::Callback(_)
+            | CallOutput::Voicemail(_) => return,
         };
         self.log.push(line);
     }

@@ -464,7 +464,7 @@ impl Town {
                 Output::Media(command) => self.on_media(command),
                 Output::Pop(pop) => self.on_pop(pop),
                 Output::Trace(event) => self.trace.push(event),
-                Output::Bot { .. } | Output::Recording(_) | Output::Callback(_) => {}
+                Output::Bot { .. } | Output::Recording(_) | Output::Callback(_) | Output::Voicemail(_) => {}
             }
         }
         let names: Vec<SocketAddr> = self.parties.keys().copied().collect();
@@ -634,6 +634,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: Default::default(),
+        voicemail: None,
         callbacks: None,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),

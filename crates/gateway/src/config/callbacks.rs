@@ -3,7 +3,7 @@
 use super::peers::target;
 use super::reader::{Complaints, Section};
 use super::settings::Settings;
-use call_core::{Callbacks, Date, Hours, OpenSpan, Outbound, Route, Target, Way, plain_number};
+use call_core::{Callbacks, Date, Hours, OpenSpan, Outbound, Route, Target, Voicemails, Way, plain_number};
 use sip_wire::Uri;
 use std::time::Duration;
 
@@ -66,6 +66,18 @@ pub(super) fn callbacks(mut section: Section) -> Option<Callbacks> {
     })
 }
 
+/// None where nothing is said: nobody leaves a message.
+pub(super) fn voicemail(mut section: Section) -> Option<Voicemails> {
+    if section.is_empty() {
+        section.finish_known(&["max_s", "silence_s"]);
+        return None;
+    }
+    let max = Duration::from_secs(section.number("max_s", 5..=3600, 180));
+    let silence = Duration::from_secs(section.number("silence_s", 2..=60, 6));
+    section.finish();
+    Some(Voicemails { max, silence })
+}
+
 /// The beginning of a number.
 fn begins(text: &str) -> Result<String, String> {
     // As many digits as a beginning may lack.
@@ -101,8 +113,14 @@ pub(super) fn check(settings: &Settings, complaints: &Complaints) {
             complaints.add(format!("trunks[{at}].number"), what);
         }
     }
-    let asks = |route: &Route| route.otherwise.iter().any(|one| one.then == Way::Callback);
-    if let Some(at) = board.routes.iter().position(asks).filter(|_| board.callbacks.is_none()) {
+    let asks = |way| move |route: &Route| route.otherwise.iter().any(|one| one.then == way);
+    if let Some(at) = board.routes.iter().position(asks(Way::Voicemail)).filter(|_| board.voicemail.is_none()) {
+        complaints.add(format!("routes[{at}].otherwise"), "asks for messages, which [voicemail] has to allow");
+    }
+    if board.voicemail.is_some() && settings.recordings.is_none() {
+        complaints.add("voicemail", "keeps messages with the recordings: set recording.directory and recording.key");
+    }
+    if let Some(at) = board.routes.iter().position(asks(Way::Callback)).filter(|_| board.callbacks.is_none()) {
         complaints.add(format!("routes[{at}].otherwise"), "has callers called back, which [callbacks] has to allow");
     }
     let Some(callbacks) = &board.callbacks else { return };

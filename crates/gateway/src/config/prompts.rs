@@ -34,6 +34,7 @@ const fn key(prompt: Prompt) -> &'static str {
             _ => "place_9",
         },
         Prompt::Recorded => "recorded",
+        Prompt::LeaveMessage => "leave_message",
         Prompt::PressOne => "press_one",
         Prompt::CallerGone => "caller_gone",
         Prompt::Why(trigger) => match trigger {

@@ -69,7 +69,8 @@ fn otherwise(mut section: Section) -> Option<Otherwise> {
     let then = section.required("then", "\"callback\"", |text| match text {
         "bot" => Ok(Way::Bot),
         "callback" => Ok(Way::Callback),
-        _ => Err(format!("`{text}` is not known: bot or callback")),
+        "voicemail" => Ok(Way::Voicemail),
+        _ => Err(format!("`{text}` is not known: bot, callback or voicemail")),
     });
     section.finish();
     Some(Otherwise { urgency, open, wish, then: then? })

@@ -62,6 +62,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
     let (recording, recordings) = recording::recording(root.section("recording"), base);
     let callbacks = callbacks::callbacks(root.section("callbacks"));
+    let voicemail = callbacks::voicemail(root.section("voicemail"));
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (order, head_starts) = routing(root.section("routing"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
@@ -89,6 +90,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         places_spoken: sounds.places(),
         recording,
         callbacks,
+        voicemail,
         drain_to_human,
         user_agent: user_agent(),
     };

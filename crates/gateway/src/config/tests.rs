@@ -603,6 +603,11 @@ fn who_is_called_back_is_said_or_named() {
     assert!(complaints[0].starts_with("routes[0].otherwise: has callers called back"), "{complaints:?}");
     let complaints = checked(&format!("{SMALL}{}", otherwise.replace("closed", "late"))).expect_err("no such hours");
     assert!(complaints[0].starts_with("routes[0].otherwise[0].hours: `late` is not known"), "{complaints:?}");
+    let message = otherwise.replace("\"callback\"", "\"voicemail\"");
+    let complaints = checked(&format!("{SMALL}{message}")).expect_err("nobody leaves messages");
+    assert!(complaints[0].starts_with("routes[0].otherwise: asks for messages"), "{complaints:?}");
+    let complaints = checked(&format!("{SMALL}{message}[voicemail]\nmax_s = 60\n")).expect_err("no place");
+    assert!(complaints[0].starts_with("voicemail: keeps messages with the recordings"), "{complaints:?}");
     let elsewhere = format!("{}{CALLS_BACK}", SMALL.replacen("[[bots]]", &out.replace("0.0.11", "0.0.99"), 1));
     let complaints = checked(&elsewhere).expect_err("none of its addresses");
     assert!(complaints[0].starts_with("trunks[0].call_out: leads to 127.0.0.99"), "{complaints:?}");

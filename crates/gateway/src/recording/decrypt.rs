@@ -1,12 +1,24 @@
 //! `warmline recording decrypt`.
 
+use super::RecordingSettings;
 use super::sealed::{self, Key};
 use crate::cli::Decrypt;
 use crate::config::secret;
 use anyhow::{Context, anyhow};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+
+/// Reads recordings for who may hear them, as far as they go.
+pub(crate) fn reader(settings: RecordingSettings) -> http_api::Recordings {
+    Arc::new(move |name| {
+        let from = BufReader::new(File::open(super::path(&settings.directory, name))?);
+        let mut wav = Cursor::new(Vec::new());
+        sealed::open(&settings.key, from, &mut wav).map_err(io::Error::other)?;
+        Ok(wav.into_inner())
+    })
+}
 
 /// Reads a recording and writes it as a WAV file beside it. The exit status: 0, or 3 when something of it is missing.
 ///

@@ -10,6 +10,7 @@ mod tests;
 mod writer;
 
 pub use decrypt::decrypt;
+pub(crate) use decrypt::reader;
 pub(crate) use sealed::Key;
 
 use crate::inbox::{Inbox, Input};

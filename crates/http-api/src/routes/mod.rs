@@ -9,6 +9,7 @@ pub(crate) mod desk;
 pub(crate) mod handoffs;
 pub(crate) mod rules;
 pub(crate) mod trunks;
+pub(crate) mod voicemails;
 
 use crate::control::{Refused, Reply};
 use crate::error::ApiError;

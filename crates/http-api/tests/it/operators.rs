@@ -4,7 +4,7 @@ use crate::support::{CALL_TOKEN, WALL, World, sample, world, world_with_ring};
 use call_model::{
     CallId, Callback, CallbackId, CallbackState, CallbackWish, Decision, EndCause, EndReason, Fact, FactKind,
     HandoffId, HandoffOutcome, HandoffStage, Instant, Layer, LegId, LegStats, Party, RecordingWish, Redacted, Role,
-    TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
+    TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore, Voicemail,
 };
 use http_api::{CallbackChange, Metric};
 use std::collections::BTreeSet;
@@ -384,4 +384,39 @@ async fn operations_see_cancel_and_move_callbacks_and_nobody_else_does() {
     );
     *world.control.refuse.lock().unwrap() = Some(http_api::Refused::UnknownCallback);
     assert_eq!(world.request("DELETE", &path, &admin, b"").await.error_code(), "not_found");
+}
+
+#[tokio::test]
+async fn messages_are_listed_read_and_heard_by_operations_and_nobody_else() {
+    let world = world().await;
+    let left = |n: u8, recording: &str| Voicemail {
+        id: HandoffId(n.into()),
+        call: CALL,
+        number: Redacted::new("+447700900123"),
+        at_ms: n.into(),
+        lasted: std::time::Duration::from_secs(9),
+        recording: recording.into(),
+        package: Arc::new(sample::package(n.into(), &WALL, Instant::from_millis(5))),
+    };
+    for one in [left(7, "kept"), left(8, "gone")] {
+        world.ledger.voicemail(&one, None);
+    }
+    let all = world.get("/v1/voicemails", ADMIN).await.json()["voicemails"].clone();
+    assert_eq!(all.as_array().map(Vec::len), Some(2));
+    assert_eq!((&all[0]["id"], &all[0]["lasted_ms"]), (&HandoffId(8).to_string().into(), &9000.into()), "{all}");
+    let path = format!("/v1/voicemails/{}", HandoffId(7));
+    let one = world.get(&path, ADMIN).await.json();
+    assert_eq!(one["package"]["transcript"].as_array().map(|turns| !turns.is_empty()), Some(true), "{one}");
+    let audio = world.get(&format!("{path}/audio"), ADMIN).await;
+    assert_eq!((audio.status, audio.body.as_str()), (200, "RIFF"));
+    let gone = format!("/v1/voicemails/{}/audio", HandoffId(8));
+    assert_eq!(world.get(&gone, ADMIN).await.error_code(), "not_found");
+    for path in ["/v1/voicemails", path.as_str(), gone.as_str()] {
+        assert_eq!(world.get(path, CALL_TOKEN).await.status, 401);
+    }
+    assert_eq!(world.get(&format!("/v1/voicemails/{}", HandoffId(9)), ADMIN).await.error_code(), "not_found");
+    // With the next one, those that are too old are forgotten.
+    world.ledger.voicemail(&Voicemail { at_ms: 5_008, ..left(9, "kept") }, Some(std::time::Duration::from_secs(5)));
+    let all = world.get("/v1/voicemails", ADMIN).await.json()["voicemails"].clone();
+    assert_eq!(all.as_array().map(Vec::len), Some(2), "{all}");
 }

@@ -2,7 +2,7 @@
 
 use super::{EPOCH_MS, World, engine_config};
 use call_core::Switchboard;
-use call_model::{Callback, IdSource, Instant, WallAnchor};
+use call_model::{Callback, IdSource, Instant, Voicemail, WallAnchor};
 use rtp_proto::{MediaEngine, NoTap};
 use std::sync::Arc;
 
@@ -10,6 +10,11 @@ impl World {
     /// Every callback, as it is written down.
     pub fn callbacks(&self) -> impl Iterator<Item = &Callback> + '_ {
         self.callbacks.values()
+    }
+
+    /// Every message that was left.
+    pub fn voicemails(&self) -> &[Voicemail] {
+        &self.voicemails
     }
 
     /// The gateway is killed and started again: what was written down is all that it knows.

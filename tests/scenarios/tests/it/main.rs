@@ -36,5 +36,6 @@ mod session_timers;
 mod srtp;
 mod storm;
 mod support;
+mod voicemail;
 mod waiting;
 mod whole_call;
