@@ -478,7 +478,7 @@ impl Switchboard {
 
     /// Trunks, bots and desks that answer, and that do not; see [`Self::is_up`].
     pub fn peers_up_and_down(&self, now: Instant) -> (u64, u64) {
-        let SwitchboardConfig { trunks, bots, desks, .. } = &self.config;
+        let SwitchboardConfig { trunks, bots, desks, .. } = &*self.config;
         let names = trunks.iter().map(|trunk| (Party::Trunk, &trunk.name));
         let names = names.chain(bots.iter().map(|bot| (Party::Bot, &bot.name)));
         let names = names.chain(desks.iter().map(|desk| (Party::Desk, &desk.name)));
