@@ -1,12 +1,15 @@
-//! A promise outlives the process: the real binary promises a callback, is killed, is started again, and keeps it.
+//! The real binary on real sockets: it promises a callback, is killed, is started again, and keeps it; and it takes a message
+//! where nobody is there.
 
 use crate::support::PATIENCE;
 use call_model::{Codec, IdSource, Instant};
 use phone::{Answer, Arrival, OnRefer, Phone, PhoneConfig, PhoneEvent, PhoneOutput, Source};
 use sip_proto::{Flow, Transport};
 use sip_wire::Uri;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +17,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 const CALLER_TONE: f32 = 400.0;
 const DESK_TONE: f32 = 800.0;
+const ADMIN: &str = "an-admin-token-for-tests-only";
 
 /// A telephone on a thread of its own, until it is dropped.
 struct Party {
@@ -143,28 +147,34 @@ impl Drop for Served {
     }
 }
 
-/// Asks for a callback in so many seconds, and says what it is told.
-fn bot(listener: &TcpListener, seconds: u64) -> serde_json::Value {
+/// Says this as soon as the caller is there, and waits until it is told that.
+fn bot(listener: &TcpListener, says: &serde_json::Value, wanted: &str) -> serde_json::Value {
     let (stream, _) = listener.accept().expect("the gateway calls");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut socket = tungstenite::accept(stream).expect("a WebSocket");
-    let mut asked = false;
+    let mut said = false;
     loop {
         let Frame::Text(text) = socket.read().expect("a frame") else { continue };
         let frame: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        if frame["event"] == "media" && !std::mem::replace(&mut asked, true) {
-            let at = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + seconds;
-            let at = jiff::Timestamp::from_second(i64::try_from(at).expect("a time")).expect("a time");
-            let wish = serde_json::json!({
-                "event": "warmline", "summary": "Wants the refund of an order.",
-                "callback": {"number": "+44 20 7946 0001", "at": at.to_string()},
-            });
-            socket.send(Frame::text(wish.to_string())).expect("the gateway listens");
+        if frame["event"] == "media" && !std::mem::replace(&mut said, true) {
+            socket.send(Frame::text(says.to_string())).expect("the gateway listens");
         }
-        if frame["event"] == "warmline" {
+        if frame["type"] == wanted {
             return frame;
         }
     }
+}
+
+/// What the API answers operations.
+fn get(http: u16, path: &str) -> Vec<u8> {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", http)).expect("it listens");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {ADMIN}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    answer.split_off(body + 4)
 }
 
 fn free_port() -> u16 {
@@ -172,15 +182,11 @@ fn free_port() -> u16 {
     listener.and_then(|listener| listener.local_addr()).map(|at| at.port()).expect("a free port")
 }
 
-#[test]
-fn a_promise_outlives_a_gateway_that_is_killed() {
-    let folder = std::env::temp_dir().join(format!("warmline-callback-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let (sip, http, rtp) = (free_port(), free_port(), 42_000 + (std::process::id() % 300) as u16 * 40);
-    let [caller, desk]: [SocketAddr; 2] =
-        [12, 13].map(|last| format!("127.0.0.{last}:{}", free_port()).parse().expect("an address"));
-    let config = format!(
+/// A trunk that takes our calls at the caller's telephone, and a bot.
+fn configured((sip, http): (u16, u16), caller: SocketAddr, bot: &TcpListener, more: &str) -> String {
+    static TESTS: AtomicU16 = AtomicU16::new(0);
+    let rtp = 42_000 + (std::process::id() % 300) as u16 * 40 + 20 * TESTS.fetch_add(1, Ordering::Relaxed);
+    format!(
         r#"[sip]
 listen = ["udp:127.0.0.1:{sip}"]
 [rtp]
@@ -188,8 +194,11 @@ address = "127.0.0.1"
 ports = [{rtp}, {}]
 [http]
 listen = "127.0.0.1:{http}"
+admin_token = "{ADMIN}"
 [ledger]
 path = "ledger.sqlite"
+[timers]
+ping_every_s = 0
 [[trunks]]
 name = "carrier"
 addresses = ["127.0.0.12"]
@@ -200,30 +209,38 @@ allowed_media = ["127.0.0.0/8"]
 [[bots]]
 name = "helper"
 stream = "ws://{}/"
-[[desks]]
-name = "alice"
-sip = "sip:alice@{desk}"
-allowed_media = ["127.0.0.0/8"]
-[[routes]]
-dialled = "*"
-bot = "helper"
-listen = false
-[callbacks]
-allowed = ["+4420"]
-time_zone = "Europe/London"
-[timers]
-ping_every_s = 0
-"#,
-        rtp + 39,
-        listener.local_addr().expect("bound"),
+{more}"#,
+        rtp + 19,
+        bot.local_addr().expect("bound"),
+    )
+}
+
+#[test]
+fn a_promise_outlives_a_gateway_that_is_killed() {
+    let folder = std::env::temp_dir().join(format!("warmline-callback-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let (sip, http) = (free_port(), free_port());
+    let [caller, desk]: [SocketAddr; 2] =
+        [12, 13].map(|last| format!("127.0.0.{last}:{}", free_port()).parse().expect("an address"));
+    let more = format!(
+        "[[routes]]\ndialled = \"*\"\nbot = \"helper\"\nlisten = false\n[[desks]]\nname = \"alice\"\nsip = \"sip:alice@{desk}\"\n\
+         allowed_media = [\"127.0.0.0/8\"]\n[callbacks]\nallowed = [\"+4420\"]\ntime_zone = \"Europe/London\"\n"
     );
+    let config = configured((sip, http), caller, &listener, &more);
     std::fs::write(folder.join("warmline.toml"), config).expect("a file");
     let served = Served::start(&folder, http);
     let gateway: SocketAddr = format!("127.0.0.1:{sip}").parse().expect("an address");
     let part = |calls| Part { sip: caller, source: CALLER_TONE, listens_for: DESK_TONE, calls, key: None };
     let first = Party::start(part(Some(gateway)));
-    let told = bot(&listener, 4);
-    assert_eq!((&told["type"], &told["moved"]), (&"callback.accepted".into(), &false.into()), "{told}");
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 4;
+    let at = jiff::Timestamp::from_second(i64::try_from(at).expect("a time")).expect("a time");
+    let wish = serde_json::json!({
+        "event": "warmline", "summary": "Wants the refund of an order.",
+        "callback": {"number": "+44 20 7946 0001", "at": at.to_string()},
+    });
+    let told = bot(&listener, &wish, "callback.accepted");
+    assert_eq!(told["moved"], false, "{told}");
     drop((served, first));
 
     let human =
@@ -234,5 +251,49 @@ ping_every_s = 0
     waits.notices("up");
     waits.notices("heard");
     human.notices("heard");
+    drop(std::fs::remove_dir_all(&folder));
+}
+
+#[test]
+fn a_caller_whom_nobody_can_take_leaves_a_message() {
+    let folder = std::env::temp_dir().join(format!("warmline-voicemail-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let (sip, http) = (free_port(), free_port());
+    let caller: SocketAddr = format!("127.0.0.12:{}", free_port()).parse().expect("an address");
+    let more = format!(
+        "[[routes]]\ndialled = \"*\"\nbot = \"helper\"\nlisten = false\n[[routes.otherwise]]\nthen = \"voicemail\"\n\
+         [voicemail]\nmax_s = 5\n[recording]\ndirectory = \"recordings\"\nkey = \"{}\"\n",
+        "0123456789abcdef".repeat(4)
+    );
+    std::fs::write(folder.join("warmline.toml"), configured((sip, http), caller, &listener, &more)).expect("a file");
+    let _served = Served::start(&folder, http);
+    let gateway: SocketAddr = format!("127.0.0.1:{sip}").parse().expect("an address");
+    let (source, listens_for) = (CALLER_TONE, DESK_TONE);
+    let _caller = Party::start(Part { sip: caller, source, listens_for, calls: Some(gateway), key: None });
+    let says = serde_json::json!({
+        "event": "warmline", "summary": "Wants the refund of an order.", "escalate": {"because": "a refund"},
+    });
+    bot(&listener, &says, "voicemail.over");
+    let read = |path: &str| serde_json::from_slice::<serde_json::Value>(&get(http, path)).expect("JSON");
+    let left = read("/v1/voicemails")["voicemails"][0].clone();
+    assert_eq!(left["summary"], "Wants the refund of an order.", "{left}");
+    assert!(left["lasted_ms"].as_u64().is_some_and(|ms| (5_000..7_000).contains(&ms)), "{left}");
+    let path = format!("/v1/voicemails/{}/audio", left["id"].as_str().unwrap_or_default());
+    // Five seconds of 8000 samples of two octets, as soon as the writer has come to their end.
+    let began = std::time::Instant::now();
+    let audio = loop {
+        let audio = get(http, &path);
+        if audio.len() > 76_000 {
+            break audio;
+        }
+        assert!(began.elapsed() < PATIENCE, "{} octets", audio.len());
+        std::thread::park_timeout(Duration::from_millis(50));
+    };
+    assert!(audio.starts_with(b"RIFF"));
+    let mut ear = phone::Ear::new(&[CALLER_TONE, DESK_TONE]);
+    let samples: Vec<i16> = audio[44..].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+    ear.hear(&samples, Instant::ZERO);
+    assert!(ear.heard().iter().filter(|block| block.tones == [CALLER_TONE]).count() > 50, "the caller is heard");
     drop(std::fs::remove_dir_all(&folder));
 }
