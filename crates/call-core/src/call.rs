@@ -6,13 +6,14 @@
 use crate::blind::Blind;
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
-use crate::config::{OnBotClose, OnBotRefusal, Record, Recorded, Release, Route, RouteTo, SwitchboardConfig};
+use crate::config::{OnBotClose, OnBotRefusal, Record, RecordTo, Recorded, Release, Route, RouteTo, SwitchboardConfig};
 use crate::controls::Controls;
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
 use crate::held::Held;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
+use crate::recorder::Recorder;
 use crate::recording::Recording;
 use crate::release::{Loose, Unproven};
 use crate::reply::Turn;
@@ -49,6 +50,8 @@ pub(crate) struct About {
     pub(crate) record: Record,
     /// What of it is recorded.
     pub(crate) recorded: Recorded,
+    /// Where that goes.
+    pub(crate) record_to: RecordTo,
     /// The name of its recording, if it is to have one.
     pub(crate) recording: Option<String>,
 }
@@ -163,6 +166,7 @@ pub(crate) struct Call {
     /// Whom the caller hears before it is answered.
     pub(crate) early: Option<LegId>,
     pub(crate) recording: Recording,
+    pub(crate) recorder: Recorder,
     /// What the human types who has the caller.
     pub(crate) desk_keys: KeySequence,
     /// What the human who has the caller has set on the page.
@@ -214,6 +218,7 @@ impl Call {
             resumed: None,
             early: None,
             recording: Recording::default(),
+            recorder: Recorder::default(),
             desk_keys: KeySequence::default(),
             controls: Controls::default(),
             over: false,
@@ -432,6 +437,7 @@ pub(crate) const fn party(role: Role) -> Party {
         Role::Caller => Party::Caller,
         Role::Bot => Party::Bot,
         Role::Desk => Party::Desk,
+        Role::Recorder => Party::Recorder,
     }
 }
 

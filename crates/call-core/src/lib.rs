@@ -44,6 +44,7 @@ mod join;
 mod known;
 mod leg;
 mod metadata;
+mod minutes;
 #[cfg(feature = "mutations")]
 pub mod mutation;
 mod passing;
@@ -52,6 +53,7 @@ mod pop;
 mod popping;
 mod ports;
 pub mod profile;
+mod recorder;
 mod recording;
 mod referral;
 mod release;
@@ -74,8 +76,8 @@ mod tests;
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
-    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Queueing, Record, Recorded, Recording, ReferTo, Release,
-    Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Queueing, Record, RecordTo, Recorded, Recorder, Recording,
+    ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 pub use info::KeysOut;
 pub use interfaces::{Interface, Interfaces, SipAddresses};

@@ -180,7 +180,8 @@ pub enum TraceKind {
     Recording {
         /// Its name, under which it is kept.
         name: String,
-        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written.
+        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written. Of an external recorder:
+        /// `recorder began`, `recorder ended`, `recorder failed`; `recorder lost`: it is not tried any more in this call.
         what: &'static str,
     },
     /// A human said what became of a conversation. This may come after the end of the call.

@@ -463,7 +463,8 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
         _ => None,
     });
     let desks = board.desks.iter().filter_map(|desk| Some((&desk.targets, desk.host.as_ref()?)));
-    let named = bots.chain(desks);
+    let recorder = board.recorder.iter().filter_map(|one| Some((&one.targets, one.host.as_ref()?)));
+    let named = bots.chain(desks).chain(recorder);
     let named = named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone())));
     let registrars = board.trunks.iter().filter_map(|trunk| trunk.signalling.register.as_ref());
     named.chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?)))).collect()

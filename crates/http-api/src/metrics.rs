@@ -36,6 +36,10 @@ pub enum Metric {
     RecordingFramesLost,
     /// Recordings of which something is missing (counter).
     RecordingsIncomplete,
+    /// Times that the external recorder failed in a call (counter).
+    RecorderFailures,
+    /// Calls in which it was given up (counter).
+    RecorderLost,
     /// Look-ups of host names that failed; the last answer goes on being used (counter).
     DnsFailures,
     /// Calls refused for want of ports or by the limit (counter).
@@ -72,7 +76,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -84,6 +88,8 @@ impl Metric {
         Self::RecordingsRunning,
         Self::RecordingFramesLost,
         Self::RecordingsIncomplete,
+        Self::RecorderFailures,
+        Self::RecorderLost,
         Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
@@ -125,6 +131,14 @@ impl Metric {
             }
             Self::RecordingsIncomplete => {
                 ("warmline_recordings_incomplete_total", COUNTER, "Recordings of which something is missing.")
+            }
+            Self::RecorderFailures => (
+                "warmline_recorder_failures_total",
+                COUNTER,
+                "Recording sessions that the external recorder refused, did not answer or dropped.",
+            ),
+            Self::RecorderLost => {
+                ("warmline_recorder_lost_total", COUNTER, "Calls in which the external recorder was given up.")
             }
             Self::DnsFailures => (
                 "warmline_dns_failures_total",

@@ -1,11 +1,12 @@
 //! The cast and the configuration of a simulated run.
 
 use crate::network::{Link, Network};
+use crate::recorder::{self, SrsHabit};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
-    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Queueing, Recording, ReferTo, Register, Release, Route,
-    RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Queueing, Recorder, Recording, ReferTo, Register, Release,
+    Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -218,6 +219,8 @@ pub struct Setup {
     pub caller_id: CallerId,
     /// How calls are recorded.
     pub recording: Recording,
+    /// What the external recorder does, and its codec, if there is one.
+    pub recorder: Option<(SrsHabit, Codec)>,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
     /// The gateway's ports for RTP.
@@ -294,6 +297,7 @@ impl Default for Setup {
             caller_id: CallerId::default(),
             pass_headers: &[],
             recording: Recording::default(),
+            recorder: None,
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
             early_media: false,
@@ -485,6 +489,7 @@ impl Setup {
             choreography: self.choreography.clone(),
             on_human_gone: self.on_human_gone,
             record: None,
+            record_to: None,
             queue: None,
         };
         SwitchboardConfig {
@@ -521,6 +526,7 @@ impl Setup {
                     choreography: self.choreography.clone(),
                     on_human_gone: self.on_human_gone,
                     record: None,
+                    record_to: None,
                     queue: self.queue,
                 },
             ],
@@ -545,10 +551,26 @@ impl Setup {
             head_starts: Default::default(),
             places_spoken: if self.queue.is_some() { vec![1, 2] } else { vec![] },
             recording: self.recording,
+            recorder: self.recorder.map(|(_, codec)| self.recorder(codec)),
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
             mutation: self.mutation,
+        }
+    }
+}
+
+impl Setup {
+    /// It is offered both laws of G.711, and takes one of them.
+    fn recorder(&self, codec: Codec) -> Recorder {
+        let other = if codec == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+        Recorder {
+            name: "recorder".to_owned(),
+            uri: format!("sip:srs@{}", recorder::SIP),
+            targets: vec![Target::new(self.transport, recorder::SIP)],
+            host: None,
+            codecs: vec![other, codec],
+            signalling: Signalling::default(),
         }
     }
 }

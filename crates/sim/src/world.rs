@@ -11,6 +11,7 @@ use crate::capture::Capture;
 use crate::judge::Verdict;
 use crate::network::{Loss, Network};
 use crate::queue::Queue;
+use crate::recorder::Srs;
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
 use crate::witness::Witness;
@@ -32,6 +33,7 @@ enum Item {
     Script(Do),
     SipToGateway(Flow, Vec<u8>),
     SipToPhone(Party, Flow, Vec<u8>),
+    SipToRecorder(Flow, Vec<u8>),
     Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     Page(DeskId, DeskAction),
     BotUp(LegId),
@@ -93,6 +95,8 @@ pub struct World {
     stream_bot: bool,
     stream_ear: Ear,
     recorded: recorded::Recorded,
+    /// The external recorder.
+    pub srs: Srs,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
@@ -151,6 +155,7 @@ impl World {
             stream_bot: setup.stream_bot,
             stream_ear: Ear::new(&setup.tones()),
             recorded: recorded::Recorded::default(),
+            srs: Srs::new(setup.recorder, &Ear::new(&setup.tones())),
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
@@ -390,6 +395,7 @@ impl World {
                 self.thought = true;
                 self.switchboard.handle_flow_failed(flow, now);
             }
+            Item::SipToRecorder(flow, bytes) => self.deliver_to_recorder(flow, &bytes),
             Item::SipToPhone(party, flow, bytes) => self.deliver_sip(party, flow, &bytes),
             Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
             // A page that comes too late is told so; that is the switchboard's business, not the world's.
@@ -424,6 +430,8 @@ impl World {
                 let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
                 self.send_rtp(leg, to, bytes);
             }
+        } else if Srs::is_at(to) {
+            self.srs.hear_rtp(to.port(), &bytes, now);
         } else if let Some(party) = party_at(to.ip()).filter(|party| rtp_of(*party) == to) {
             if self.stopped[party].is_some() {
                 return;
@@ -467,6 +475,9 @@ impl World {
     fn on_switchboard(&mut self, output: Output) {
         let now = self.now;
         match output {
+            Output::Transmit { flow, bytes } if Srs::is_at(flow.remote) => {
+                self.carry_to_recorder(flow, bytes);
+            }
             Output::Transmit { flow, bytes } => {
                 let Some(party) = party_at(flow.remote.ip()) else { return };
                 if let Some(verdict) = self.verdict_of(party).filter(|_| bytes.starts_with(b"BYE ")) {

@@ -77,6 +77,10 @@ impl Health {
                 watched.extend(targets.iter().filter_map(watch));
             }
         }
+        if let Some(recorder) = &config.recorder {
+            let watch = |target| watch(Party::Recorder, &recorder.name, &recorder.signalling, &recorder.uri, target);
+            watched.extend(recorder.targets.iter().filter_map(watch));
+        }
         self.watched = watched;
         // Their numbers are others now; who was asked is asked again.
         self.asked.clear();

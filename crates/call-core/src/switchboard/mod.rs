@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod incoming;
 mod presence;
+mod recorder;
 mod recording;
 mod referrals;
 mod refused;
@@ -186,6 +187,8 @@ struct Link {
     target: Option<Target>,
     /// The call to it, for as long as nobody there has been heard.
     attempt: Option<targets::Attempt>,
+    /// The other stream of a recording session, which this leg's dialog is about as well.
+    second: Option<LegId>,
     max_forwards: u8,
     /// The `Call-ID` of the caller leg, for `X-Call-ID`.
     first_call_id: String,
@@ -554,9 +557,15 @@ impl Switchboard {
             now,
         };
         let call = &mut entry.call;
+        let act = |call: &mut Call, world: &mut World<'_>| {
+            let result = act(call, world);
+            call.follow_recorder(world);
+            result
+        };
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| act(call, &mut world))).ok();
         if result.is_none() {
             entry.call.fail("panicked", &mut world);
+            entry.call.follow_recorder(&mut world);
         }
         entry.call.count_the_wait(&world);
         while let Some(output) = entry.call.poll_output() {

@@ -107,6 +107,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: crate::Recording::default(),
+        recorder: None,
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }
@@ -121,6 +122,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        record_to: None,
         queue: None,
     }
 }
@@ -155,6 +157,7 @@ impl Bench {
             record: crate::Record::Never,
             recorded: crate::Recorded::Stereo,
             recording: None,
+            record_to: crate::RecordTo::File,
         };
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
@@ -348,6 +351,7 @@ impl Bench {
                         self.dials.push(*dial);
                         line
                     }
+                    LegCommand::Record(_) | LegCommand::Describe(_) => return,
                     LegCommand::Ring => format!("ring {name}"),
                     LegCommand::ReferTo { desk, .. } => format!("refer {name} to {desk}"),
                     LegCommand::Answer { codecs } => {

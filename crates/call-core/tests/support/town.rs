@@ -75,6 +75,7 @@ pub fn route_to(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        record_to: None,
         queue: None,
     }
 }
@@ -173,6 +174,7 @@ impl Town {
             headers: [("Session-ID".to_owned(), session)].into_iter().chain(self.caller_headers.clone()).collect(),
             extra_part: None,
             local: local_media(from, &[Codec::Pcma, Codec::Pcmu]),
+            second: None,
             late_offer: self.late_offer,
         };
         let now = self.now;
@@ -632,6 +634,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         head_starts: Default::default(),
         places_spoken: vec![],
         recording: Default::default(),
+        recorder: None,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

@@ -59,7 +59,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let listen = model(root.section("model"), base);
     let sounds = prompts::sounds(root.section("prompts"), base);
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
-    let (recording, recordings) = recording::recording(root.section("recording"), base);
+    let (recording, recorder, recordings) = recording::recording(root.section("recording"), base, &mut lookups);
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (order, head_starts) = routing(root.section("routing"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
@@ -86,6 +86,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         head_starts,
         places_spoken: sounds.places(),
         recording,
+        recorder,
         drain_to_human,
         user_agent: user_agent(),
     };
@@ -213,7 +214,7 @@ fn rtp(mut section: Section) -> (IpAddr, Option<usize>, IpAddr, (u16, u16)) {
     (bind, (threads > 0).then_some(threads), advertised.unwrap_or(bind), ports)
 }
 
-fn codecs(section: &mut Section) -> Vec<Codec> {
+pub(super) fn codecs(section: &mut Section) -> Vec<Codec> {
     let listed = section.list("codecs", codec);
     if listed.as_ref().is_some_and(Vec::is_empty) {
         section.complain("codecs", "is empty: name at least one codec");
@@ -639,6 +640,11 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
                 .into_iter()
                 .for_each(|t| needs(format!("bots[{index}].sip"), &bot.signalling, t));
         }
+    }
+    if let Some(recorder) = &board.recorder {
+        let fixed = recorder.targets.first().map(|target| target.transport);
+        let transport = fixed.or_else(|| by_name(Party::Recorder, &recorder.name));
+        transport.into_iter().for_each(|t| needs("recording.recorder.sip".to_owned(), &recorder.signalling, t));
     }
     for (index, desk) in board.desks.iter().enumerate() {
         let fixed = desk.targets.first().map(|target| target.transport);
