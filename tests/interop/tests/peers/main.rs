@@ -10,4 +10,5 @@ mod pipecat;
 mod recording;
 mod registering;
 mod sipp;
+mod siprec;
 mod tshark;
