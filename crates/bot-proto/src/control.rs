@@ -1,10 +1,10 @@
 //! The control channel: what a bot tells Warmline beside its audio, and what it is told (docs/control-events.md).
 //!
 //! One JSON object holds any of `turn`, `intent`, `entity`, `entities`, `action`, `summary`, `next_steps`, `opening`, `articles`,
-//! `introduced`, `announcement`, `recording`, `withdrawn`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
+//! `introduced`, `announcement`, `recording`, `callback`, `withdrawn`, `asked_for_human`, `escalate`. The same object is an event on the bot's WebSocket and the body of an HTTP POST.
 
 use crate::field::Fields;
-use call_model::{Article, BotUpdate, FactKind, RecordingWish, Speaker};
+use call_model::{Article, BotUpdate, CallbackWish, FactKind, RecordingWish, Speaker};
 use core::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
@@ -32,7 +32,7 @@ const MAX_ENTITIES: usize = 50;
 const MAX_STEPS: usize = 20;
 const MAX_ARTICLES: usize = 12;
 const KNOWN: &str = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, \
-                     recording, withdrawn, asked_for_human, escalate";
+                     recording, callback, withdrawn, asked_for_human, escalate";
 
 /// Reads one control event, the same object on the WebSocket and as HTTP body.
 ///
@@ -77,6 +77,7 @@ pub(crate) fn from_value(value: Value) -> Result<Vec<FactKind>, ControlError> {
     }
     facts.extend(announcement(&mut fields)?);
     facts.extend(recording(&mut fields)?.map(FactKind::Recording));
+    facts.extend(callback(&mut fields)?.map(FactKind::Callback));
     if fields.flag("withdrawn")?.unwrap_or(false) {
         facts.push(FactKind::Withdrawn);
     }
@@ -119,6 +120,10 @@ enum What<'a> {
     CoPilot { desk: &'a str },
     #[serde(rename = "handoff.handed_back")]
     HandedBack { handoff: String, notes: &'a str, by: &'a str, outcome: &'static str },
+    #[serde(rename = "callback.accepted")]
+    CallbackAccepted { callback: String, at: &'a str, moved: bool },
+    #[serde(rename = "callback.refused")]
+    CallbackRefused { reason: &'static str, why: &'static str },
     #[serde(rename = "handoff.failed")]
     Failed { outcome: &'static str, why: &'a str },
 }
@@ -134,6 +139,10 @@ impl<'a> Told<'a> {
             BotUpdate::HandedBack { handoff, notes, by, outcome } => {
                 What::HandedBack { handoff: handoff.to_string(), notes, by, outcome }
             }
+            BotUpdate::CallbackAccepted { callback, at, moved } => {
+                What::CallbackAccepted { callback: callback.to_string(), at, moved: *moved }
+            }
+            BotUpdate::CallbackRefused { reason, why } => What::CallbackRefused { reason, why },
             BotUpdate::HandoffFailed { outcome, why } => What::Failed { outcome, why },
         };
         Self { event: EVENT, stream, what }
@@ -250,6 +259,15 @@ fn recording(fields: &mut Fields) -> Result<Option<RecordingWish>, ControlError>
     let known = RecordingWish::ALL.into_iter().find(|wish| wish.as_str() == text);
     let unknown = || refuse("recording", format!("`{text}` is not \"start\", \"pause\", \"resume\" or \"stop\""));
     known.map(Some).ok_or_else(unknown)
+}
+
+/// Whether number and time will do is for who keeps the promise to say: the bot is told in any case.
+fn callback(fields: &mut Fields) -> Result<Option<CallbackWish>, ControlError> {
+    let Some(mut callback) = fields.object("callback")? else { return Ok(None) };
+    let number = callback.text_or_none("number", MAX_NAME)?;
+    let (at, zone) = (callback.text_or_none("at", MAX_NAME)?, callback.text_or_none("zone", MAX_NAME)?);
+    callback.finish("number, at, zone")?;
+    Ok(Some(CallbackWish { number, at, zone }))
 }
 
 fn escalate(fields: &mut Fields) -> Result<Option<FactKind>, ControlError> {

@@ -33,6 +33,14 @@ fn every_event_becomes_its_fact() {
         (r#"{"summary": "Wants a refund."}"#, FactKind::Summary("Wants a refund.".to_owned())),
         (r#"{"introduced": true}"#, FactKind::Introduced),
         (r#"{"withdrawn": true}"#, FactKind::Withdrawn),
+        (
+            r#"{"callback": {"at": "2026-11-23T10:00", "zone": "UTC"}}"#,
+            FactKind::Callback(call_model::CallbackWish {
+                number: None,
+                at: Some("2026-11-23T10:00".to_owned()),
+                zone: Some("UTC".to_owned()),
+            }),
+        ),
         (r#"{"recording": "pause"}"#, FactKind::Recording(RecordingWish::Pause)),
         (r#"{"announcement": {"mark": "end"}}"#, FactKind::Announcement { mark: Some("end".to_owned()) }),
         (r#"{"announcement": {}}"#, FactKind::Announcement { mark: None }),
@@ -59,7 +67,7 @@ fn what_informs_comes_before_what_calls_a_human() {
 
 #[test]
 fn a_bad_event_is_refused_whole_with_field_and_advice() {
-    let known = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, withdrawn, asked_for_human, escalate";
+    let known = "turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, callback, withdrawn, asked_for_human, escalate";
     for (json, complaint) in [
         ("", "body: not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "body: send a JSON object, such as {\"asked_for_human\": true}"),
@@ -114,7 +122,7 @@ fn sizes_are_bounded() {
         (
             format!(r#"{{"{}": 1}}"#, long(5000)),
             format!(
-                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, withdrawn, asked_for_human, escalate",
+                "{}: not known here; fields are turn, intent, entity, entities, action, summary, next_steps, opening, articles, introduced, announcement, recording, callback, withdrawn, asked_for_human, escalate",
                 long(100)
             ),
         ),
@@ -164,6 +172,18 @@ fn what_the_bot_is_told() {
             r#"{"event":"warmline","type":"handoff.handed_back","handoff":"00000000000000000000000007","notes":"call \"Bob\"\r\nback","by":"anna","outcome":"joined"}"#,
         ),
         (
+            BotUpdate::CallbackAccepted {
+                callback: call_model::CallbackId(call_model::HandoffId(8)),
+                at: "2026-11-23T10:00:00+00:00[UTC]".to_owned(),
+                moved: true,
+            },
+            r#"{"event":"warmline","type":"callback.accepted","callback":"00000000000000000000000008","at":"2026-11-23T10:00:00+00:00[UTC]","moved":true}"#,
+        ),
+        (
+            BotUpdate::CallbackRefused { reason: "not_allowed", why: "we cannot call that number" },
+            r#"{"event":"warmline","type":"callback.refused","reason":"not_allowed","why":"we cannot call that number"}"#,
+        ),
+        (
             BotUpdate::HandoffFailed { outcome: "no_answer", why: "nobody \"picked up\"".to_owned() },
             r#"{"event":"warmline","type":"handoff.failed","outcome":"no_answer","why":"nobody \"picked up\""}"#,
         ),
@@ -184,11 +204,11 @@ fn every_example_of_the_documentation_is_accepted() {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(example).expect("parsed before");
         fields.extend(object.keys().cloned());
     }
-    let expected = "action announcement asked_for_human entities entity escalate event intent introduced next_steps recording summary turn withdrawn";
+    let expected = "action announcement asked_for_human callback entities entity escalate event intent introduced next_steps recording summary turn withdrawn";
     assert_eq!(fields.into_iter().collect::<Vec<_>>().join(" "), expected, "every field has an example");
     assert_eq!(
         examples(told).filter(|(example, _)| serde_json::from_str::<serde_json::Value>(example).is_ok()).count(),
-        7
+        9
     );
 }
 

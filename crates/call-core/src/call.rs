@@ -4,6 +4,7 @@
 //! is never fed by two sources or by none.
 
 use crate::blind::Blind;
+use crate::calling_back::{CallbackStep, CallingBack};
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
 use crate::config::{OnBotClose, OnBotRefusal, Record, RecordTo, Recorded, Release, Route, RouteTo, SwitchboardConfig};
@@ -100,6 +101,7 @@ pub(crate) enum CallOutput {
         id: ReferralId,
         answer: ReferralAnswer,
     },
+    Callback(CallbackStep),
     Pop(PopUpdate),
     Trace(TraceKind),
 }
@@ -167,6 +169,8 @@ pub(crate) struct Call {
     pub(crate) early: Option<LegId>,
     pub(crate) recording: Recording,
     pub(crate) recorder: Recorder,
+    /// It is made to keep a promise.
+    pub(crate) calling_back: Option<CallingBack>,
     /// What the human types who has the caller.
     pub(crate) desk_keys: KeySequence,
     /// What the human who has the caller has set on the page.
@@ -219,6 +223,7 @@ impl Call {
             early: None,
             recording: Recording::default(),
             recorder: Recorder::default(),
+            calling_back: None,
             desk_keys: KeySequence::default(),
             controls: Controls::default(),
             over: false,

@@ -1,10 +1,11 @@
 //! What the switchboard is told at start. Plain values: the gateway reads and validates the operator's file and
 //! converts it into these.
 
+use crate::callbacks::Callbacks;
 use crate::interfaces::Interfaces;
 use crate::profile::Profile;
 use crate::signalling::Signalling;
-use call_model::{Codec, DialStep};
+use call_model::{Codec, DialStep, Urgency};
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -54,6 +55,8 @@ pub struct SwitchboardConfig {
     pub recording: Recording,
     /// Who records them beside or instead of us.
     pub recorder: Option<Recorder>,
+    /// Who may be called back; none: nobody.
+    pub callbacks: Option<Callbacks>,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
     pub drain_to_human: bool,
     /// `User-Agent` and `Server`.
@@ -84,8 +87,21 @@ pub struct Trunk {
     pub codecs: Vec<Codec>,
     /// Whether its calls are recorded, where the route does not say so.
     pub record: Option<Record>,
+    /// Where it takes calls of ours, to people who are called back; none: nowhere.
+    pub outbound: Option<Outbound>,
     /// How SIP is spoken with it.
     pub signalling: Signalling,
+}
+
+/// Where a trunk takes calls of ours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outbound {
+    /// Request URI; `{number}` stands for whom we call.
+    pub uri: String,
+    /// Where the request is sent.
+    pub target: Target,
+    /// The host name it was found under, which its TLS certificate must hold.
+    pub host: Option<String>,
 }
 
 /// The form of telephone numbers in the `Refer-To` of a blind REFER. Other targets go out as they are configured.
@@ -341,6 +357,30 @@ pub struct Route {
     pub record_to: Option<RecordTo>,
     /// Callers wait in line while no desk is free.
     pub queue: Option<Queueing>,
+    /// What is done for a caller whom no human can take: the first that fits. Without one the bot goes on.
+    pub otherwise: Vec<Otherwise>,
+}
+
+/// What is done for some of the callers whom no human can take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Otherwise {
+    /// For those who are at most so urgent.
+    pub urgency: Option<Urgency>,
+    /// Only while the opening hours of callbacks say that somebody is there, or only while they say that nobody is.
+    pub open: Option<bool>,
+    /// For those who want this, as the entity `wish` says.
+    pub wish: Option<String>,
+    /// What.
+    pub then: Way,
+}
+
+/// What is done for a caller whom no human can take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The bot goes on.
+    Bot,
+    /// They are called back as soon as possible, and the bot is told.
+    Callback,
 }
 
 /// How callers wait in line.

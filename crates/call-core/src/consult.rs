@@ -18,7 +18,7 @@ impl Call {
         let Some(desk) = world.config.desk(&name) else {
             return self.give_up_desk(leg, HandoffOutcome::Failed, None, "not configured", world);
         };
-        if self.may_refer_blindly(desk, world) {
+        if self.calling_back.is_none() && self.may_refer_blindly(desk, world) {
             return self.refer_blindly(leg, desk, world);
         }
         if !desk.is_callable() {
@@ -243,6 +243,9 @@ impl Call {
     }
 
     pub(crate) fn on_accept_timeout(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.waits_for_caller().is_some() {
+            return self.on_caller_missed(None, world);
+        }
         if self.join_by().is_some() {
             self.note(Party::Bot, "its announcement took too long".to_owned());
             return self.join(leg, world);
@@ -287,6 +290,9 @@ impl Call {
         why: &'static str,
         world: &mut World<'_>,
     ) {
+        if self.waits_for_caller().is_some() {
+            return self.end(EndCause::new(Party::Desk, EndReason::HungUp), world);
+        }
         let stage = match self.phase {
             Phase::Accepting { .. } => HandoffStage::Accept,
             _ => HandoffStage::Consult,

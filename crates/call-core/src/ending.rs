@@ -36,6 +36,7 @@ impl Call {
             return;
         }
         self.ending = Some(cause);
+        self.end_callback();
         let by_caller = cause.by == Party::Caller;
         self.leave_line(if by_caller { "caller_gone" } else { "call_over" }, world);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();

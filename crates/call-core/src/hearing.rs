@@ -121,6 +121,7 @@ impl Call {
                 }
             }
             _ if self.passing_human() == Some(desk) && self.phase.is_consulting() && self.caller_is_up() => caller,
+            _ if self.waits_for_caller() == Some(desk) => Selector::Music,
             _ => self.whispered_to(desk).unwrap_or(Selector::Silence),
         }
     }

@@ -147,6 +147,7 @@ impl Call {
         if let FactKind::Recording(wish) = fact.kind {
             self.on_recording_wish(wish, world);
         }
+        let callback = if let FactKind::Callback(wish) = &fact.kind { Some(wish.clone()) } else { None };
         let direction = matches!(fact.kind, FactKind::Introduced | FactKind::Announcement { .. });
         let said = direction.then(|| fact.kind.clone());
         let withdrawn = fact.kind == FactKind::Withdrawn;
@@ -156,6 +157,9 @@ impl Call {
         }
         if withdrawn {
             self.withdraw(world);
+        }
+        if let Some(wish) = callback.filter(|_| self.calling_back.is_none()) {
+            self.wish_callback(wish, world);
         }
         while let Some(doubt) = self.engine.poll_doubt() {
             self.note(Party::Gateway, format!("for review: {} (rule {})", doubt.because.text, doubt.rule));
@@ -304,6 +308,9 @@ impl Call {
             LegEvent::Cancelled => {
                 self.end(EndCause::new(Party::Caller, EndReason::Cancelled), world);
             }
+            LegEvent::Refused { status } if self.waits_for_caller().is_some() => {
+                self.on_caller_missed(Some(status), world);
+            }
             LegEvent::Refused { status } => {
                 self.end(EndCause::sip(Party::Gateway, EndReason::Refused, status), world);
             }
@@ -347,6 +354,9 @@ impl Call {
     /// The caller is answered: whoever was waited for is there.
     fn on_caller_up(&mut self, world: &mut World<'_>) {
         self.begin_recording(world);
+        if self.meet(world) {
+            return;
+        }
         if matches!(self.phase, Phase::Alerting { .. }) && self.is_direct() {
             return self.connect_directly(world);
         }

@@ -29,6 +29,9 @@ pub(crate) enum Proof {
 impl Call {
     /// Caller and human hear each other from here on: a swap of sources, no SIP.
     pub(crate) fn join(&mut self, leg: LegId, world: &mut World<'_>) {
+        if self.has_no_caller_yet() {
+            return self.call_back(leg, world);
+        }
         self.only_this_desk(world);
         self.controls = Controls::default();
         let release = !self.ways_out(leg, world).is_empty();
@@ -164,6 +167,9 @@ impl Call {
         self.finish_handoff(outcome, stage, sip);
         self.note_earlier(outcome, HandoffEnd::Failed, "");
         self.handoff = None;
+        if self.has_no_caller_yet() {
+            return self.end(EndCause::new(Party::Desk, EndReason::Unreachable), world);
+        }
         let after_human = self.after_human.take();
         if self.undo_retransfer(failure_in_words(outcome), world) {
             return;
@@ -213,7 +219,10 @@ impl Call {
         self.leave_desk("the conversation is over", world);
         let handoff = self.handoff.take();
         self.trio = None;
-        if self.is_direct() || mutated!(world.config, DeskByeEndsCall) {
+        // Who was called back has nobody to go back to; one whose human's line breaks is not left alone for it.
+        let hung_up = cause.reason == EndReason::HungUp && self.hand_back.is_none();
+        let over = self.is_direct() || self.calling_back.is_some() && hung_up;
+        if over || mutated!(world.config, DeskByeEndsCall) {
             self.end(cause, world);
             return None;
         }

@@ -54,6 +54,7 @@ impl Known {
             FactKind::Introduced
             | FactKind::Withdrawn
             | FactKind::Recording(_)
+            | FactKind::Callback(_)
             | FactKind::Announcement { .. }
             | FactKind::AskedForHuman
             | FactKind::BotEscalates { .. }
@@ -106,6 +107,23 @@ impl Known {
             transcript: self.transcript.clone(),
             trajectory: self.trajectory.clone(),
             earlier: self.earlier.clone(),
+            callback: None,
+        }
+    }
+
+    /// What was known when a package was made.
+    pub(crate) fn from_package(package: &HandoffPackage) -> Self {
+        Self {
+            summary: Some(package.summary.clone()).filter(|text| !text.is_empty()),
+            intent: package.intent.clone(),
+            entities: package.entities.clone(),
+            actions: package.actions.clone(),
+            next_steps: package.next_steps.clone(),
+            opening: package.opening.clone(),
+            articles: package.articles.clone(),
+            transcript: package.transcript.clone(),
+            trajectory: package.trajectory.clone(),
+            earlier: package.earlier.clone(),
         }
     }
 

@@ -24,6 +24,8 @@ mod blind;
 mod bot;
 mod browser;
 mod call;
+mod callbacks;
+mod calling_back;
 mod capability;
 mod choreography;
 pub mod config;
@@ -73,11 +75,13 @@ mod whisper;
 #[cfg(test)]
 mod tests;
 
+pub use callbacks::{CallbackRefusal, Callbacks, Date, Hours, OpenSpan, plain_number};
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
-    Network, OnBotClose, OnBotRefusal, OnHumanGone, Pattern, Queueing, Record, RecordTo, Recorded, Recorder, Recording,
-    ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Otherwise, Outbound, Pattern, Queueing, Record, RecordTo, Recorded,
+    Recorder, Recording, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, Way,
+    WhileConsulting,
 };
 pub use info::KeysOut;
 pub use interfaces::{Interface, Interfaces, SipAddresses};
@@ -90,6 +94,6 @@ pub use routing::{HeadStarts, Order, Presence, Wanted};
 pub use seats::PresenceView;
 pub use signalling::{CallerId, Register, Signalling};
 pub use switchboard::{
-    CallView, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus, Switchboard,
-    TargetView, TimerName, WaitingView,
+    CallView, CallbackFixed, ControlRefused, DeskRefused, Output, RecordingRefused, Registered, RegistrationStatus,
+    Switchboard, TargetView, TimerName, WaitingView,
 };

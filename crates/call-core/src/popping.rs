@@ -15,7 +15,8 @@ impl Call {
     pub(crate) fn next_package(&mut self) -> Option<HandoffPackage> {
         let handoff = self.handoff.as_mut()?;
         handoff.version += 1;
-        Some(self.known.package(&self.about, handoff.id, &handoff.decision, handoff.version))
+        let package = self.known.package(&self.about, handoff.id, &handoff.decision, handoff.version);
+        Some(HandoffPackage { callback: self.calling_back.as_ref().map(|calling| calling.note), ..package })
     }
 
     /// The package grew.

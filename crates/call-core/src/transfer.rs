@@ -233,6 +233,7 @@ impl Call {
                 if first {
                     self.note(Party::Gateway, format!("no desk: {why}"));
                 }
+                self.go_another_way(world);
                 return self.on_handoff_failed(world);
             }
         };

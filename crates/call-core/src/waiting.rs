@@ -111,6 +111,7 @@ impl Call {
             return self.try_again(|tried| tried.again.is_some(), world);
         }
         self.leave_line(if until > world.now { "nobody_left" } else { "too_long" }, world);
+        self.go_another_way(world);
         self.on_handoff_failed(world);
     }
 

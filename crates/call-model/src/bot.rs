@@ -1,5 +1,6 @@
 //! What passes between a call and a bot that is reached by WebSocket rather than SIP, and what any bot is told.
 
+use crate::callback::CallbackId;
 use crate::fact::FactKind;
 use crate::ids::{CallId, HandoffId};
 use crate::secret::{Redacted, Secret};
@@ -87,6 +88,22 @@ pub enum BotUpdate {
         by: String,
         /// The outcome token of that handoff, such as `joined`.
         outcome: &'static str,
+    },
+    /// The caller will be called back: it is written down.
+    CallbackAccepted {
+        /// Its name.
+        callback: CallbackId,
+        /// When, as local time with zone (RFC 9557).
+        at: String,
+        /// It is later than was asked for: nobody is there before.
+        moved: bool,
+    },
+    /// The caller will not be called back.
+    CallbackRefused {
+        /// A token, such as `not_allowed`.
+        reason: &'static str,
+        /// In words the bot can say.
+        why: &'static str,
     },
     /// It did not work and the caller is the bot's again.
     HandoffFailed {

@@ -1,5 +1,6 @@
 //! Timed observations, and the explained outcome of rules over them.
 
+use crate::callback::CallbackWish;
 use crate::package::Article;
 use crate::recording::RecordingWish;
 use crate::time::Instant;
@@ -77,6 +78,8 @@ pub enum FactKind {
     },
     /// The caller needs no human any more, as the bot sees it.
     Withdrawn,
+    /// The caller wants to be called back.
+    Callback(CallbackWish),
     /// Somebody wants something of the recording.
     Recording(RecordingWish),
     /// The bot is gone while the caller is not.

@@ -1,5 +1,6 @@
 //! Names of calls, legs and handoffs, and the seeded source all of them (and SIP tags and branches) come from.
 
+use crate::callback::CallbackId;
 use core::fmt;
 use core::str::FromStr;
 use rand_chacha::ChaCha12Rng;
@@ -76,6 +77,11 @@ impl IdSource {
         let high = u128::from(unix_ms & 0xffff_ffff_ffff) << 80;
         let random = u128::from(self.next_u64()) << 16 | u128::from(self.next_u32() & 0xffff);
         HandoffId(high | random)
+    }
+
+    /// A fresh callback id.
+    pub fn callback_id(&mut self, unix_ms: u64) -> CallbackId {
+        CallbackId(self.handoff_id(unix_ms))
     }
 }
 

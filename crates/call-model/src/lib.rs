@@ -5,6 +5,7 @@
 //! process are owned by `http-api`, `ledger` and the gateway's config, and are converted by hand.
 
 pub mod bot;
+pub mod callback;
 pub mod cause;
 pub mod fact;
 pub mod ids;
@@ -21,6 +22,7 @@ pub mod time;
 pub mod trace;
 
 pub use bot::{BotCommand, BotEvent, BotUpdate, Resumed};
+pub use callback::{Callback, CallbackId, CallbackNote, CallbackState, CallbackWish};
 pub use cause::{EndCause, EndReason, Party};
 pub use fact::{Because, Decision, Emotion, Fact, FactKind, Layer, Speaker, Trigger, Urgency, VoiceScore};
 pub use ids::{CallId, HandoffId, IdSource, InterfaceId, LegId, Role};

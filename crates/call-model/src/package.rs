@@ -1,5 +1,6 @@
 //! What a human receives with a caller.
 
+use crate::callback::CallbackNote;
 use crate::fact::{Because, Speaker, Trigger, Urgency, VoiceScore};
 use crate::ids::{CallId, HandoffId};
 use crate::leg::HandoffOutcome;
@@ -55,6 +56,8 @@ pub struct HandoffPackage {
     pub trajectory: Vec<(Instant, VoiceScore)>,
     /// Handoffs of this call that are over, oldest first.
     pub earlier: Vec<EarlierHandoff>,
+    /// Set when it is us who call.
+    pub callback: Option<CallbackNote>,
 }
 
 impl HandoffPackage {

@@ -81,6 +81,11 @@ pub struct WallAnchor {
 }
 
 impl WallAnchor {
+    /// The instant of a wall time; the origin for any before it.
+    pub fn instant(&self, unix_ms: u64) -> Instant {
+        Instant::from_millis((self.at.as_millis() + unix_ms).saturating_sub(self.unix_ms))
+    }
+
     /// Wall time at `when`, in milliseconds since 1970-01-01 UTC.
     pub fn unix_ms(&self, when: Instant) -> u64 {
         if when >= self.at {

@@ -1,5 +1,6 @@
 //! What happened, as data: feeds ladders, `warmline tail` and the ledger. Separate from logs.
 
+use crate::callback::CallbackId;
 use crate::cause::{EndCause, Party};
 use crate::fact::{Decision, Fact, Speaker};
 use crate::ids::{CallId, HandoffId, LegId, Role};
@@ -183,6 +184,15 @@ pub enum TraceKind {
         /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written. Of an external recorder:
         /// `recorder began`, `recorder ended`, `recorder failed`; `recorder lost`: it is not tried any more in this call.
         what: &'static str,
+    },
+    /// Something happened to a callback: in the call in which it was asked for, or in the one that is made for it.
+    Callback {
+        /// Which.
+        callback: CallbackId,
+        /// `promised`, `refused`, `due`, `calling`, `kept`, `postponed`, `given_up`, `cancelled`, `rescheduled`.
+        what: &'static str,
+        /// In words: when, and why.
+        text: String,
     },
     /// A human said what became of a conversation. This may come after the end of the call.
     Disposed {

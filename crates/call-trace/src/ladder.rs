@@ -202,6 +202,11 @@ impl Ladder {
                 let words = outcome_words(*outcome, *stage, *sip, *method);
                 self.note(GATEWAY, &format!("handoff{id}: {after_all}{words}"), Paint::State)
             }
+            TraceKind::Callback { callback, what, text } => {
+                let id = if self.style.ids { format!(" {callback}") } else { String::new() };
+                let text = format!("callback{id} {}: {text}", what.replace('_', " "));
+                self.note(GATEWAY, &text, Paint::State)
+            }
             TraceKind::Release { .. }
             | TraceKind::Queued { .. }
             | TraceKind::Dequeued { .. }

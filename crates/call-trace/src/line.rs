@@ -54,6 +54,9 @@ pub fn describe(kind: &TraceKind) -> String {
         }
         TraceKind::Recording { name, what } if what.starts_with("recorder ") => format!("{what}: {name}"),
         TraceKind::Recording { name, what } => format!("recording {what}: {name}"),
+        TraceKind::Callback { callback, what, text } => {
+            format!("callback {callback} {}: {text}", what.replace('_', " "))
+        }
         TraceKind::Disposed { desk, disposition, .. } => {
             let notes = match disposition.notes.as_str() {
                 "" => String::new(),
@@ -140,6 +143,11 @@ pub(crate) fn fact_words(kind: &FactKind) -> String {
         FactKind::LoneDigit(digit) => format!("caller pressed {digit} alone"),
         FactKind::Summary(text) => format!("summary: {}", quoted(text, 160)),
         FactKind::Recording(wish) => format!("recording: {} is asked for", wish.as_str()),
+        FactKind::Callback(wish) => {
+            let number = wish.number.as_ref().map_or("the caller".to_owned(), |number| quoted(number, 40));
+            let at = wish.at.as_ref().map_or("as soon as possible".to_owned(), |at| quoted(at, 60));
+            format!("a callback is asked for: {number}, {at}")
+        }
         FactKind::Withdrawn => "bot reports: no human is needed any more".to_owned(),
         FactKind::Introduced => "the bot has introduced the human".to_owned(),
         FactKind::Announcement { mark: Some(mark) } => format!("announcement up to mark {}", quoted(mark, 40)),

@@ -23,6 +23,7 @@ fn redact_fact(kind: &mut FactKind) {
         FactKind::Action { result, .. } => digits(result),
         FactKind::BotEscalates { because } => digits(because),
         FactKind::BotDown { why } => digits(why),
+        FactKind::Callback(wish) => wish.number.iter_mut().for_each(digits),
         FactKind::NextSteps(steps) => steps.iter_mut().for_each(digits),
         FactKind::Voice(_)
         | FactKind::Intent { .. }

@@ -38,6 +38,8 @@ pub enum Command {
     Tail(Tail),
     /// What trunks and desks can do, how that is known, how they are doing, and how to override it.
     Trunks(Trunks),
+    /// Who was promised a callback, when, and what became of it.
+    Callbacks(Callbacks),
     /// Play one handoff with a scripted caller, bot and desk over real sockets, and measure it.
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
@@ -380,6 +382,17 @@ fn caller(text: &str) -> Result<String, String> {
 #[derive(Args, Debug)]
 pub struct Trunks {
     /// The API's JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Which gateway.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Options of `warmline callbacks`.
+#[derive(Args, Debug)]
+pub struct Callbacks {
+    /// The API's JSON object instead of the lines.
     #[arg(long)]
     pub json: bool,
     /// Which gateway.

@@ -7,12 +7,12 @@ use call_core::{
     Switchboard, WaitingView,
 };
 use call_model::{
-    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
-    Party, RecordingWish, Secret,
+    CallId, Callback, CallbackId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused,
+    HandoffRequest, Instant, Party, RecordingWish, Secret,
 };
 use http_api::{
-    AbilityView, Control, PeerView, PresenceShown, QueueView, Readiness, Refused, RegistrationShown, Reply,
-    RulesRefusal, RulesView, TelephoneShown, WaitingShown,
+    AbilityView, CallbackChange, Control, PeerView, PresenceShown, QueueView, Readiness, Refused, RegistrationShown,
+    Reply, RulesRefusal, RulesView, TelephoneShown, WaitingShown,
 };
 use sip_proto::Binding;
 use std::sync::Arc;
@@ -115,6 +115,14 @@ impl Control for GatewayControl {
 
     fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
         self.ask(|reply| Input::Recording { call, wish, reply })
+    }
+
+    fn callbacks(&self) -> Reply<Vec<Callback>> {
+        self.ask(|reply| Input::Callbacks { reply })
+    }
+
+    fn change_callback(&self, id: CallbackId, change: CallbackChange) -> Reply<Result<(), Refused>> {
+        self.ask(|reply| Input::Callback { id, change, reply })
     }
 
     fn readiness(&self) -> Readiness {

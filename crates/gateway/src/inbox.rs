@@ -2,11 +2,11 @@
 
 use call_core::Target;
 use call_model::{
-    BotEvent, CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest,
-    LegId, MediaEvent, Party, RecordingWish, Secret,
+    BotEvent, CallId, Callback, CallbackId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId,
+    HandoffRefused, HandoffRequest, LegId, MediaEvent, Party, RecordingWish, Secret,
 };
 use escalation::Rules;
-use http_api::{PeerView, QueueView, Refused};
+use http_api::{CallbackChange, PeerView, QueueView, Refused};
 use sip_proto::Flow;
 use sip_wire::{Malformed, Message};
 use std::sync::Arc;
@@ -62,6 +62,12 @@ pub(crate) enum Input {
     Recording { call: CallId, wish: RecordingWish, reply: oneshot::Sender<Result<(), Refused>> },
     /// Some of a recording could not be written.
     RecordingIncomplete { call: CallId, name: String },
+    /// Callbacks that are open, or were within the last day.
+    Callbacks { reply: oneshot::Sender<Vec<Callback>> },
+    /// Operations want something of a callback.
+    Callback { id: CallbackId, change: CallbackChange, reply: oneshot::Sender<Result<(), Refused>> },
+    /// Whether a callback is on the disk.
+    CallbackKept { id: CallbackId, version: u32, kept: bool },
     /// No new calls from now on; tell when nothing is left.
     Drain { idle: oneshot::Sender<()> },
     /// Hang everybody up.
@@ -133,6 +139,13 @@ impl Inbox {
         let sent = self.inputs.try_send(input).is_ok();
         self.bell.ring();
         sent
+    }
+
+    /// Waits for room, on a thread that may.
+    pub(crate) fn insist(&self, input: Input) {
+        // A closed channel means that the process is ending: nobody is left to care.
+        let _ = self.inputs.blocking_send(input);
+        self.bell.ring();
     }
 
     /// From a media thread: never waits.

@@ -6,10 +6,12 @@
 //! ledger's; and two of tokio for TCP, HTTP and WebSocket bots. The switchboard never waits for any of them.
 
 mod bot_streams;
+pub mod callbacks;
 pub mod cli;
 mod clock;
 pub mod config;
 mod control;
+mod cores;
 pub mod demo;
 mod http_client;
 mod https;

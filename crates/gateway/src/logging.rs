@@ -60,6 +60,10 @@ pub(crate) fn trace(event: &TraceEvent) {
             tracing::warn!(call, name, what, "the external recorder");
         }
         TraceKind::Recording { name, what } => tracing::info!(call, name, what, "recording"),
+        TraceKind::Callback { callback, what: what @ ("refused" | "given_up"), text } => {
+            tracing::warn!(call, %callback, what, text, "callback");
+        }
+        TraceKind::Callback { callback, what, text } => tracing::info!(call, %callback, what, text, "callback"),
         TraceKind::Disposed { handoff, desk, disposition } => {
             tracing::info!(call, %handoff, %desk, code = disposition.code, "what became of it");
         }

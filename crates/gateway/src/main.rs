@@ -4,6 +4,10 @@ use clap::Parser;
 use gateway::cli::{Cli, Command, Recording};
 use std::process::ExitCode;
 
+/// What a flood took goes back to the system within the minute; glibc keeps it, and so its fragments.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = run(&cli.command);
@@ -23,6 +27,7 @@ fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Serve(options) => gateway::serve::serve(options)?,
         Command::Tail(options) => gateway::tail::tail(options)?,
         Command::Trunks(options) => gateway::trunks::trunks(options)?,
+        Command::Callbacks(options) => gateway::callbacks::callbacks(options)?,
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Rules(command) => return gateway::rule_files::rules(command),

@@ -165,6 +165,7 @@ pub fn doctor(options: &Doctor) -> anyhow::Result<u8> {
         Ok(settings) => {
             _ = writeln!(told, "  configuration  {shown}: fine");
             _ = writeln!(told, "  workers        {}", settings.listen.workers);
+            _ = writeln!(told, "  cores          {}", crate::cores::Cores::of(settings));
             settings.listen.model_config()
         }
         Err(error) => {

@@ -4,6 +4,7 @@ use crate::bot_streams::{self, BotStreams, StreamRoutes};
 use crate::clock::Clock;
 use crate::config::{ListenSettings, Lookup, Settings};
 use crate::control::{Draining, GatewayControl};
+use crate::cores::Cores;
 use crate::inbox::{Inbox, Input, inbox};
 use crate::ledger_watch::{self, LedgerWatch};
 use crate::listening::{Listening, ModelInfo};
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The ledger cannot be used.
     #[error("{0}\n  or set ledger.path = \":memory:\" to keep no record")]
     Ledger(#[from] ledger::OpenError),
+    /// What was promised before cannot be read.
+    #[error("callbacks that were promised: {0}")]
+    Promises(#[from] ledger::QueryError),
     /// The voice model cannot be used.
     #[error("{0}\n  or set listen = false on every route to run without it")]
     Model(#[from] prosody::ModelError),
@@ -135,12 +139,18 @@ impl Gateway {
         let ledger = Arc::new(Ledger::open_keeping(&settings.ledger, clock.wall(), settings.keep_facts)?);
         let rules = &settings.switchboard.rules;
         ledger.rules(&rules.version(), rules.text(), clock.now());
-        let (listening, model) = listening(&settings, &inbox)?;
+        let cores = Cores::of(&settings);
+        let (listening, model) = cores.listening(|| listening(&settings, &inbox))?;
         let routes: StreamRoutes = Arc::new(DashMap::new());
         let (recorder, ears, recorder_thread) = recorder(&settings, &inbox)?;
-        let media = media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes)?;
+        let media = cores.media(|| media(&settings, (clock, &mut ids), &inbox, (&listening, ears), &routes))?;
+        if cores != Cores::Free {
+            tracing::info!("cores: {cores}");
+        }
 
-        let board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
+        let mut board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
+        let yesterday = clock.wall().unix_ms.saturating_sub(86_400_000);
+        board.restore_callbacks(ledger.callbacks(yesterday)?, clock.now());
         let streams = Streams::new(Setup {
             bind: sockets
                 .streams
@@ -212,6 +222,7 @@ impl Gateway {
             bots,
             hub: hub.clone(),
             ledger: ledger.clone(),
+            inbox: inbox.clone(),
             observer,
         };
         let switchboard = SwitchboardLoop {
@@ -224,6 +235,7 @@ impl Gateway {
             idle: None,
             published: clock.now(),
             ledger_watch: LedgerWatch::default(),
+            changes: crate::callbacks::Waiting::default(),
         };
         let switchboard = std::thread::Builder::new().name("switchboard".to_owned()).spawn(|| switchboard.run())?;
         Ok(Self {
@@ -418,7 +430,7 @@ fn media(
     let to_bots = routes.clone();
     let setup = MediaSetup {
         bind: settings.rtp.bind.clone(),
-        threads: settings.rtp.threads.unwrap_or_else(default_threads),
+        threads: settings.rtp.media_threads(),
         engine: crate::prompts::engine_config(&settings.sounds),
         clock,
         ears,
@@ -466,13 +478,13 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
     let recorder = board.recorder.iter().filter_map(|one| Some((&one.targets, one.host.as_ref()?)));
     let named = bots.chain(desks).chain(recorder);
     let named = named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone())));
+    let outbound = board.trunks.iter().filter_map(|trunk| trunk.outbound.as_ref());
+    let outbound = outbound.filter_map(|outbound| Some((outbound.target.address, outbound.host.clone()?)));
     let registrars = board.trunks.iter().filter_map(|trunk| trunk.signalling.register.as_ref());
-    named.chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?)))).collect()
-}
-
-/// One media thread per two CPUs the process may use: the kernel's half of the work runs beside it.
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cpus| cpus.get().div_ceil(2))
+    named
+        .chain(outbound)
+        .chain(registrars.filter_map(|register| Some((register.address, register.host.clone()?))))
+        .collect()
 }
 
 pub(crate) fn seed() -> io::Result<[u8; 32]> {

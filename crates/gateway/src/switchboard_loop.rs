@@ -1,9 +1,10 @@
 //! The thread that owns the switchboard: reads what arrived, lets it think, does what it says.
 
 use crate::bot_streams::BotStreams;
+use crate::callbacks;
 use crate::clock::Clock;
 use crate::control::{peers, queue, refused_control, refused_desk, refused_recording};
-use crate::inbox::{Input, Outlet};
+use crate::inbox::{Inbox, Input, Outlet};
 use crate::ledger_watch::LedgerWatch;
 use crate::listening::Listening;
 use crate::media::MediaHandle;
@@ -42,6 +43,7 @@ pub(crate) struct Outputs {
     pub(crate) bots: BotStreams,
     pub(crate) hub: Hub,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) inbox: Inbox,
     pub(crate) observer: Option<crossbeam_channel::Sender<TraceEvent>>,
 }
 
@@ -56,6 +58,7 @@ pub(crate) struct SwitchboardLoop {
     pub(crate) idle: Option<oneshot::Sender<()>>,
     pub(crate) published: Instant,
     pub(crate) ledger_watch: LedgerWatch,
+    pub(crate) changes: callbacks::Waiting,
 }
 
 impl SwitchboardLoop {
@@ -227,6 +230,16 @@ impl SwitchboardLoop {
                 guarded("a disposition", || board.handle_disposition(&desk, about, disposition, now));
                 let _ = reply.send(Ok(()));
             }
+            Input::Callbacks { reply } => {
+                let _ = reply.send(board.callbacks().cloned().collect());
+            }
+            Input::Callback { id, change, reply } => {
+                guarded("a change of a callback", || self.changes.change(board, (id, change), reply, now));
+            }
+            Input::CallbackKept { id, version, kept } => {
+                guarded("a callback on the disk", || board.handle_callback_kept(id, version, kept, now));
+                self.changes.tell(id, version, kept);
+            }
             Input::Drain { idle } => {
                 guarded("the drain", || board.drain(now));
                 self.outputs.hub.metrics().set(Metric::Draining, 1);
@@ -272,6 +285,8 @@ impl SwitchboardLoop {
             metrics.set(Metric::TrunksRegistered, registered.trunks);
             metrics.set(Metric::TrunksUnregistered, registered.trunks_not);
             metrics.set(Metric::Telephones, registered.telephones);
+            let open = self.board.callbacks().filter(|one| one.state.is_open()).count();
+            metrics.set(Metric::CallbacksOpen, open as u64);
             metrics.set(Metric::Waiting, self.board.waiting_count() as u64);
             metrics.set(Metric::PortsInUse, self.board.ports_in_use() as u64);
             metrics.set(Metric::TapDropped, media.tap_dropped);
@@ -310,6 +325,7 @@ impl Outputs {
             }
             Output::Recording(command) => self.recorder.follow(command),
             Output::Bot { leg, command } => self.bots.command(leg, command),
+            Output::Callback(callback) => callbacks::keep(&self.ledger, &self.inbox, &callback),
             Output::Pop(update) => self.hub.pop(&update),
             Output::Trace(event) => self.trace(event),
         }

@@ -142,6 +142,16 @@ impl Control for Pretend {
         tokio::sync::oneshot::channel().1
     }
 
+    fn callbacks(&self) -> Reply<Vec<call_model::Callback>> {
+        let (tell, reply) = tokio::sync::oneshot::channel();
+        let _ = tell.send(Vec::new());
+        reply
+    }
+
+    fn change_callback(&self, _: call_model::CallbackId, _: http_api::CallbackChange) -> Reply<Result<(), Refused>> {
+        done()
+    }
+
     fn readiness(&self) -> Readiness {
         Readiness::NotReady("this is an example".into())
     }

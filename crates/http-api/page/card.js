@@ -42,6 +42,8 @@ function renderHead(pop, p) {
   chip('chip-state', text, tone);
   chip('chip-urgency', t(p.urgency === 'emergency' ? 'emergency' : 'urgent'), p.urgency === 'emergency' ? 'bad' : 'warn');
   $('chip-urgency').hidden = p.urgency === 'normal';
+  $('chip-callback').hidden = !p.callback;
+  if (p.callback) $('chip-callback').textContent = t('callback', { attempt: p.callback.attempt });
   const tier = p.entities.find((entity) => entity.name === 'tier');
   $('chip-tier').hidden = !tier;
   if (tier) $('chip-tier').textContent = words(tier.value);

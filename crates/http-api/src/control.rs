@@ -1,8 +1,8 @@
 //! What the gateway implements so that the API can act on calls.
 
 use call_model::{
-    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
-    Layer, RecordingWish, Secret, Trigger, Urgency,
+    CallId, Callback, CallbackId, CallbackWish, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId,
+    HandoffRefused, HandoffRequest, Instant, Layer, RecordingWish, Secret, Trigger, Urgency,
 };
 use std::time::Duration;
 
@@ -68,8 +68,23 @@ pub trait Control: Send + Sync + 'static {
     /// Operations want something of the recording of a call.
     fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>>;
 
+    /// Callbacks that are open, or were within the last day.
+    fn callbacks(&self) -> Reply<Vec<Callback>>;
+
+    /// Operations want another time for a callback, or none. Answered once that is written down.
+    fn change_callback(&self, callback: CallbackId, change: CallbackChange) -> Reply<Result<(), Refused>>;
+
     /// Whether new calls are welcome.
     fn readiness(&self) -> Readiness;
+}
+
+/// What operations want of a callback.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallbackChange {
+    /// It is not made.
+    Cancel,
+    /// It is made at another time.
+    Reschedule(CallbackWish),
 }
 
 /// A trunk or a desk.
@@ -238,6 +253,8 @@ pub enum Refused {
     UnknownCall,
     /// No such handoff (any more). 404.
     UnknownHandoff,
+    /// No such callback (any more). 404.
+    UnknownCallback,
     /// The handoff is on another desk. 404, so that ids cannot be probed.
     OtherDesk,
     /// The token is not this call's. 401.

@@ -62,6 +62,7 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::UnknownCall => Self::not_found("call"),
+            Refused::UnknownCallback => Self::not_found("callback"),
             Refused::UnknownHandoff | Refused::OtherDesk => Self::not_found("handoff"),
             Refused::BadToken => Self::unauthorized("Send the token that the call's start message carried."),
             Refused::NotNow(why) => {

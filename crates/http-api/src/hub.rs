@@ -402,6 +402,7 @@ impl Hub {
                 let (count, seconds) = tally.waits.entry(how).or_default();
                 (*count, *seconds) = (*count + 1, *seconds + waited.as_secs());
             }
+            TraceKind::Callback { what, .. } => *tally.callbacks.entry(what).or_default() += 1,
             TraceKind::EarlyDrop { desk, by, .. } => *tally.early_drops.entry((desk.0.clone(), *by)).or_default() += 1,
             TraceKind::HandoffEnded { handoff, outcome, method, corrects, .. } => {
                 let known = triggers.iter().rev().find(|(id, _)| id == handoff).map(|(_, trigger)| *trigger);

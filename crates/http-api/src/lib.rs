@@ -25,8 +25,8 @@ mod sse;
 mod trace_shape;
 
 pub use control::{
-    AbilityView, Control, PeerView, PresenceShown, QueueView, Readiness, Refused, RegistrationShown, Reply,
-    RulesRefusal, RulesView, TelephoneShown, WaitingShown,
+    AbilityView, CallbackChange, Control, PeerView, PresenceShown, QueueView, Readiness, Refused, RegistrationShown,
+    Reply, RulesRefusal, RulesView, TelephoneShown, WaitingShown,
 };
 pub use hub::{Hub, HubConfig};
 pub use metrics::{Metric, Metrics};

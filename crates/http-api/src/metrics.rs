@@ -48,6 +48,8 @@ pub enum Metric {
     PortsInUse,
     /// Callers who wait in line for a desk (gauge).
     Waiting,
+    /// Callbacks that are promised and neither made nor given up (gauge).
+    CallbacksOpen,
     /// Configured trunks and desks that answer OPTIONS (gauge).
     PeersUp,
     /// Trunks at which we are registered (gauge).
@@ -76,7 +78,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -94,6 +96,7 @@ impl Metric {
         Self::CallsRefused,
         Self::PortsInUse,
         Self::Waiting,
+        Self::CallbacksOpen,
         Self::PeersUp,
         Self::TrunksRegistered,
         Self::TrunksUnregistered,
@@ -148,6 +151,7 @@ impl Metric {
             Self::CallsRefused => ("warmline_calls_refused_total", COUNTER, "Calls refused for want of capacity."),
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
             Self::Waiting => ("warmline_queue_waiting", GAUGE, "Callers who wait in line for a desk."),
+            Self::CallbacksOpen => ("warmline_callbacks_open", GAUGE, "Callbacks promised and not made yet."),
             Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks and desks that answer OPTIONS."),
             Self::TrunksRegistered => ("warmline_trunks_registered", GAUGE, "Trunks at which we are registered."),
             Self::TrunksUnregistered => {
@@ -234,6 +238,8 @@ pub(crate) struct Tally {
     pub(crate) early_drops: BTreeMap<(String, Party), u64>,
     /// Callers who stopped waiting in line, by how: their number, and how many seconds they had waited.
     pub(crate) waits: BTreeMap<&'static str, (u64, u64)>,
+    /// Callbacks, by what became of them.
+    pub(crate) callbacks: BTreeMap<&'static str, u64>,
     pub(crate) pops: BTreeMap<&'static str, u64>,
     pub(crate) sip: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) dropped: u64,
@@ -292,6 +298,10 @@ impl Tally {
         family(out, "warmline_queue_waited_seconds_total", COUNTER, "How long they had waited, together.");
         for (how, (_, seconds)) in &self.waits {
             line(out, "warmline_queue_waited_seconds_total", &format!("how=\"{how}\""), *seconds);
+        }
+        family(out, "warmline_callbacks_total", COUNTER, "What happened to callbacks, in one word.");
+        for (what, count) in &self.callbacks {
+            line(out, "warmline_callbacks_total", &format!("what=\"{what}\""), *count);
         }
         family(out, "warmline_pops_total", COUNTER, "Screen pops, by what became of them.");
         for (what, count) in &self.pops {

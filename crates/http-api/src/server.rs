@@ -112,6 +112,7 @@ pub fn router(api: Api) -> Router {
         routes::handoffs::routes,
         routes::admin::routes,
         routes::cdrs::routes,
+        routes::callbacks::routes,
         routes::trunks::routes,
         routes::rules::routes,
     ];

@@ -36,6 +36,7 @@ pub struct PackageShape {
     pub transcript: Vec<UtteranceShape>,
     pub trajectory: Vec<VoiceShape>,
     pub earlier: Vec<EarlierShape>,
+    pub callback: Option<CallbackShape>,
     /// 0..=100.
     pub completeness: u8,
 }
@@ -49,6 +50,27 @@ pub struct EarlierShape {
     pub outcome: &'static str,
     pub ended_by: &'static str,
     pub notes: String,
+}
+
+/// It is us who call.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[allow(missing_docs, reason = "the fields are those of call_model::CallbackNote")]
+pub struct CallbackShape {
+    pub id: String,
+    pub asked_unix_ms: u64,
+    pub promised_unix_ms: u64,
+    pub attempt: u8,
+}
+
+impl CallbackShape {
+    fn from_model(note: call_model::CallbackNote) -> Self {
+        Self {
+            id: note.id.to_string(),
+            asked_unix_ms: note.asked_ms,
+            promised_unix_ms: note.promised_ms,
+            attempt: note.attempt,
+        }
+    }
 }
 
 /// One reason, in words.
@@ -141,6 +163,7 @@ impl PackageShape {
             transcript: package.transcript.iter().map(|said| UtteranceShape::from_model(said, wall)).collect(),
             trajectory: package.trajectory.iter().map(|(at, score)| VoiceShape::from_model(*at, score, wall)).collect(),
             earlier: package.earlier.iter().map(EarlierShape::from_model).collect(),
+            callback: package.callback.map(CallbackShape::from_model),
             completeness: package.completeness(),
         }
     }

@@ -77,6 +77,9 @@ fn kind(event: &TraceEvent, wall: &WallAnchor) -> (&'static str, Value) {
                 "retryable": outcome.retryable(), "method": method.as_str(), "corrects": corrects,
             }),
         ),
+        TraceKind::Callback { callback, what, text } => {
+            ("callback", json!({"callback": callback.to_string(), "what": what, "text": text}))
+        }
         TraceKind::EarlyDrop { handoff, desk, by, after, cause } => (
             "early_drop",
             json!({
@@ -116,6 +119,9 @@ fn fact_json(at: Instant, fact: &FactKind, wall: &WallAnchor) -> Value {
         FactKind::LoneDigit(digit) => json!({"fact": "lone_digit", "digit": digit.to_string()}),
         FactKind::Summary(text) => json!({"fact": "summary", "text": text}),
         FactKind::Recording(wish) => json!({"fact": "recording", "wish": wish.as_str()}),
+        FactKind::Callback(wish) => {
+            json!({"fact": "callback", "number": wish.number, "at": wish.at, "zone": wish.zone})
+        }
         FactKind::Withdrawn => json!({"fact": "withdrawn"}),
         FactKind::Introduced => json!({"fact": "introduced"}),
         FactKind::Announcement { mark } => json!({"fact": "announcement", "mark": mark}),

@@ -72,6 +72,9 @@ impl Entry {
             TraceKind::Ended { cause } => Change::Ended(*cause),
             TraceKind::Release { what, .. } => Change::Other { kind: "release", what: what.clone() },
             TraceKind::Recording { name, what } => Change::Other { kind: "recording", what: format!("{what}: {name}") },
+            TraceKind::Callback { callback, what, text } => {
+                Change::Other { kind: "callback", what: format!("{callback}: {what}: {text}") }
+            }
             TraceKind::LegEnded { role, cause, .. } => {
                 Change::Other { kind: "leg_ended", what: format!("{role}: {cause}") }
             }

@@ -101,6 +101,7 @@ impl Line {
                 | FactKind::Recording(_)
                 | FactKind::Introduced
                 | FactKind::Withdrawn
+                | FactKind::Callback(_)
                 | FactKind::Announcement { .. } => return None,
             },
             _ => return None,

@@ -12,6 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod callbacks;
 mod cdr;
 mod entry;
 mod facts;
@@ -29,14 +30,15 @@ pub use query::{BecauseRow, CallRow, CallStory, DecisionRow, EventRow, HandoffRo
 #[cfg(test)]
 mod tests;
 
-use call_model::{CallId, HandoffId, Instant, TraceEvent, WallAnchor};
+use call_model::{CallId, Callback, HandoffId, Instant, TraceEvent, WallAnchor};
+use callbacks::Keep;
 use entry::Entry;
 use facts::Telling;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -98,6 +100,27 @@ impl Ledger {
     /// Somebody was shown the story of a handoff, at milliseconds since 1970. Never blocks.
     pub fn viewed(&self, call: CallId, handoff: HandoffId, who: &str, at_ms: u64) {
         self.send(Job::Entry(Box::new(Entry::viewed(call, handoff, who, at_ms))));
+    }
+
+    /// Writes a callback down, synced; `done` is told by the writer's thread whether that is so. Never blocks.
+    pub fn keep(&self, callback: &Callback, done: impl FnOnce(bool) + Send + 'static) {
+        let job = Job::Keep(Keep::new(callback, &self.wall, done));
+        let (Err(TrySendError::Full(lost)) | Err(TrySendError::Disconnected(lost))) = self.jobs.try_send(job) else {
+            return;
+        };
+        self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        if let Job::Keep(keep) = lost {
+            keep.give_up();
+        }
+    }
+
+    /// Callbacks that are open, and those that were asked for since then (milliseconds since 1970); the oldest first.
+    ///
+    /// # Errors
+    /// The database failed, or the ledger is closed.
+    pub fn callbacks(&self, since_ms: u64) -> Result<Vec<Callback>, QueryError> {
+        let wall = self.wall;
+        self.ask(move |db| callbacks::callbacks(db, since_ms, &wall))
     }
 
     fn send(&self, job: Job) {

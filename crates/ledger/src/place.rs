@@ -7,11 +7,12 @@ use std::time::Duration;
 /// Marks the file as ours ("WARM").
 const APPLICATION_ID: i64 = 0x5741_524d;
 /// One entry per version; the file's `user_version` says how many it has.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 /// Another process may hold the file for a moment (a backup, a report).
 const LOCK_WAIT: Duration = Duration::from_secs(2);

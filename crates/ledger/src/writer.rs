@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use crate::callbacks::Keep;
 use crate::entry::Entry;
 use crate::facts::{Drafts, Telling};
 use crate::place::explain;
@@ -24,6 +25,8 @@ pub(crate) enum Job {
     Entry(Box<Entry>),
     /// Keep it for when the call ends.
     Tell(Box<Telling>),
+    /// Write it now, synced, after what was recorded before it.
+    Keep(Keep),
     /// Ask something, after what was recorded before it.
     Query(Box<dyn FnOnce(&Connection) + Send>),
     /// Write what is left, say so, stop.
@@ -81,6 +84,13 @@ pub(crate) fn run(mut db: Connection, jobs: &Receiver<Job>, shared: &Arc<Shared>
                         continue;
                     }
                     flush(&mut db, &mut batch, shared);
+                }
+                Job::Keep(keep) => {
+                    flush(&mut db, &mut batch, shared);
+                    if let Err(error) = keep.write(&db) {
+                        shared.set_fault(Some(explain(&error)));
+                        shared.dropped.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
                 Job::Query(query) => {
                     flush(&mut db, &mut batch, shared);

@@ -51,6 +51,8 @@ pub struct Scored {
     pub leg: LegId,
     /// The end of the window, in the caller's media time since the leg was opened.
     pub at: Duration,
+    /// When it became due, in the same time: earlier, if it had to wait.
+    pub due: Duration,
     /// What was heard, for the rules.
     pub score: VoiceScore,
     /// The conclusion in full: the logit behind `distress`, and lasting changes.
@@ -284,6 +286,7 @@ struct Worker {
 struct Listener {
     ear: Ear,
     waiting: bool,
+    due: Duration,
     quiet: u64,
 }
 
@@ -311,7 +314,7 @@ impl Worker {
         match control {
             Control::Open(leg) => {
                 let ear = Ear::new(&self.model, self.alarms_per_hour);
-                if self.ears.insert(leg, Listener { ear, waiting: false, quiet: 0 }).is_none() {
+                if self.ears.insert(leg, Listener { ear, waiting: false, due: Duration::ZERO, quiet: 0 }).is_none() {
                     self.shared.legs.fetch_add(1, Ordering::Relaxed);
                 }
                 self.waiting.retain(|waiting| *waiting != leg);
@@ -355,9 +358,13 @@ impl Worker {
         let quiet = listener.ear.quiet_windows();
         self.shared.quiet.fetch_add(quiet - listener.quiet, Ordering::Relaxed);
         listener.quiet = quiet;
-        if due && listener.waiting {
+        if !due {
+            return;
+        }
+        listener.due = listener.ear.media_time();
+        if listener.waiting {
             self.shared.shed.fetch_add(1, Ordering::Relaxed);
-        } else if due {
+        } else {
             listener.waiting = true;
             self.waiting.push_back(frame.leg);
         }
@@ -394,7 +401,8 @@ impl Worker {
         for (leg, answer) in self.asked.iter().zip(answers) {
             if let Some(listener) = self.ears.get_mut(leg) {
                 let heard = listener.ear.handle_answer(&answer);
-                (self.sink)(Scored { leg: *leg, at: listener.ear.media_time(), score: heard.score, heard });
+                let (at, due) = (listener.ear.media_time(), listener.due);
+                (self.sink)(Scored { leg: *leg, at, due, score: heard.score, heard });
             }
         }
     }

@@ -112,6 +112,7 @@ fn packets_on_threads_are_heard_like_the_recording() {
         // A window a second from the third on; waiting for each keeps any from being shed.
         if i >= 149 && (i + 1) % 50 == 0 {
             let scored = scores.recv_timeout(Duration::from_secs(30)).expect("a window a second");
+            assert_eq!(scored.due, scored.at, "nobody had to wait");
             live.push((scored.at.as_secs_f32(), scored.score));
         }
     }
@@ -149,7 +150,7 @@ fn under_overload_windows_are_shed_evenly_and_counted() {
     let (send, scores) = mpsc::channel();
     let config = ScorerConfig { queue: 1 << 16, ..ScorerConfig::default() };
     let scorer = Scorer::start(config, &model, move |scored| {
-        let _ = send.send(scored.leg);
+        let _ = send.send((scored.leg, scored.due, scored.at));
     })
     .expect("starts");
     let legs: Vec<_> = (0..8).map(|i| LegId { call: CallId(i), index: 0 }).collect();
@@ -161,10 +162,13 @@ fn under_overload_windows_are_shed_evenly_and_counted() {
             scorer.push(&TapFrame::new(*leg, i as u16, (i * 160) as u32, 0, &octets));
         }
     }
-    let mut heard = std::collections::BTreeMap::new();
-    while let Ok(leg) = scores.recv_timeout(Duration::from_secs(2)) {
+    let (mut heard, mut waited) = (std::collections::BTreeMap::new(), false);
+    while let Ok((leg, due, at)) = scores.recv_timeout(Duration::from_secs(2)) {
+        assert!(due <= at && at - due < Duration::from_secs(1), "{due:?} {at:?}");
+        waited |= due < at;
         *heard.entry(leg).or_insert(0u32) += 1;
     }
+    assert!(waited);
     let stats = scorer.stats();
     assert!(stats.shed > 0 && stats.windows + stats.quiet + stats.shed == 8 * 18, "{stats:?}");
     let (least, most) = (heard.values().min(), heard.values().max());

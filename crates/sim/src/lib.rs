@@ -37,7 +37,7 @@ pub fn address_of(party: Party) -> std::net::SocketAddr {
 pub use call_model::TraceKind;
 pub use script::{Click, Do, Expected, PageHabit};
 pub use storm::{Dice, Storm};
-pub use world::World;
+pub use world::{EPOCH_MS, World};
 
 /// Takes octets for a storm, plays it and judges it: the whole call as a function that a fuzzer can call.
 pub fn whole_call(octets: &[u8]) -> Findings {

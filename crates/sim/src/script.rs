@@ -100,6 +100,8 @@ pub enum Do {
     PageGone,
     /// The voice model says nothing more.
     ModelGone,
+    /// The gateway is killed and started again.
+    Restart,
     /// The gateway is told to shut down.
     Drain,
     /// The gateway has waited long enough.

@@ -4,9 +4,10 @@ use crate::network::{Link, Network};
 use crate::recorder::{self, SrsHabit};
 use crate::witness::{self, LEVELS};
 use call_core::{
-    Abilities, AcceptGate, Bot, BotReach, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut, OnBotClose,
-    OnBotRefusal, OnHumanGone, Order, Pattern, Profile, Queueing, Recorder, Recording, ReferTo, Register, Release,
-    Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, WhileConsulting,
+    Abilities, AcceptGate, Bot, BotReach, Callbacks, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut,
+    OnBotClose, OnBotRefusal, OnHumanGone, Order, Otherwise, Outbound, Pattern, Profile, Queueing, Recorder, Recording,
+    ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -150,6 +151,8 @@ pub struct Setup {
     pub seniority: [u8; 2],
     /// Callers wait in line while no desk is free.
     pub queue: Option<Queueing>,
+    /// What is done for callers whom no human can take.
+    pub otherwise: Vec<Otherwise>,
     /// The desks have the same priority.
     pub equals: bool,
     /// What decides between desks that are equally good.
@@ -221,6 +224,8 @@ pub struct Setup {
     pub recording: Recording,
     /// What the external recorder does, and its codec, if there is one.
     pub recorder: Option<(SrsHabit, Codec)>,
+    /// Who may be called back; then the trunk takes calls.
+    pub callbacks: Option<Callbacks>,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
     pub drain_to_human: bool,
     /// The gateway's ports for RTP.
@@ -263,6 +268,7 @@ impl Default for Setup {
             languages: [None; 2],
             seniority: [0; 2],
             queue: None,
+            otherwise: vec![],
             equals: false,
             order: Order::default(),
             after_call: Duration::ZERO,
@@ -298,6 +304,7 @@ impl Default for Setup {
             pass_headers: &[],
             recording: Recording::default(),
             recorder: None,
+            callbacks: None,
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
             early_media: false,
@@ -491,6 +498,7 @@ impl Setup {
             record: None,
             record_to: None,
             queue: None,
+            otherwise: vec![],
         };
         SwitchboardConfig {
             trunks: vec![Trunk {
@@ -503,6 +511,11 @@ impl Setup {
                 allowed_media: [host(TRUNK), host(CALLER2)].concat(),
                 signalling: self.signalling(TRUNK),
                 record: None,
+                outbound: self.callbacks.as_ref().map(|_| Outbound {
+                    uri: format!("sip:{{number}}@{}", sip_of(TRUNK)),
+                    target: Target::new(self.transport_of(TRUNK), sip_of(TRUNK)),
+                    host: None,
+                }),
                 codecs: both.clone(),
             }],
             bots: vec![Bot {
@@ -528,6 +541,7 @@ impl Setup {
                     record: None,
                     record_to: None,
                     queue: self.queue,
+                    otherwise: self.otherwise.clone(),
                 },
             ],
             names: vec!["gateway.invalid".into()],
@@ -552,6 +566,7 @@ impl Setup {
             places_spoken: if self.queue.is_some() { vec![1, 2] } else { vec![] },
             recording: self.recording,
             recorder: self.recorder.map(|(_, codec)| self.recorder(codec)),
+            callbacks: self.callbacks.clone(),
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]

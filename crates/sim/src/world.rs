@@ -4,6 +4,7 @@ mod act;
 mod arrange;
 mod plain;
 mod recorded;
+mod restart;
 mod soundless;
 mod stand_in;
 
@@ -17,8 +18,8 @@ use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_a
 use crate::witness::Witness;
 use call_core::{DeskRefused, Output, Switchboard};
 use call_model::{
-    BotCommand, BotEvent, CallId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId, MediaCommand, PopUpdate,
-    Selector, SrtpUse, TraceEvent, WallAnchor,
+    BotCommand, BotEvent, CallId, Callback, CallbackId, DeskAction, DeskId, HandoffId, IdSource, Instant, LegId,
+    MediaCommand, PopUpdate, Selector, SrtpUse, TraceEvent, WallAnchor,
 };
 use core::time::Duration;
 use phone::{Ear, Phone, PhoneEvent, PhoneOutput};
@@ -39,13 +40,19 @@ enum Item {
     BotUp(LegId),
     BotTalks(LegId),
     FlowFailed(Flow),
+    CallbackKept(CallbackId, u32),
 }
 
 /// A conversation in which nothing happens is carried at this part of its packets.
 const DOZING: u32 = 4;
 /// How long after something happened every packet is carried.
 const AWAKE: Duration = Duration::from_millis(260);
+/// How long the disk takes.
+const WRITES: Duration = Duration::from_millis(5);
 const FRAME: Duration = Duration::from_millis(20);
+
+/// The wall time at which every run begins: 21 November 2026, 08:33:20 UTC, a Saturday.
+pub const EPOCH_MS: u64 = 1_795_250_000_000;
 
 /// A run under way.
 pub struct World {
@@ -97,6 +104,8 @@ pub struct World {
     recorded: recorded::Recorded,
     /// The external recorder.
     pub srs: Srs,
+    /// Callbacks as they are written down.
+    callbacks: BTreeMap<CallbackId, Callback>,
     callers: BTreeMap<CallId, Party>,
     losses: Vec<Loss>,
     /// Parties whose next answer comes twice.
@@ -120,7 +129,7 @@ impl World {
     /// Everybody on the hook, at time zero.
     pub fn new(setup: &Setup) -> Self {
         let mut ids = IdSource::from_u64(setup.seed);
-        let wall = WallAnchor { at: Instant::ZERO, unix_ms: 1_795_250_000_000 };
+        let wall = WallAnchor { at: Instant::ZERO, unix_ms: EPOCH_MS };
         Self {
             switchboard: Switchboard::new(Arc::new(setup.config()), ids.fork(), wall),
             media: MediaEngine::new(engine_config(setup.ears), ids.fork(), Box::new(NoTap)),
@@ -156,6 +165,7 @@ impl World {
             stream_ear: Ear::new(&setup.tones()),
             recorded: recorded::Recorded::default(),
             srs: Srs::new(setup.recorder, &Ear::new(&setup.tones())),
+            callbacks: BTreeMap::new(),
             callers: BTreeMap::new(),
             losses: Vec::new(),
             forks: Vec::new(),
@@ -396,6 +406,10 @@ impl World {
                 self.switchboard.handle_flow_failed(flow, now);
             }
             Item::SipToRecorder(flow, bytes) => self.deliver_to_recorder(flow, &bytes),
+            Item::CallbackKept(id, version) => {
+                self.thought = true;
+                self.switchboard.handle_callback_kept(id, version, true, now);
+            }
             Item::SipToPhone(party, flow, bytes) => self.deliver_sip(party, flow, &bytes),
             Item::Rtp { from, to, bytes } => self.deliver_rtp(from, to, bytes),
             // A page that comes too late is told so; that is the switchboard's business, not the world's.
@@ -523,6 +537,10 @@ impl World {
                 self.media.handle_command(&command, now);
             }
             Output::Recording(command) => self.on_recording(command),
+            Output::Callback(callback) => {
+                self.push(now + WRITES, Item::CallbackKept(callback.id, callback.version));
+                self.callbacks.insert(callback.id, *callback);
+            }
             Output::Bot { leg, command } => {
                 match command {
                     BotCommand::Dial { .. } => {

@@ -10,9 +10,10 @@ const HELP: &str = "\
 cargo xtask test      everything: checks, hermetic tests, then real peers (installed when missing)
 cargo xtask check     formatting, lints and documentation only
 cargo xtask hermetic  tests that need nothing but this repository
-cargo xtask peers     the real-peer tests only: SIPp, kamailio, baresip, linphone, a Media Streams bot framework, Chromium, tshark
+cargo xtask peers     the real-peer tests only: SIPp, kamailio, baresip, linphone, rsipstack, a Media Streams bot
+                      framework, Chromium, tshark
 cargo xtask soak      random calls by the thousand, judged on what passed on the wire; --help for options
-cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory, joins; --help for options";
+cargo xtask load      the load table (never part of `test`): CPU per call, latency, loss, memory, joins, listening; --help for options";
 
 fn main() -> Result<()> {
     let task = std::env::args().nth(1).unwrap_or_default();
@@ -45,6 +46,7 @@ fn main() -> Result<()> {
 fn check() -> Result<()> {
     heading("formatting");
     cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["fmt", "--manifest-path", peers::RSIPSTACK, "--check"], &[])?;
     heading("lints");
     cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
 }

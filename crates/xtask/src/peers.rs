@@ -1,6 +1,6 @@
 //! The real programs Warmline is tested against, installed while the workspace compiles.
 
-use crate::run::{exists, say};
+use crate::run::{exists, say, target};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +18,9 @@ const DEBIAN: [(&str, &str); 6] = [
 
 /// The public Media Streams bot framework, unmodified, and what serves its WebSocket.
 const PYTHON: [&str; 3] = ["pipecat-ai==1.14.0", "fastapi", "uvicorn[standard]"];
+
+/// A peer on another SIP stack in Rust. It has a workspace and a lock file of its own, so that nothing of it gets into ours.
+pub(crate) const RSIPSTACK: &str = "tests/interop/rsipstack/Cargo.toml";
 
 /// An installation under way.
 pub(crate) struct Installing(JoinHandle<Peers>);
@@ -39,6 +42,7 @@ pub(crate) fn install_in_background() -> Installing {
     if !venv.join("ready").exists() {
         say(&format!("installing with pip into {} meanwhile: {}", venv.display(), PYTHON.join(" ")));
     }
+    say(&format!("building meanwhile: {RSIPSTACK}"));
     Installing(std::thread::spawn(move || install(&missing, &venv)))
 }
 
@@ -75,6 +79,9 @@ fn install(packages: &[&str], venv: &Path) -> Peers {
         .filter(|(program, _)| !exists(program))
         .map(|(program, _)| ((*program).to_owned(), why.clone()))
         .collect();
+    if let Err(why) = build() {
+        problems.push(("rsipstack".into(), why));
+    }
     let python = match pip(venv) {
         Ok(python) => Some(python),
         Err(why) => {
@@ -113,6 +120,14 @@ fn pip(venv: &Path) -> Result<PathBuf, String> {
     logged(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(PYTHON), &log)?;
     File::create(ready).map_err(|error| error.to_string())?;
     Ok(python)
+}
+
+/// Into a folder of its own, without optimisation: it is compiled while others compile, and does little.
+fn build() -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let (folder, log) = (target().join("rsipstack"), target().join("peers-cargo.log"));
+    let arguments = ["build", "--locked", "--manifest-path", RSIPSTACK, "--target-dir"];
+    logged(Command::new(cargo).args(arguments).arg(folder), &log)
 }
 
 fn logged(command: &mut Command, log: &Path) -> Result<(), String> {

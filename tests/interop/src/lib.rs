@@ -1,5 +1,5 @@
 //! Tests with real peers over real sockets: SIPp as trunk, bot and desk; kamailio as a proxy; baresip and linphone as
-//! telephones that encrypt; a public Media Streams bot framework; Chromium
+//! telephones that encrypt; rsipstack as trunk and telephone; a public Media Streams bot framework; Chromium
 //! on the desk page. `cargo xtask test` installs them; a peer it could not install is named in `WARMLINE_SKIP_PEERS`
 //! and its tests say that they were skipped.
 //!
@@ -14,6 +14,7 @@ mod kamailio;
 mod lines;
 mod linphone;
 mod pipecat;
+mod rsipstack;
 mod sipp;
 mod sound;
 mod talker;
@@ -25,6 +26,7 @@ pub use gateway::{Gateway, decrypt, verify};
 pub use kamailio::Proxy;
 pub use linphone::Linphone;
 pub use pipecat::Pipecat;
+pub use rsipstack::Rsipstack;
 pub use sipp::{Callee, Does, Sipp, Trunk};
 pub use talker::Talker;
 

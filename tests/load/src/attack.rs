@@ -1,6 +1,7 @@
 //! Peers that mean harm, or are broken: they come from addresses of a trunk of their own, so that nothing but the
 //! gateway's own defences keeps them from the other callers.
 
+use crate::gateway::Gateway;
 use crate::sip::Dialog;
 use crate::sys;
 use crate::traffic::CALLER;
@@ -63,7 +64,7 @@ pub(crate) fn flood(gateway: SocketAddrV4, per_second: u64) -> Result<Attack<u64
                 let user = format!("{PREFIX}{number}");
                 let dialog = Dialog::new(u32::MAX, number as usize, &user, *address, gateway);
                 // A full buffer is the kernel's own defence.
-                let _ = socket.send_to(&dialog.invite(*address), gateway);
+                let _ = socket.send_to(&dialog.invite(*address, true), gateway);
             }
             made = made.max(due);
             for (socket, _) in &sockets {
@@ -76,14 +77,24 @@ pub(crate) fn flood(gateway: SocketAddrV4, per_second: u64) -> Result<Attack<u64
 }
 
 /// Connections that say an octet of an INVITE every second; tells how many were open to the end.
-pub(crate) fn slow(gateway: SocketAddrV4, connections: usize) -> Result<Attack<u64>> {
+pub(crate) fn slow(gateway: &Gateway, connections: usize) -> Result<Attack<u64>> {
+    let head =
+        format!("INVITE sip:{PREFIX}1@{} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bK", gateway.sip, attacker(0));
+    drip(gateway.sip, connections, head.into_bytes())
+}
+
+/// The same with a TLS handshake (RFC 8446 §4.1.2: a ClientHello of 512 octets), which would take nine minutes.
+pub(crate) fn slow_handshakes(gateway: &Gateway, connections: usize) -> Result<Attack<u64>> {
+    drip(gateway.sips, connections, vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])
+}
+
+fn drip(gateway: SocketAddrV4, connections: usize, head: Vec<u8>) -> Result<Attack<u64>> {
     let mut open: Vec<TcpStream> = (0..connections)
         .map(|number| connect(attacker((number % usize::from(ATTACKERS)) as u8), gateway))
         .collect::<Result<_>>()?;
-    let head = format!("INVITE sip:{PREFIX}1@{gateway} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bK", attacker(0));
     Ok(Attack::start(move |over| {
         let mut next = Instant::now();
-        for octet in head.bytes().chain(std::iter::repeat(b'a')) {
+        for octet in head.into_iter().chain(std::iter::repeat(b'a')) {
             if over.load(Ordering::Relaxed) {
                 break;
             }

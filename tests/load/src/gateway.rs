@@ -29,6 +29,8 @@ pub(crate) struct Gateway {
     child: Child,
     folder: PathBuf,
     pub(crate) sip: SocketAddrV4,
+    /// The same over TLS.
+    pub(crate) sips: SocketAddrV4,
     pub(crate) http: SocketAddrV4,
 }
 
@@ -38,8 +40,12 @@ impl Gateway {
         let folder = std::env::temp_dir().join(format!("warmline-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let sip = free(|address| UdpSocket::bind(address)?.local_addr())?;
-        let http = free(|address| TcpListener::bind(address)?.local_addr())?;
-        std::fs::write(folder.join("warmline.toml"), config(sip, http, parties))?;
+        let [sips, http] = [(); 2].map(|()| free(|address| TcpListener::bind(address)?.local_addr()));
+        let (sips, http) = (sips?, http?);
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        std::fs::write(folder.join("certificate.pem"), pair.cert.pem())?;
+        std::fs::write(folder.join("key.pem"), pair.signing_key.serialize_pem())?;
+        std::fs::write(folder.join("warmline.toml"), config([sip, sips, http], parties))?;
         std::fs::write(folder.join("rules.toml"), include_str!("../rules.toml"))?;
         let log = std::fs::File::create(folder.join("log"))?;
         let mut command = Command::new(program);
@@ -47,7 +53,7 @@ impl Gateway {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         sys::pinned(&mut command, core);
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let mut gateway = Self { child, folder, sip, http };
+        let mut gateway = Self { child, folder, sip, sips, http };
         gateway.wait_until_ready()?;
         Ok(gateway)
     }
@@ -113,7 +119,7 @@ fn free(bind: impl FnOnce(SocketAddrV4) -> std::io::Result<std::net::SocketAddr>
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, address.port()))
 }
 
-fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
+fn config([sip, sips, http]: [SocketAddrV4; 3], parties: &Parties) -> String {
     let caller = crate::traffic::CALLER;
     let Parties { callee, desk, listen, limit } = parties;
     let operator = crate::trigger::OPERATOR;
@@ -130,7 +136,10 @@ fn config(sip: SocketAddrV4, http: SocketAddrV4, parties: &Parties) -> String {
     format!(
         r#"
 [sip]
-listen = ["udp:{sip}", "tcp:{sip}"]
+listen = ["udp:{sip}", "tcp:{sip}", "tls:{sips}"]
+[sip.tls]
+certificate = "certificate.pem"
+key = "key.pem"
 [http]
 listen = "{http}"
 admin_token = "{operator}"

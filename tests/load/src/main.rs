@@ -10,15 +10,16 @@ mod sip;
 mod sys;
 mod table;
 mod talk;
+mod tide;
 mod traffic;
 mod trigger;
 mod usage;
+mod workers;
 
 use anyhow::{Context, Result, bail};
 use attack::Attack;
 use clap::{Parser, ValueEnum};
 use gateway::{Gateway, Parties};
-use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use table::Row;
@@ -42,6 +43,10 @@ const OVERLOAD: u64 = 12_000;
 const LIMIT: usize = 2_000;
 /// Connections that never finish a message.
 const CONNECTIONS: usize = 1_000;
+/// How long each call of the hour lasts.
+const HOLD: Duration = Duration::from_secs(60);
+/// Caches and pools are full by then.
+const WARM_MINUTES: u32 = 5;
 /// SIP over UDP remembers a call for 32 s after its end (RFC 3261, timers D and J); then it must have been given back.
 const REST: Duration = Duration::from_secs(36);
 
@@ -57,12 +62,15 @@ struct Options {
     /// Seconds each figure is measured for.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Only these.
+    /// Only these; default: all but `hour`.
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
     /// Handoffs for `joins` and `trigger`.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1500))]
     joins: u16,
+    /// How long `hour` lasts.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(6..=1440))]
+    minutes: u32,
     /// One JSON object instead of the table.
     #[arg(long)]
     json: bool,
@@ -72,6 +80,9 @@ struct Options {
     /// Plays the bare relay for another run of this program.
     #[arg(long = "bare-relay", hide = true)]
     bare_relay: Option<usize>,
+    /// Plays a thousand callers and the worker that listens to them for another run of this program.
+    #[arg(long = "one-worker", hide = true)]
+    one_worker: Option<u64>,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,8 +91,13 @@ enum Part {
     Floor,
     /// Calls through the gateway.
     Relay,
-    /// The same with the caller's voice scored.
+    /// The same without telephone-event, so that keys are looked for in the audio of both sides.
+    Keys,
+    /// The first with the caller's voice scored.
     Listen,
+    /// A thousand callers and one listening worker: how late its windows are, and how many are shed. Pure Rust, and
+    /// libonnxruntime where WARMLINE_ONNXRUNTIME names it.
+    Workers,
     /// Calls that come and go.
     Churn,
     /// Memory at most calls, and whether it comes back.
@@ -95,6 +111,8 @@ enum Part {
     Attack,
     /// Handoffs on the virtual clock.
     Sim,
+    /// An hour of calls of a minute each, as many at once as --calls says at most: memory, files and ports.
+    Hour,
 }
 
 /// Measures one part.
@@ -113,6 +131,9 @@ fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(calls) = options.bare_relay {
         return floor::relay(calls);
+    }
+    if let Some(seconds) = options.one_worker {
+        return workers::alone(seconds);
     }
     if options.calls.is_empty() || options.calls.iter().any(|calls| !(1..=1500).contains(calls)) {
         bail!("--calls takes numbers from 1 to 1500");
@@ -141,6 +162,9 @@ fn print(rows: &[Row], json: bool) {
     println!(
         "Attacks: while the calls of the row are up; OPTIONS come from a trunk that means well. Memory after: 72 s later."
     );
+    println!(
+        "Workers: from the moment when the audio of a window had come to its score; every caller speaks without a pause."
+    );
     println!("Floor: a bare relay measured the same way, so what this machine takes at least.");
 }
 
@@ -163,19 +187,23 @@ impl Bench {
     }
 
     fn run(mut self) -> Result<Vec<Row>> {
-        let parts: [(Part, Run); 9] = [
+        let parts: [(Part, Run); 12] = [
             (Part::Floor, Self::floor),
             (Part::Relay, |bench| bench.relay("relay", false)),
+            (Part::Keys, Self::keys),
             (Part::Listen, |bench| bench.relay("relay + listening", true)),
+            (Part::Workers, Self::workers),
             (Part::Churn, Self::churn),
             (Part::Memory, Self::memory),
             (Part::Joins, Self::joins),
             (Part::Trigger, Self::trigger),
             (Part::Attack, Self::attack),
             (Part::Sim, Self::sim),
+            (Part::Hour, Self::hour),
         ];
         for (part, run) in parts {
-            if self.options.only.is_empty() || self.options.only.contains(&part) {
+            let by_default = self.options.only.is_empty() && part != Part::Hour;
+            if by_default || self.options.only.contains(&part) {
                 run(&mut self)?;
             }
         }
@@ -252,6 +280,23 @@ impl Bench {
         }
         self.generator.hang_up_all(RAMP);
         complain(&gateway);
+        Ok(())
+    }
+
+    fn keys(&mut self) -> Result<()> {
+        self.generator.events = false;
+        let done = self.relay("relay, keys in the audio", false);
+        self.generator.events = true;
+        done
+    }
+
+    /// Without a gateway: the relay of as many calls would take the core.
+    fn workers(&mut self) -> Result<()> {
+        let library = std::env::var_os(prosody::runtime::LIBRARY_VARIABLE).filter(|named| !named.is_empty());
+        for library in library.into_iter().map(Some).chain([None]) {
+            tell(&format!("{} callers, one listening worker", workers::CALLERS));
+            self.rows.push(workers::row(library.as_deref(), self.options.seconds)?);
+        }
         Ok(())
     }
 
@@ -384,19 +429,20 @@ impl Bench {
     /// What callers who are up notice of attackers, and what is left of it.
     fn attack(&mut self) -> Result<()> {
         sys::many_files();
-        self.under("un-ACKed flood", |gateway| attack::flood(gateway, FLOOD))?;
-        self.under("overload", |gateway| attack::flood(gateway, OVERLOAD))?;
-        self.under("slow connections", |gateway| attack::slow(gateway, CONNECTIONS))
+        self.under("un-ACKed flood", |gateway| attack::flood(gateway.sip, FLOOD))?;
+        self.under("overload", |gateway| attack::flood(gateway.sip, OVERLOAD))?;
+        self.under("slow TCP", |gateway| attack::slow(gateway, CONNECTIONS))?;
+        self.under("slow TLS", |gateway| attack::slow_handshakes(gateway, CONNECTIONS))
     }
 
-    fn under(&mut self, what: &str, begin: impl FnOnce(SocketAddrV4) -> Result<Attack<u64>>) -> Result<()> {
+    fn under(&mut self, what: &str, begin: impl FnOnce(&Gateway) -> Result<Attack<u64>>) -> Result<()> {
         let calls = self.options.calls.iter().copied().min().unwrap_or(100);
         let gateway = self.start_limited(false, true, calls * 3)?;
         self.generator.set_up('7', calls, RAMP);
         self.generator.pass(SETTLE);
         let mb = || usage::rss_kb(gateway.pid()) / 1024.0;
         let before = mb();
-        let (attack, probe) = (begin(gateway.sip)?, attack::probe(gateway.sip)?);
+        let (attack, probe) = (begin(&gateway)?, attack::probe(gateway.sip)?);
         let mut row = self.media_row(what, calls, gateway.pid());
         let during = mb();
         row.more.push(("attackers_made", attack.stop()? as f64, ""));
@@ -416,6 +462,50 @@ impl Bench {
         ]);
         self.rows.push(row);
         self.generator.hang_up_all(RAMP);
+        complain(&gateway);
+        Ok(())
+    }
+
+    /// What grows while calls come and go.
+    fn hour(&mut self) -> Result<()> {
+        let calls = self.options.calls.iter().copied().max().unwrap_or(500);
+        let minutes = self.options.minutes;
+        tell(&format!("{minutes} minutes of {calls} calls at once"));
+        let gateway = self.start(false, true)?;
+        let idle = usage::Held::of(&gateway);
+        let before = Usage::of(gateway.pid());
+        let mut held = Vec::new();
+        self.generator.keep_up(calls, HOLD, minutes, |generator, minute| {
+            let now = usage::Held::of(&gateway);
+            if minute.is_multiple_of(WARM_MINUTES) {
+                tell(&format!("minute {minute}: {} calls up, {now}", generator.up()));
+            }
+            held.push(now);
+        });
+        let burned = Usage::of(gateway.pid()).since(before);
+        let made = self.generator.calls.len();
+        let mut row = self.media_row("hour", calls, gateway.pid());
+        self.generator.hang_up_all(RAMP);
+        self.generator.pass(2 * REST);
+        let after = usage::Held::of(&gateway);
+        let (warm, last) = (held[WARM_MINUTES as usize - 1], held[held.len() - 1]);
+        row.more.extend([
+            ("calls_made", made as f64, ""),
+            ("failed", self.generator.failed() as f64, ""),
+            ("core_pct", burned.process_pct, ""),
+            ("MB_idle", idle.mb, ""),
+            ("MB_after_5_minutes", warm.mb, ""),
+            ("MB_at_the_end", last.mb, ""),
+            ("MB_72_s_later", after.mb, ""),
+            ("files_idle", idle.files, ""),
+            ("files_after_5_minutes", warm.files, ""),
+            ("files_at_the_end", last.files, ""),
+            ("files_72_s_later", after.files, ""),
+            ("port_pairs_after_5_minutes", warm.ports, ""),
+            ("port_pairs_at_the_end", last.ports, ""),
+            ("port_pairs_72_s_later", after.ports, ""),
+        ]);
+        self.rows.push(row);
         complain(&gateway);
         Ok(())
     }

@@ -25,8 +25,9 @@ impl Dialog {
         Self { number, series, call_id, local, to: format!("<{target}>"), target }
     }
 
-    pub(crate) fn invite(&self, rtp: SocketAddrV4) -> Vec<u8> {
-        let body = sdp(rtp, self.number, false);
+    /// `events`: whether keys can be said as telephone-event.
+    pub(crate) fn invite(&self, rtp: SocketAddrV4, events: bool) -> Vec<u8> {
+        let body = sdp(rtp, self.number, "0 8", events);
         let contact = format!("Contact: <sip:load@{}>\r\nContent-Type: application/sdp\r\n", self.local);
         self.request("INVITE", 1, &contact, &body)
     }
@@ -67,22 +68,24 @@ impl Dialog {
     }
 }
 
-/// The callee's final answer.
+/// The callee's final answer: telephone-event when that was offered.
 pub(crate) fn accept(invite: &Message, local: SocketAddrV4, rtp: SocketAddrV4, number: usize) -> Vec<u8> {
     let mut answer = invite.response_to(200, "OK", Some(&format!("callee-{number}")));
     answer.headers.push("Contact", format!("<sip:bot@{local}>"));
     answer.headers.push("Content-Type", "application/sdp");
-    answer.body = sdp(rtp, number, true).into_bytes();
+    let events = invite.body.windows(EVENT.len()).any(|part| part == EVENT.as_bytes());
+    answer.body = sdp(rtp, number, "0", events).into_bytes();
     answer.to_bytes()
 }
 
-fn sdp(rtp: SocketAddrV4, number: usize, answer: bool) -> String {
-    let ip = rtp.ip();
-    let offered = if answer { "0" } else { "0 8" };
+const EVENT: &str = "telephone-event";
+
+fn sdp(rtp: SocketAddrV4, number: usize, codecs: &str, events: bool) -> String {
+    let (ip, port) = (rtp.ip(), rtp.port());
+    let (event, mapped) = if events { (" 101", format!("a=rtpmap:101 {EVENT}/8000\r\n")) } else { ("", String::new()) };
     format!(
-        "v=0\r\no=load {number} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {offered}\r\n\
-         a=ptime:20\r\na=sendrecv\r\n",
-        rtp.port()
+        "v=0\r\no=load {number} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP {codecs}{event}\r\n{mapped}a=ptime:20\r\na=sendrecv\r\n"
     )
 }
 
@@ -108,7 +111,7 @@ mod tests {
         let rtp: SocketAddrV4 = "127.0.0.11:4000".parse().expect("an address");
         let dialog =
             Dialog::new(1, 17, "717", "127.0.0.11:5090".parse().expect("one"), "127.0.0.1:5060".parse().expect("one"));
-        let invite = Message::parse_datagram(&dialog.invite(rtp)).expect("an INVITE");
+        let invite = Message::parse_datagram(&dialog.invite(rtp, true)).expect("an INVITE");
         assert_eq!(dialled(invite.request_uri().expect("a URI")), Some(17));
         assert_eq!(media_address(&invite.body), Some(rtp));
         let answer = accept(&invite, "127.0.0.12:5091".parse().expect("one"), rtp, 17);

@@ -48,7 +48,7 @@ impl Generator {
         let Some(call) = self.calls.get(number) else { return };
         let bytes = match call.phase {
             Phase::Ending => call.dialog.bye(),
-            _ => call.dialog.invite(self.ear(number, CALLER_SIDE)),
+            _ => call.dialog.invite(self.ear(number, CALLER_SIDE), self.events),
         };
         self.send_sip(CALLER_SIDE, &bytes, self.gateway);
     }

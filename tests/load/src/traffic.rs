@@ -8,7 +8,7 @@ use crate::sip::Dialog;
 use crate::sys::{self, BATCH, Inbound};
 use crate::talk::REPEAT;
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,7 +35,7 @@ const MARK: [u8; 2] = *b"WL";
 /// Mark, window, time and side, each octet as two of the sixteen quietest positive mu-law samples.
 const STAMP: usize = 2 * 12;
 /// The gateway ends the callee's side after it has answered the caller.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
@@ -102,6 +102,8 @@ pub(crate) struct Generator {
     pub(crate) rung: Vec<(usize, u64)>,
     /// What callers hear, when that is what is measured.
     pub(crate) joins: Option<Joins>,
+    /// Whether the caller's telephone says keys as telephone-event; without, they are listened for in the audio.
+    pub(crate) events: bool,
     speech: Vec<u8>,
     media: bool,
     pub(crate) series: u32,
@@ -162,6 +164,7 @@ impl Generator {
             by_slot: std::array::from_fn(|_| vec![Vec::new(); SLOTS]),
             rung: Vec::new(),
             joins: None,
+            events: true,
             speech,
             media: true,
             series: 0,
@@ -253,31 +256,6 @@ impl Generator {
             }
             done = done.max(due);
             done >= up.len() && generator.count(Phase::Ending) == 0
-        });
-        self.pass(LAST_WORDS);
-    }
-
-    /// Calls come and go: each is ended `hold` after it was answered.
-    pub(crate) fn churn(&mut self, prefix: char, total: usize, per_second: f64, hold: Duration) {
-        let start = Instant::now();
-        let at_most = Duration::from_secs_f64(total as f64 / per_second + 40.0);
-        let mut waiting: VecDeque<usize> = VecDeque::new();
-        self.drive(at_most, |generator, now| {
-            let due = (now.duration_since(start).as_secs_f64() * per_second) as usize;
-            while generator.calls.len() < due.min(total) {
-                waiting.push_back(generator.invite(prefix, now));
-            }
-            while let Some(number) = waiting.front().copied() {
-                match generator.calls[number].phase {
-                    Phase::Inviting => break,
-                    Phase::Up if now.duration_since(generator.calls[number].sent) < hold => break,
-                    Phase::Up => generator.bye(number, now),
-                    _ => {}
-                }
-                waiting.pop_front();
-            }
-            let busy = generator.count(Phase::Inviting) + generator.count(Phase::Ending);
-            generator.calls.len() >= total && waiting.is_empty() && busy == 0
         });
         self.pass(LAST_WORDS);
     }

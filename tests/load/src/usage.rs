@@ -1,6 +1,8 @@
 //! What processes and the machine burned, from /proc.
 
+use crate::gateway::Gateway;
 use crate::sys;
+use std::fmt;
 use std::time::Instant;
 
 /// CPU times at one moment.
@@ -64,6 +66,33 @@ pub(crate) fn rss_kb(pid: u32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
+}
+
+/// What a gateway holds at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// Memory in RAM.
+    pub(crate) mb: f64,
+    /// Open file descriptors.
+    pub(crate) files: f64,
+    /// Pairs of ports that its pool has given out.
+    pub(crate) ports: f64,
+}
+
+impl Held {
+    /// Now.
+    pub(crate) fn of(gateway: &Gateway) -> Self {
+        let files =
+            std::fs::read_dir(format!("/proc/{}/fd", gateway.pid())).map_or(f64::NAN, |list| list.count() as f64);
+        let ports = gateway.metric("warmline_rtp_port_pairs_in_use");
+        Self { mb: rss_kb(gateway.pid()) / 1024.0, files, ports }
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} MB, {} files, {} pairs of ports", self.mb, self.files, self.ports)
+    }
 }
 
 /// Processes that wanted a core in the last minute, on average.

@@ -4,7 +4,7 @@ use super::targets::Attempt;
 use super::{Link, Switchboard};
 use crate::call::Call;
 use crate::config::{BotReach, Network, ReferTo, Target};
-use crate::invite::{Outgoing, bare_size, consult_invite, host_text};
+use crate::invite::{ANONYMOUS, Outgoing, bare_size, consult_invite, host_text};
 use crate::leg::{Consult, Dial, HandoffFacts, LegCommand, LegEvent, ReferProgress};
 use crate::metadata;
 use crate::passing;
@@ -50,8 +50,9 @@ impl Place {
 pub(super) const fn party(role: Role) -> Party {
     match role {
         Role::Desk => Party::Desk,
+        Role::Bot => Party::Bot,
         Role::Recorder => Party::Recorder,
-        Role::Caller | Role::Bot => Party::Bot,
+        Role::Caller => Party::Trunk,
     }
 }
 
@@ -175,7 +176,7 @@ impl Switchboard {
         if self.config.desk(&dial.name).is_some_and(|desk| dial.role == Role::Desk && desk.browser) {
             return self.await_page(leg, dial, now);
         }
-        let place = self.place(&dial, &caller.dialled_user)?;
+        let place = self.place(&dial, (&caller.caller_user, &caller.dialled_user))?;
         let again = dial.consult.as_ref().is_some_and(|consult| consult.again);
         let same = self.links.get(&leg).and_then(|link| link.target).filter(|_| again);
         let mut left = match same {
@@ -191,7 +192,7 @@ impl Switchboard {
         let caller = LegId { call: leg.call, index: 0 };
         let first = self.links.get(&caller).ok_or("the caller is gone")?;
         let Attempt { dial, at, .. } = &attempt;
-        let place = self.place(dial, &first.dialled_user)?;
+        let place = self.place(dial, (&first.caller_user, &first.dialled_user))?;
         let signalling = self.signalling_of(dial.role, &dial.name);
         let keys_by = signalling.map(crate::Signalling::keys_by).unwrap_or_default();
         let named = signalling.and_then(|signalling| signalling.interface.as_deref());
@@ -317,12 +318,13 @@ impl Switchboard {
         self.send_media(MediaCommand::Open { leg, role, port, interface, allowed, keys_by });
     }
 
-    fn place(&self, dial: &Dial, dialled: &str) -> Result<Place, String> {
+    fn place(&self, dial: &Dial, (caller, dialled): (&str, &str)) -> Result<Place, String> {
         let unknown = || format!("no {} named {} is configured", dial.role, dial.name);
         if let Some(seat) = self.seat_of(dial) {
             return self.registered_place(dial, seat);
         }
         let (uri, targets, allowed) = match dial.role {
+            Role::Caller => return self.trunk_place(dial, caller),
             Role::Desk => {
                 let desk = self.config.desk(&dial.name).ok_or_else(unknown)?;
                 (&desk.uri, &desk.targets, &desk.allowed_media)
@@ -341,6 +343,16 @@ impl Switchboard {
             place.move_to(&other.uri)?;
         }
         Ok(place)
+    }
+
+    /// Somebody who is called back: the number was checked, and is nothing but digits.
+    fn trunk_place(&self, dial: &Dial, number: &str) -> Result<Place, String> {
+        let trunk = self.config.trunks.iter().find(|trunk| trunk.name == dial.name);
+        let outbound = trunk.and_then(|trunk| Some((trunk.outbound.as_ref()?, trunk)));
+        let (outbound, trunk) = outbound.ok_or_else(|| format!("trunk {} takes no calls of ours", dial.name))?;
+        let uri = outbound.uri.replace("{number}", number);
+        let uri = Uri::parse(&uri).map_err(|error| format!("trunk {}: {uri} is not a URI: {error}", dial.name))?;
+        Ok(Place { uri, targets: vec![outbound.target], flow: None, allowed: trunk.allowed_media.clone() })
     }
 
     /// Where its telephone registered from, and nowhere else, whatever takes the place of what.
@@ -374,17 +386,27 @@ impl Switchboard {
         let link = self.links.get(&leg).ok_or("the leg is gone")?;
         let about = &call.about;
         let caller_id = self.config.desk(desk).map(|desk| &desk.signalling.caller_id);
-        let shown = caller_id.filter(|one| one.trunks).and_then(|_| self.number_of(&about.trunk)).map(str::to_owned);
+        let back = link.role == Role::Caller;
+        let trunks = back || caller_id.is_some_and(|one| one.trunks);
+        let shown = self.number_of(&about.trunk).filter(|_| trunks).map(str::to_owned);
         let outgoing = Outgoing {
             flow,
             may_grow: self.endpoint.may_grow(flow, &target, now),
             target,
-            caller_user: shown.as_ref().map_or(&link.caller_user, |shown| shown),
+            caller_user: match &shown {
+                None if back => ANONYMOUS,
+                None => &link.caller_user,
+                Some(shown) => shown,
+            },
             withheld: link
                 .withheld_user
                 .as_deref()
                 .filter(|_| shown.is_none() && caller_id.is_some_and(|one| one.trusted)),
-            caller_name: about.caller_name.as_ref().filter(|_| shown.is_none()).map(|name| name.reveal().to_owned()),
+            caller_name: about
+                .caller_name
+                .as_ref()
+                .filter(|_| shown.is_none() && !back)
+                .map(|name| name.reveal().to_owned()),
             session_id: &about.session_id,
             first_call_id: &link.first_call_id,
             call_id: consult.as_ref().map(|consult| consult.sip_call_id.clone()),
@@ -394,7 +416,7 @@ impl Switchboard {
         };
         let unwritable = || format!("{} cannot be written in a URI", flow.local.ip());
         let config = std::sync::Arc::clone(&self.config);
-        let desk = config.desk(desk);
+        let desk = config.desk(desk).filter(|_| !back);
         let (Some(consult), Some(desk)) = (consult, desk) else {
             return outgoing.request(desk.is_some_and(|desk| desk.profile.user_phone)).ok_or_else(unwritable);
         };

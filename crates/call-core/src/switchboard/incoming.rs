@@ -102,6 +102,7 @@ impl Switchboard {
         let engine = Engine::new(std::sync::Arc::clone(&self.config.rules));
         self.calls.insert(id, super::Entry { call: Call::new(about, engine), deadline: None });
         self.with_call(id, now, Call::begin);
+        self.note_promise(id, now);
     }
 
     /// A call that is refused at the door is a call all the same: it began, and ended for a cause.
@@ -166,7 +167,7 @@ impl Switchboard {
 }
 
 /// A route for calls that are turned away; nothing is ever sent there.
-fn no_route() -> Route {
+pub(super) fn no_route() -> Route {
     Route {
         dialled: crate::Pattern::Any,
         to: crate::RouteTo::Desk(String::new()),
@@ -177,6 +178,7 @@ fn no_route() -> Route {
         record: None,
         record_to: None,
         queue: None,
+        otherwise: Vec::new(),
     }
 }
 

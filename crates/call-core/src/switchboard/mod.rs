@@ -1,6 +1,7 @@
 //! All calls and the SIP endpoint as one pure value. The only place that knows both SIP and calls.
 
 mod browser;
+mod callbacks;
 mod caller_id;
 mod dial;
 mod events;
@@ -17,6 +18,7 @@ mod requests;
 mod targets;
 mod waiting;
 
+pub use callbacks::CallbackFixed;
 pub use recording::RecordingRefused;
 pub use refused::DeskRefused;
 pub use targets::TargetView;
@@ -32,9 +34,9 @@ use crate::seats::Seats;
 use crate::signalling;
 use crate::transfer::Phase;
 use call_model::{
-    BotCommand, BotEvent, CallId, Codec, DeskAction, DeskId, Disposition, EndCause, EndReason, FactKind, HandoffId,
-    HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent, Party,
-    PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
+    BotCommand, BotEvent, CallId, Callback, Codec, DeskAction, DeskId, Disposition, EndCause, EndReason, FactKind,
+    HandoffId, HandoffRequest, IdSource, Instant, InterfaceId, KeysBy, LegId, LegStats, MediaCommand, MediaEvent,
+    Party, PopUpdate, RecordingCommand, Redacted, Role, TraceEvent, TraceKind, TransferState, WallAnchor,
 };
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -69,6 +71,8 @@ pub enum Output {
     },
     /// For a desk's page.
     Pop(PopUpdate),
+    /// To be written down, for good; [`Switchboard::handle_callback_kept`] follows.
+    Callback(Box<Callback>),
     /// What happened.
     Trace(TraceEvent),
 }
@@ -97,6 +101,8 @@ pub enum TimerName {
     Target,
     /// A desk may be there again for those who wait.
     Queue,
+    /// Somebody is to be called back.
+    Callback,
 }
 
 /// A call, for the API.
@@ -151,6 +157,7 @@ pub struct Switchboard {
     /// Who waits for a desk.
     queue: Queue,
     queue_due: Option<Instant>,
+    book: callbacks::Book,
     draining: bool,
     health: health::Health,
     silences: targets::Silences,
@@ -260,6 +267,7 @@ impl Switchboard {
             seats: Seats::new(&config),
             queue: Queue::new(config.head_starts),
             queue_due: None,
+            book: callbacks::Book::default(),
             draining: false,
             health: health::Health::new(&config, wall.at),
             silences: targets::Silences::new(),
@@ -407,6 +415,7 @@ impl Switchboard {
         self.endpoint.handle_timeout(now);
         self.ask_for_signs_of_life(now);
         self.pass_over_the_silent(now);
+        self.make_due_callbacks(now);
         self.pump(now);
         let due: Vec<CallId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         for call in due {
@@ -425,7 +434,7 @@ impl Switchboard {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| (at, TimerName::Sip));
         let call = self.deadlines.first().map(|(at, _)| (*at, TimerName::Call));
         let port = self.ports.poll_timeout().map(|at| (at, TimerName::Port));
-        [sip, call, port, self.health.poll_timeout(), self.next_silence(), self.next_in_queue()]
+        [sip, call, port, self.health.poll_timeout(), self.next_silence(), self.next_in_queue(), self.next_callback()]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -600,6 +609,7 @@ impl Switchboard {
             }
             CallOutput::Bot { leg, command } => self.outputs.push_back(Output::Bot { leg, command }),
             CallOutput::Referral { id, answer } => self.answer_referral(id, answer, now),
+            CallOutput::Callback(step) => self.on_callback_step(call, step, now),
             CallOutput::Pop(update) => self.outputs.push_back(Output::Pop(update)),
             CallOutput::Trace(kind) => self.trace(Some(call.about.id), kind, now),
         }
@@ -662,6 +672,8 @@ impl Switchboard {
                 self.on_endpoint(output, now);
             } else if let Some((leg, event)) = self.feedback.pop_front() {
                 self.with_call(leg.call, now, |call, world| call.handle_leg(leg, event, world));
+            } else if let Some((call, news)) = self.next_callback_news() {
+                self.with_call(call, now, |call, world| call.on_callback_news(news, world));
             } else {
                 break;
             }

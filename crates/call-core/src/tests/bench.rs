@@ -88,6 +88,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         signalling: Signalling::default(),
         record: None,
+        outbound: None,
     };
     SwitchboardConfig {
         trunks: vec![trunk],
@@ -108,6 +109,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         places_spoken: vec![],
         recording: crate::Recording::default(),
         recorder: None,
+        callbacks: None,
         drain_to_human: false,
         user_agent: "test".to_owned(),
     }
@@ -124,6 +126,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         record: None,
         record_to: None,
         queue: None,
+        otherwise: Vec::new(),
     }
 }
 
@@ -386,6 +389,10 @@ impl Bench {
                 BotCommand::Tell(BotUpdate::HandoffQueued { place, .. }) => format!("bot told: place {place}"),
                 BotCommand::Tell(BotUpdate::HandoffAccepted) => "bot told: accepted".to_owned(),
                 BotCommand::Tell(BotUpdate::HandedBack { by, .. }) => format!("bot told: handed back by {by}"),
+                BotCommand::Tell(BotUpdate::CallbackAccepted { at, .. }) => format!("bot told: callback at {at}"),
+                BotCommand::Tell(BotUpdate::CallbackRefused { reason, .. }) => {
+                    format!("bot told: no callback, {reason}")
+                }
                 BotCommand::Tell(BotUpdate::HandoffFailed { outcome, .. }) => format!("bot told: failed, {outcome}"),
                 BotCommand::Close => "close bot".to_owned(),
             },
@@ -429,7 +436,10 @@ impl Bench {
                 TraceKind::Note { text, .. } => format!("note: {text}"),
                 _ => return,
             },
-            CallOutput::Media(_) | CallOutput::CloseMedia { .. } | CallOutput::Recording(_) => return,
+            CallOutput::Media(_)
+            | CallOutput::CloseMedia { .. }
+            | CallOutput::Recording(_)
+            | CallOutput::Callback(_) => return,
         };
         self.log.push(line);
     }

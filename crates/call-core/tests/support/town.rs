@@ -77,6 +77,7 @@ pub fn route_to(to: RouteTo) -> Route {
         record: None,
         record_to: None,
         queue: None,
+        otherwise: Vec::new(),
     }
 }
 
@@ -465,7 +466,7 @@ impl Town {
                 Output::Media(command) => self.on_media(command),
                 Output::Pop(pop) => self.on_pop(pop),
                 Output::Trace(event) => self.trace.push(event),
-                Output::Bot { .. } | Output::Recording(_) => {}
+                Output::Bot { .. } | Output::Recording(_) | Output::Callback(_) => {}
             }
         }
         let names: Vec<SocketAddr> = self.parties.keys().copied().collect();
@@ -594,6 +595,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             signalling: Default::default(),
             record: None,
+            outbound: None,
         }],
         bots: vec![Bot {
             name: "bot".to_owned(),
@@ -635,6 +637,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         places_spoken: vec![],
         recording: Default::default(),
         recorder: None,
+        callbacks: None,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),
     }

@@ -2,6 +2,7 @@
 //!
 //! `config/warmline.toml` in the repository is the documentation of every setting and the default of the binary.
 
+mod callbacks;
 mod digits;
 mod http;
 mod interfaces;

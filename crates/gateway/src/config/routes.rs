@@ -3,7 +3,10 @@
 use super::peers::pattern;
 use super::reader::{Complaints, Section};
 use super::recording::{record, record_to};
-use call_core::{Choreography, CoPilot, HandBack, Introduce, OnHumanGone, Pattern, Route, RouteTo, WhileConsulting};
+use call_core::{
+    Choreography, CoPilot, HandBack, Introduce, OnHumanGone, Otherwise, Pattern, Route, RouteTo, Way, WhileConsulting,
+};
+use call_model::Urgency;
 use std::collections::BTreeSet;
 
 pub(super) fn route(mut section: Section) -> Option<Route> {
@@ -35,6 +38,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
     let record = section.text("record", record);
     let record_to = section.text("record_to", record_to);
     let queue = super::routing::queue(section.section("queue"));
+    let otherwise = section.sections("otherwise").into_iter().filter_map(otherwise).collect();
     section.finish();
     Some(Route {
         dialled: dialled?,
@@ -46,7 +50,31 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         record,
         record_to,
         queue,
+        otherwise,
     })
+}
+
+/// What is done for callers whom no human can take.
+fn otherwise(mut section: Section) -> Option<Otherwise> {
+    let urgency = section.text("urgency", |text| match text {
+        "normal" => Ok(Urgency::Normal),
+        "high" => Ok(Urgency::High),
+        "emergency" => Ok(Urgency::Emergency),
+        _ => Err(format!("`{text}` is not known: normal, high or emergency")),
+    });
+    let open = section.text("hours", |text| match text {
+        "open" => Ok(true),
+        "closed" => Ok(false),
+        _ => Err(format!("`{text}` is not known: open or closed")),
+    });
+    let wish = section.string("wish");
+    let then = section.required("then", "\"callback\"", |text| match text {
+        "bot" => Ok(Way::Bot),
+        "callback" => Ok(Way::Callback),
+        _ => Err(format!("`{text}` is not known: bot or callback")),
+    });
+    section.finish();
+    Some(Otherwise { urgency, open, wish, then: then? })
 }
 
 fn choreography(section: &mut Section) -> Choreography {

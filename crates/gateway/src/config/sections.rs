@@ -1,5 +1,6 @@
 //! Section by section from TOML to [`Settings`], then what only shows across sections.
 
+use super::callbacks;
 use super::digits;
 use super::http;
 use super::interfaces;
@@ -60,6 +61,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let sounds = prompts::sounds(root.section("prompts"), base);
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
     let (recording, recorder, recordings) = recording::recording(root.section("recording"), base, &mut lookups);
+    let callbacks = callbacks::callbacks(root.section("callbacks"));
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
     let (order, head_starts) = routing(root.section("routing"));
     let (call_limit, new_requests_per_s) = limits(root.section("limits"));
@@ -87,6 +89,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         places_spoken: sounds.places(),
         recording,
         recorder,
+        callbacks,
         drain_to_human,
         user_agent: user_agent(),
     };
@@ -107,6 +110,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     };
     recording::check(&settings.switchboard, settings.recordings.is_some(), complaints);
     interfaces::check_named(&settings, complaints);
+    callbacks::check(&settings, complaints);
     reachability(&settings, complaints);
     registering::check(&settings, complaints);
     check_numbers(&settings, complaints);
@@ -247,6 +251,7 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
     let codecs = codecs(&mut section);
     let early_media = section.flag("early_media", false);
     let record = section.text("record", record);
+    let outbound = callbacks::call_out(&mut section);
     let (admits, register) = (admits(&mut section), registering::register(&mut section));
     let (pass_headers, number) = (pass_headers(&mut section), number(&mut section));
     let signalling = Signalling { admits, register, pass_headers, number, early_media, ..signalling(&mut section) };
@@ -263,6 +268,7 @@ fn trunk(mut section: Section, sip: &SipSettings) -> Option<Trunk> {
         allowed_media,
         codecs,
         record,
+        outbound,
         signalling,
     })
 }
@@ -632,6 +638,11 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
         let lookup = settings.lookups.iter().find(|lookup| lookup.about == about && lookup.name == name);
         lookup.filter(|lookup| !lookup.optional).map(|lookup| lookup.transport)
     };
+    for (index, trunk) in board.trunks.iter().enumerate() {
+        if let Some(outbound) = &trunk.outbound {
+            needs(format!("trunks[{index}].call_out"), &trunk.signalling, outbound.target.transport);
+        }
+    }
     for (index, bot) in board.bots.iter().enumerate() {
         if let BotReach::Sip { targets, .. } = &bot.reach {
             let fixed = targets.first().map(|target| target.transport);

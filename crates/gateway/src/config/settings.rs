@@ -99,6 +99,14 @@ pub struct RtpSettings {
     pub threads: Option<usize>,
 }
 
+impl RtpSettings {
+    /// One media thread per two CPUs the process may use, unless told otherwise: the kernel's half of the work runs
+    /// beside it.
+    pub(crate) fn media_threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cpus| cpus.get().div_ceil(2)))
+    }
+}
+
 /// The HTTPS server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HttpsSettings {

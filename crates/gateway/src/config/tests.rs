@@ -592,3 +592,51 @@ fn a_desk_without_a_telephone_is_its_page_and_nothing_that_is_about_telephones()
         assert!(complaints[0].starts_with(key), "{complaints:?}");
     }
 }
+
+const CALLS_BACK: &str = r#"
+[ledger]
+path = "ledger.sqlite"
+[callbacks]
+allowed = ["+44", "020"]
+time_zone = "Europe/London"
+"#;
+
+#[test]
+fn who_is_called_back_is_said_or_named() {
+    let out = "number = \"+442079460000\"\ncall_out = \"sip:{number}@127.0.0.11:5080\"\n[[bots]]";
+    let with = |more: &str| checked(&format!("{}{CALLS_BACK}{more}", SMALL.replacen("[[bots]]", out, 1)));
+    let settings = with("hours = [\"mon-fri 09:00-17:30\"]\nclosed = [\"2026-12-25\"]\nattempts = 5\n").expect("valid");
+    let callbacks = settings.switchboard.callbacks.as_ref().expect("they are on");
+    assert_eq!((callbacks.attempts, callbacks.per_number, callbacks.hours.spans.len()), (5, 2, 1));
+    let outbound = settings.switchboard.trunks[0].outbound.as_ref().expect("a way out");
+    assert_eq!(outbound.target.address.to_string(), "127.0.0.11:5080");
+    assert!(checked(SMALL).expect("valid").switchboard.callbacks.is_none(), "off unless it is asked for");
+    for (lines, complaint) in [
+        ("hours = [\"weekdays\"]", "callbacks.hours[0]: `weekdays` should be like"),
+        ("closed = [\"Christmas\"]", "callbacks.closed[0]: `Christmas` is no date"),
+        ("forbidden = [\"+44x\"]", "callbacks.forbidden[0]: `+44x` begins no number"),
+        ("trunk = \"other\"", "callbacks.trunk: there is no trunk `other` with call_out"),
+        ("attempts = 0", "callbacks.attempts: is 0"),
+    ] {
+        let complaints = with(lines).expect_err(lines);
+        assert!(complaints.iter().any(|one| one.starts_with(complaint)), "{complaints:?}");
+    }
+    let complaints = checked(&format!("{SMALL}{CALLS_BACK}")).expect_err("no way out");
+    assert!(complaints[0].contains("needs a trunk that takes our calls"), "{complaints:?}");
+    let otherwise = "[[routes.otherwise]]\nurgency = \"high\"\nhours = \"closed\"\nthen = \"callback\"\n";
+    let complaints = checked(&format!("{SMALL}{otherwise}")).expect_err("nobody may be called back");
+    assert!(complaints[0].starts_with("routes[0].otherwise: has callers called back"), "{complaints:?}");
+    let complaints = checked(&format!("{SMALL}{}", otherwise.replace("closed", "late"))).expect_err("no such hours");
+    assert!(complaints[0].starts_with("routes[0].otherwise[0].hours: `late` is not known"), "{complaints:?}");
+    let elsewhere = format!("{}{CALLS_BACK}", SMALL.replacen("[[bots]]", &out.replace("0.0.11", "0.0.99"), 1));
+    let complaints = checked(&elsewhere).expect_err("none of its addresses");
+    assert!(complaints[0].starts_with("trunks[0].call_out: leads to 127.0.0.99"), "{complaints:?}");
+    let forgets = SMALL.replacen("[[bots]]", out, 1) + &CALLS_BACK.replace("ledger.sqlite", ":memory:");
+    let complaints = checked(&forgets).expect_err("no disk");
+    assert!(complaints[0].contains("a ledger in memory forgets"), "{complaints:?}");
+    let nobody =
+        with("").map(|_| ()).and(checked(&format!("{SMALL}[callbacks]\ntime_zone = \"Mars/Olympus\"\n")).map(|_| ()));
+    let complaints = nobody.expect_err("nothing is right");
+    assert!(complaints.iter().any(|one| one.contains("no time zone")), "{complaints:?}");
+    assert!(complaints.iter().any(|one| one.starts_with("callbacks.allowed: is empty")), "{complaints:?}");
+}

@@ -18,8 +18,9 @@
 //!   `on_event` from `command`, see above), so they must neither wait nor take locks that others hold for long.
 //! * Telephone events reach the switchboard as [`MediaEvent::Digit`]; the engine's own `StreamDigit` is not passed on,
 //!   since the switchboard tells WebSocket bots about keys.
-//! * The threads inherit the affinity of the process and are not pinned inside it: the scheduler moves them away from
-//!   a CPU that something else keeps busy, which a pin would forbid.
+//! * The threads inherit the affinity of the thread that starts them, which leaves out the cores of listening
+//!   (`crate::cores`), and none is pinned to one core: the scheduler moves them away from a core that something else
+//!   keeps busy, which a pin would forbid.
 //!
 //! Per packet: one `epoll_wait` shared by all that is ready, one `recvfrom`, one `sendto` from the listener's own socket.
 //! `recvmmsg` and `sendmmsg` would batch only packets of one socket, and a leg has one packet per 20 ms.

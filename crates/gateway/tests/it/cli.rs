@@ -150,6 +150,38 @@ fn a_recording_that_is_none_is_refused_by_name() {
     assert!(err.contains("no.wav") && err.contains("RIFF"), "{err}");
 }
 
+/// `Cpus_allowed_list` of a thread, by its name.
+fn cores_of(pid: u32, thread: &str) -> String {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").map_while(Result::ok);
+    let read = |task: &std::path::Path, file: &str| std::fs::read_to_string(task.join(file)).unwrap_or_default();
+    let mut named = tasks.map(|task| task.path()).filter(|task| read(task, "comm").trim() == thread);
+    let status = read(&named.next().expect("a thread of that name"), "status");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.expect("Linux says it").trim().to_owned()
+}
+
+/// Where there are cores enough, listening has some for itself; where there are not, it says so and leaves them all.
+#[test]
+fn listening_workers_and_media_threads_run_where_the_log_says() {
+    let file = File::new(
+        "cores.toml",
+        SMALL.replace("listen = false", "listen = true") + "[rtp]\nports = [41000, 41099]\nthreads = 1\n",
+    );
+    let mut child = warmline(&["serve", "--config", file.path()]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    let told = lines.by_ref().find(|line| line.contains("cores: ")).expect("it says where");
+    assert!(lines.any(|line| line.contains("ready")), "it says that it is ready");
+    let (listening, media) = (cores_of(child.id(), "listen-0"), cores_of(child.id(), "media-0"));
+    let all = cores_of(child.id(), "switchboard");
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 3) {
+        assert!(told.contains("share") && listening == all && media == all, "{told}: {listening}, {media}, {all}");
+    } else {
+        let wanted = format!("listening workers keep to {listening}, media threads to {media}");
+        assert!(told.contains(&wanted) && listening != all && media != all, "{told}: {listening}, {media}, {all}");
+    }
+}
+
 #[test]
 fn sigterm_drains_and_exits_0() {
     let file = File::new("serve.toml", SMALL);

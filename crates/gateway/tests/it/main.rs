@@ -1,5 +1,6 @@
 //! The running gateway, over sockets. One program, since linking costs more than compiling.
 
+mod callbacks;
 mod cli;
 mod demo;
 mod listen;

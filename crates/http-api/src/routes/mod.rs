@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod bot;
+pub(crate) mod callbacks;
 pub(crate) mod cdrs;
 pub(crate) mod controls;
 pub(crate) mod desk;

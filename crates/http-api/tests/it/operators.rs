@@ -2,12 +2,13 @@
 
 use crate::support::{CALL_TOKEN, WALL, World, sample, world, world_with_ring};
 use call_model::{
-    CallId, Decision, EndCause, EndReason, Fact, FactKind, HandoffId, HandoffOutcome, HandoffStage, Instant, Layer,
-    LegId, LegStats, Party, RecordingWish, Redacted, Role, TraceEvent, TraceKind, TransferState, Trigger, Urgency,
-    VoiceScore,
+    CallId, Callback, CallbackId, CallbackState, CallbackWish, Decision, EndCause, EndReason, Fact, FactKind,
+    HandoffId, HandoffOutcome, HandoffStage, Instant, Layer, LegId, LegStats, Party, RecordingWish, Redacted, Role,
+    TraceEvent, TraceKind, TransferState, Trigger, Urgency, VoiceScore,
 };
-use http_api::Metric;
+use http_api::{CallbackChange, Metric};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const ADMIN: &str = "admin-token";
 const CALL: CallId = CallId(77);
@@ -341,4 +342,46 @@ async fn operations_may_pause_a_recording_and_nobody_else() {
     }
     *world.control.refuse.lock().unwrap() = Some(http_api::Refused::NotNow("it is over".into()));
     assert_eq!(world.post(&path, ADMIN, pause).await.status, 409);
+}
+
+#[tokio::test]
+async fn operations_see_cancel_and_move_callbacks_and_nobody_else_does() {
+    let world = world().await;
+    let package = sample::package(7, &WALL, Instant::from_millis(5));
+    let id = CallbackId(HandoffId(9));
+    *world.control.callbacks.lock().unwrap() = vec![Callback {
+        id,
+        version: 1,
+        state: CallbackState::Promised,
+        number: Redacted::new("+447700900123"),
+        trunk: "carrier".into(),
+        call: CALL,
+        asked_ms: 1,
+        promised_ms: 2,
+        due_ms: 3,
+        attempts: 0,
+        note: String::new(),
+        package: Arc::new(package),
+    }];
+    let one = world.get("/v1/callbacks", ADMIN).await.json()["callbacks"][0].clone();
+    assert_eq!((&one["id"], &one["state"]), (&id.to_string().into(), &"promised".into()), "{one}");
+    assert_eq!((&one["number"], &one["due_unix_ms"]), (&"+447700900123".into(), &3.into()), "{one}");
+    assert_eq!(world.get("/v1/callbacks", CALL_TOKEN).await.status, 401);
+    let path = format!("/v1/callbacks/{id}");
+    assert_eq!(world.request("DELETE", &path, &[], b"").await.status, 401);
+    let admin = [("Authorization", "Bearer admin-token")];
+    assert_eq!(world.request("DELETE", &path, &admin, b"").await.status, 204);
+    let body: &[u8] = br#"{"at": "2026-11-23T10:00", "zone": "UTC"}"#;
+    assert_eq!(world.post(&path, ADMIN, body).await.status, 204);
+    for wrong in [b"".as_slice(), b"{}", br#"{"at": 7}"#, br#"{"at": "x", "number": "1"}"#] {
+        assert_eq!(world.post(&path, ADMIN, wrong).await.status, 422);
+    }
+    assert_eq!(world.request("DELETE", "/v1/callbacks/nonsense", &admin, b"").await.error_code(), "bad_id");
+    let wish = CallbackWish { number: None, at: Some("2026-11-23T10:00".into()), zone: Some("UTC".into()) };
+    assert_eq!(
+        *world.control.changes.lock().unwrap(),
+        [(id, CallbackChange::Cancel), (id, CallbackChange::Reschedule(wish))]
+    );
+    *world.control.refuse.lock().unwrap() = Some(http_api::Refused::UnknownCallback);
+    assert_eq!(world.request("DELETE", &path, &admin, b"").await.error_code(), "not_found");
 }

@@ -99,7 +99,7 @@ fn complaints(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
             "enum" | "minimum" | "maximum" | "pattern" | "maxItems" => {}
             "required" => {
                 for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    if value.get(name).is_none() {
+                    if value.is_object() && value.get(name).is_none() {
                         complain(format!("{name} is missing"));
                     }
                 }

@@ -155,6 +155,7 @@ impl World {
                 self.page = PageHabit::Closed;
             }
             Do::ModelGone => self.witness.note(Did::ModelGone, now),
+            Do::Restart => self.restart(),
             Do::Drain => {
                 self.witness.note(Did::Drained, now);
                 self.switchboard.drain(now);

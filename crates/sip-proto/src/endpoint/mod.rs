@@ -35,7 +35,7 @@ pub struct Endpoint {
     timing: Timing,
     transactions: Transactions<Purpose>,
     pace: Pace,
-    dialogs: BTreeMap<DialogId, Dialog>,
+    dialogs: BTreeMap<DialogId, Box<Dialog>>,
     index: BTreeMap<DialogKey, DialogId>,
     timers: Timers<DialogId>,
     subscriptions: BTreeMap<SubscriptionId, notifier::Subscription>,
@@ -411,7 +411,7 @@ impl Endpoint {
 
     fn add_dialog(&mut self, dialog: Dialog) {
         self.index.insert(key_of(&dialog), dialog.id);
-        self.dialogs.insert(dialog.id, dialog);
+        self.dialogs.insert(dialog.id, Box::new(dialog));
     }
 
     fn fresh_dialog_id(&mut self) -> DialogId {

@@ -307,7 +307,7 @@ impl Endpoint {
             invite_credentials: Vec::new(),
             take_late: false,
         };
-        self.dialogs.insert(id, dialog);
+        self.dialogs.insert(id, Box::new(dialog));
         self.settle(id, response);
         self.acknowledge(id, cseq, None);
         self.hang_up_quietly(id, now);

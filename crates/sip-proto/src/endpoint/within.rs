@@ -5,7 +5,7 @@ use super::uac::introduce;
 use super::uas::Ok200;
 use super::{Endpoint, Purpose};
 use crate::body::{self, METADATA_REQUEST};
-use crate::dialog::{Change, Dialog, State};
+use crate::dialog::{Change, State};
 use crate::event::{DialogEvent, DialogId, EndedBecause, Proposal, RequestId};
 use crate::flow::Flow;
 use crate::message::ALLOW;
@@ -179,7 +179,7 @@ impl Endpoint {
         if over && !still {
             return self.refuse(tx, &Refusal(481, "", Vec::new()), now);
         }
-        let recording = self.dialogs.get(&id).is_some_and(Dialog::is_recording);
+        let recording = self.dialogs.get(&id).is_some_and(|dialog| dialog.is_recording());
         if let Err(refusal) = check_required(request, recording) {
             return self.refuse(tx, &refusal, now);
         }
@@ -275,7 +275,7 @@ impl Endpoint {
     }
 
     fn hear_metadata_request(&mut self, id: DialogId, request: &Message) {
-        let recording = self.dialogs.get(&id).is_some_and(Dialog::is_recording);
+        let recording = self.dialogs.get(&id).is_some_and(|dialog| dialog.is_recording());
         if recording && request.body_part(METADATA_REQUEST).is_some() {
             self.emit(DialogEvent::MetadataWanted { dialog: id });
         }

@@ -9,6 +9,7 @@ mod linphone;
 mod pipecat;
 mod recording;
 mod registering;
+mod rsipstack;
 mod sipp;
 mod siprec;
 mod tshark;

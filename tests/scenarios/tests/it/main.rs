@@ -1,6 +1,7 @@
 //! Whole calls on the virtual clock. One program, since linking costs more than compiling.
 
 mod bot_death;
+mod callbacks;
 mod choosing;
 mod choreography;
 mod codecs;

@@ -221,6 +221,10 @@ impl Pair {
                 }
             }
             self.pass(Duration::from_secs(200));
+            let forgotten = |side: &Side| side.endpoint.poll_timeout().is_none() && side.endpoint.dialog_count() == 0;
+            if self.sides.iter().all(forgotten) {
+                break;
+            }
         }
         for side in &self.sides {
             assert_eq!(side.endpoint.dialog_count(), 0, "dialogs are left");

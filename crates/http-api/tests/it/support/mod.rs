@@ -4,12 +4,12 @@
 pub(crate) mod sample;
 
 use call_model::{
-    CallId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused, HandoffRequest, Instant,
-    Layer, RecordingWish, Secret, Trigger, WallAnchor,
+    CallId, Callback, CallbackId, DeskAction, DeskId, DeskState, Disposition, FactKind, HandoffId, HandoffRefused,
+    HandoffRequest, Instant, Layer, RecordingWish, Secret, Trigger, WallAnchor,
 };
 use http_api::{
-    Api, ApiConfig, Control, DeskLogin, Hub, HubConfig, IceServer, PeerView, QueueView, Readiness, Refused, Reply,
-    RulesRefusal, RulesView, Sessions,
+    Api, ApiConfig, CallbackChange, Control, DeskLogin, Hub, HubConfig, IceServer, PeerView, QueueView, Readiness,
+    Refused, Reply, RulesRefusal, RulesView, Sessions,
 };
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -24,6 +24,8 @@ pub(crate) const CALL_TOKEN: &str = "the-call's-own";
 /// Records, and answers what the test wants.
 #[derive(Default)]
 pub(crate) struct Recorder {
+    pub(crate) callbacks: Mutex<Vec<Callback>>,
+    pub(crate) changes: Mutex<Vec<(CallbackId, CallbackChange)>>,
     pub(crate) wishes: Mutex<Vec<(CallId, RecordingWish)>>,
     pub(crate) actions: Mutex<Vec<(String, DeskAction)>>,
     pub(crate) facts: Mutex<Vec<(CallId, FactKind)>>,
@@ -144,6 +146,19 @@ impl Control for Recorder {
     fn recording(&self, call: CallId, wish: RecordingWish) -> Reply<Result<(), Refused>> {
         let (tell, reply) = oneshot::channel();
         self.wishes.lock().unwrap().push((call, wish));
+        let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
+        reply
+    }
+
+    fn callbacks(&self) -> Reply<Vec<Callback>> {
+        let (tell, reply) = oneshot::channel();
+        let _ = tell.send(self.callbacks.lock().unwrap().clone());
+        reply
+    }
+
+    fn change_callback(&self, callback: CallbackId, change: CallbackChange) -> Reply<Result<(), Refused>> {
+        let (tell, reply) = oneshot::channel();
+        self.changes.lock().unwrap().push((callback, change));
         let _ = tell.send(self.refuse.lock().unwrap().clone().map_or(Ok(()), Err));
         reply
     }

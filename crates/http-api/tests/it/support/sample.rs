@@ -95,6 +95,12 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
             ended_by: HandoffEnd::HandedBack,
             notes: "Told her the fee comes back; <b>check</b> the amount.".into(),
         }],
+        callback: Some(call_model::CallbackNote {
+            id: call_model::CallbackId(HandoffId(id + (1 << 101))),
+            asked_ms: wall.unix_ms(at),
+            promised_ms: wall.unix_ms(second(84)),
+            attempt: 2,
+        }),
     }
 }
 
@@ -125,6 +131,7 @@ pub(crate) fn stranger(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPacka
         transcript: Vec::new(),
         trajectory: vec![(at, VoiceScore { distress: f32::NAN, anger: 2.0, ..VoiceScore::default() })],
         earlier: Vec::new(),
+        callback: None,
     }
 }
 
