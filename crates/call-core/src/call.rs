@@ -7,7 +7,7 @@ use crate::blind::Blind;
 use crate::calling_back::{CallbackStep, CallingBack};
 use crate::capability::Capabilities;
 use crate::choreography::{Announcement, Trio};
-use crate::config::{OnBotClose, OnBotRefusal, Record, Recorded, Release, Route, RouteTo, SwitchboardConfig};
+use crate::config::{OnBotClose, OnBotRefusal, Record, RecordTo, Recorded, Release, Route, RouteTo, SwitchboardConfig};
 use crate::controls::Controls;
 use crate::digits::{KeySequence, LoneDigits};
 use crate::handback::HandingBack;
@@ -15,6 +15,7 @@ use crate::held::Held;
 use crate::known::Known;
 use crate::leg::{Leg, LegCommand, LegState, ReferralAnswer, ReferralId, ReferralTarget};
 use crate::message::Message;
+use crate::recorder::Recorder;
 use crate::recording::Recording;
 use crate::release::{Loose, Unproven};
 use crate::reply::Turn;
@@ -52,6 +53,8 @@ pub(crate) struct About {
     pub(crate) record: Record,
     /// What of it is recorded.
     pub(crate) recorded: Recorded,
+    /// Where that goes.
+    pub(crate) record_to: RecordTo,
     /// The name of its recording, if it is to have one.
     pub(crate) recording: Option<String>,
 }
@@ -170,6 +173,7 @@ pub(crate) struct Call {
     pub(crate) recording: Recording,
     /// The caller leaves a message, or is about to.
     pub(crate) message: Option<Message>,
+    pub(crate) recorder: Recorder,
     /// It is made to keep a promise.
     pub(crate) calling_back: Option<CallingBack>,
     /// What the human types who has the caller.
@@ -224,6 +228,7 @@ impl Call {
             early: None,
             recording: Recording::default(),
             message: None,
+            recorder: Recorder::default(),
             calling_back: None,
             desk_keys: KeySequence::default(),
             controls: Controls::default(),
@@ -443,6 +448,7 @@ pub(crate) const fn party(role: Role) -> Party {
         Role::Caller => Party::Caller,
         Role::Bot => Party::Bot,
         Role::Desk => Party::Desk,
+        Role::Recorder => Party::Recorder,
     }
 }
 

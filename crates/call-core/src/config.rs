@@ -55,6 +55,8 @@ pub struct SwitchboardConfig {
     pub recording: Recording,
     /// How messages are left; none: nobody leaves any.
     pub voicemail: Option<Voicemails>,
+    /// Who records them beside or instead of us.
+    pub recorder: Option<Recorder>,
     /// Who may be called back; none: nobody.
     pub callbacks: Option<Callbacks>,
     /// Told to stop, callers who talk to a bot are given to a human while there is one.
@@ -353,6 +355,8 @@ pub struct Route {
     pub on_human_gone: OnHumanGone,
     /// Whether its calls are recorded, whatever the trunk says.
     pub record: Option<Record>,
+    /// Where to.
+    pub record_to: Option<RecordTo>,
     /// Callers wait in line while no desk is free.
     pub queue: Option<Queueing>,
     /// What is done for a caller whom no human can take: the first that fits. Without one the bot goes on.
@@ -408,6 +412,8 @@ pub struct Recording {
     pub calls: Record,
     /// What of them.
     pub what: Recorded,
+    /// Where to, where the route does not say.
+    pub to: RecordTo,
     /// When the caller has agreed.
     pub consent: Consent,
     /// The key by which a caller who is asked agrees.
@@ -424,6 +430,49 @@ pub enum Record {
     WhileHere,
     /// To the end: we stay in the path for it.
     Always,
+}
+
+/// Where a recording goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RecordTo {
+    /// Into a file of ours.
+    #[default]
+    File,
+    /// To the external recorder.
+    Recorder,
+    /// Both.
+    Both,
+    /// To the external recorder; into a file from when that has failed for good.
+    RecorderElseFile,
+}
+
+impl RecordTo {
+    /// Whether a file may be made of it.
+    pub fn may_be_kept(self) -> bool {
+        self != Self::Recorder
+    }
+
+    /// Whether an external recorder gets it.
+    pub fn is_sent(self) -> bool {
+        self != Self::File
+    }
+}
+
+/// An external recorder: the server of a recording session (RFC 7866).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorder {
+    /// What traces and metrics call it.
+    pub name: String,
+    /// Request URI.
+    pub uri: String,
+    /// Where the request is sent. Empty: its host name has not been looked up yet.
+    pub targets: Vec<Target>,
+    /// The host name it is found under, which its TLS certificate must hold.
+    pub host: Option<String>,
+    /// Codecs it is offered, in order of preference.
+    pub codecs: Vec<Codec>,
+    /// How SIP is spoken with it.
+    pub signalling: Signalling,
 }
 
 /// What of a call is recorded.

@@ -52,6 +52,7 @@ impl Call {
             Role::Bot if Some(leg.id) == self.bot && self.bot_hears_caller() => Some(Selector::Leg(self.caller_id())),
             Role::Bot => Some(self.source_for_third(leg.id)),
             Role::Desk => Some(self.source_for_desk(leg.id)),
+            Role::Recorder => None,
         }
     }
 

@@ -18,6 +18,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(30);
 impl Call {
     /// Something happened to a leg.
     pub(crate) fn handle_leg(&mut self, id: LegId, event: LegEvent, world: &mut World<'_>) {
+        if self.is_recorder(id) {
+            return self.on_recorder(&event, world);
+        }
         if let LegEvent::Refer(progress) = event {
             // NOTIFY may come after the BYE of its own dialog, when the leg is gone.
             self.on_refer(id, progress, world);
@@ -95,6 +98,7 @@ impl Call {
                 Role::Caller => self.on_caller(event, world),
                 Role::Bot => self.on_bot(id, event, world),
                 Role::Desk => self.on_desk(id, event, world),
+                Role::Recorder => {}
             }
         }
         self.settle();
@@ -124,6 +128,9 @@ impl Call {
                 }
             }
             MediaEvent::Dialled { leg } => self.on_typed(leg, world),
+            MediaEvent::Failed { leg, why, .. } if self.is_recorder(leg) => {
+                self.on_recorder_deaf(&why, world);
+            }
             MediaEvent::Failed { leg, reason, why } => self.on_media_failed(leg, reason, &why, world),
         }
         self.settle();
@@ -236,6 +243,7 @@ impl Call {
             self.beside_deadline(),
             self.held_deadline(),
             self.typing_deadline(),
+            self.recorder_deadline(),
             self.farewell.iter().map(|(_, until)| *until).min(),
             self.forget_at,
         ]
@@ -319,6 +327,7 @@ impl Call {
             | LegEvent::Replaced { .. }
             | LegEvent::Refer(_)
             | LegEvent::Referral(_)
+            | LegEvent::MetadataWanted
             | LegEvent::Reason(_) => {}
         }
     }
@@ -377,7 +386,7 @@ impl Call {
                 }
             }
             Role::Desk => self.on_desk_key(leg, digit, world),
-            Role::Caller | Role::Bot => {}
+            Role::Caller | Role::Bot | Role::Recorder => {}
         }
     }
 
@@ -402,7 +411,7 @@ impl Call {
         let speaker = match leg.role {
             Role::Caller => Some(Speaker::Caller),
             Role::Bot => Some(Speaker::Bot),
-            Role::Desk => None,
+            Role::Desk | Role::Recorder => None,
         };
         if let Some(speaker) = speaker {
             self.engine.handle_speech(speaker, speaks, world.now);

@@ -76,6 +76,7 @@ impl Outgoing<'_> {
             headers,
             extra_part: None,
             local: self.local,
+            second: None,
             late_offer: false,
         })
     }
@@ -113,6 +114,7 @@ pub fn consult_invite(
     request.extra_part = metadata.part.map(|(content_id, bytes)| BodyPart {
         content_type: JSON_TYPE.to_owned(),
         content_id: Some(content_id),
+        disposition: "by-reference;handling=optional",
         bytes,
     });
     Some(ConsultInvite { request, headers, notes })

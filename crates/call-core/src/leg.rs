@@ -2,6 +2,7 @@
 //! see which messages that takes.
 
 use crate::held::Held;
+use crate::minutes::Minutes;
 use crate::typing::Typing;
 use crate::whisper::Whisper;
 use call_model::{
@@ -72,6 +73,8 @@ pub(crate) enum LegEvent {
     },
     /// The party hangs up, and this is the `Reason` it gives (RFC 3326). `Ended` follows.
     Reason(String),
+    /// The recorder wants to be told again of what it records.
+    MetadataWanted,
     /// Progress of our REFER on this leg.
     Refer(ReferProgress),
     /// The peer sent REFER.
@@ -164,6 +167,10 @@ pub(crate) enum ReferProgress {
 pub(crate) enum LegCommand {
     /// Call somebody. `Answered` or `Refused` follows.
     Dial(Box<Dial>),
+    /// Call the recorder. `Answered` or `Refused` follows.
+    Record(Box<RecordingOffer>),
+    /// Tell it what has changed.
+    Describe(Box<RecordingOffer>),
     /// Tell the caller that it rings.
     Ring,
     /// Let the caller hear before it is answered (183), codecs in order of preference. `Progressed` follows.
@@ -230,6 +237,17 @@ pub(crate) struct Dial {
     pub(crate) consult: Option<Consult>,
     /// For a bot that gets a caller whom a human had.
     pub(crate) resumed: Option<Box<Resumed>>,
+}
+
+/// What a recorder is offered and told.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct RecordingOffer {
+    /// The other stream: it has audio of its own, and shares the dialog.
+    pub(crate) second: LegId,
+    /// Whether there is anything to be heard on either.
+    pub(crate) active: [bool; 2],
+    /// Who takes part.
+    pub(crate) minutes: Minutes,
 }
 
 /// What makes an INVITE a consult INVITE.

@@ -47,6 +47,7 @@ mod known;
 mod leg;
 mod message;
 mod metadata;
+mod minutes;
 #[cfg(feature = "mutations")]
 pub mod mutation;
 mod passing;
@@ -55,6 +56,7 @@ mod pop;
 mod popping;
 mod ports;
 pub mod profile;
+mod recorder;
 mod recording;
 mod referral;
 mod release;
@@ -78,8 +80,8 @@ pub use callbacks::{CallbackRefusal, Callbacks, Date, Hours, OpenSpan, plain_num
 pub use capability::{Ability, AbilityView, CapabilityView, Evidence, PeerKind};
 pub use config::{
     Abilities, AcceptGate, Bot, BotReach, Choreography, CoPilot, Consent, Desk, HandBack, Handover, Introduce, Manual,
-    Network, OnBotClose, OnBotRefusal, OnHumanGone, Otherwise, Outbound, Pattern, Queueing, Record, Recorded,
-    Recording, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, Voicemails, Way,
+    Network, OnBotClose, OnBotRefusal, OnHumanGone, Otherwise, Outbound, Pattern, Queueing, Record, RecordTo, Recorded,
+    Recorder, Recording, ReferTo, Release, Route, RouteTo, SwitchboardConfig, Target, Timers, Trunk, Voicemails, Way,
     WhileConsulting,
 };
 pub use info::KeysOut;

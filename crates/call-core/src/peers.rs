@@ -14,7 +14,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Collects trunks, SIP bots and desks.
+    /// Collects trunks, SIP bots, desks and the recorder.
     pub fn from_config(config: &SwitchboardConfig) -> Self {
         let trunks = config
             .trunks
@@ -26,7 +26,8 @@ impl Peers {
             BotReach::Sip { targets, .. } => Some(targets),
             BotReach::Stream { .. } => None,
         });
-        let targets = bots.chain(config.desks.iter().map(|desk| &desk.targets)).flatten();
+        let recorder = config.recorder.iter().map(|recorder| &recorder.targets);
+        let targets = bots.chain(config.desks.iter().map(|desk| &desk.targets)).chain(recorder).flatten();
         let mut others: Vec<IpAddr> = targets.map(|target| target.address.ip().to_canonical()).collect();
         others.sort_unstable();
         others.dedup();

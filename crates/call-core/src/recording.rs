@@ -5,7 +5,7 @@
 //! a human says before they have the caller.
 
 use crate::call::{Call, CallOutput, World};
-use crate::config::{Consent, Record, Recorded, RouteTo};
+use crate::config::{Consent, Record, RecordTo, Recorded, RouteTo};
 use crate::switchboard::RecordingRefused;
 use crate::transfer::Phase;
 use call_model::{LegId, MediaCommand, Party, Prompt, RecordingCommand, RecordingWish, Role, Selector, TraceKind};
@@ -39,7 +39,7 @@ pub(crate) struct Recording {
 
 /// Whom an ear hears.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
+pub(crate) enum Side {
     Caller,
     Others,
 }
@@ -136,7 +136,7 @@ impl Call {
         matches!(self.about.record, Record::Always)
     }
 
-    fn trace_recording(&mut self, what: &'static str) {
+    pub(crate) fn trace_recording(&mut self, what: &'static str) {
         if let Some(name) = self.about.recording.clone() {
             self.trace(TraceKind::Recording { name, what });
         }
@@ -148,10 +148,11 @@ impl Call {
     /// Brings the ears in line with the state. Runs at the end of every input.
     pub(crate) fn settle_recording(&mut self) {
         let Some(name) = self.about.recording.clone() else { return };
-        let on = self.recording.stage == Stage::On
-            && self.caller_is_up()
-            && self.ending.is_none()
-            && self.phase != Phase::Released;
+        let kept = match self.about.record_to {
+            RecordTo::RecorderElseFile => self.recorder.is_lost(),
+            to => to.may_be_kept(),
+        };
+        let on = kept && self.is_being_recorded();
         if on && self.recording.ears.is_empty() {
             self.open_ears(name);
         } else if !on && !self.recording.ears.is_empty() {
@@ -165,6 +166,18 @@ impl Call {
                 self.send_media(MediaCommand::Feed { leg, from: wanted });
             }
         }
+    }
+
+    /// Whether what is said now is to be recorded, or would be but for a pause.
+    pub(crate) fn is_being_recorded(&self) -> bool {
+        self.recording.stage == Stage::On
+            && self.caller_is_up()
+            && self.ending.is_none()
+            && self.phase != Phase::Released
+    }
+
+    pub(crate) const fn is_recording_paused(&self) -> bool {
+        self.recording.paused
     }
 
     fn open_ears(&mut self, name: String) {
@@ -193,10 +206,13 @@ impl Call {
         self.trace_recording("ended");
     }
 
-    fn source_for_ear(&self, side: Side) -> Selector {
+    pub(crate) fn source_for_ear(&self, side: Side) -> Selector {
+        if self.recording.paused { Selector::Silence } else { self.source_unless_paused(side) }
+    }
+
+    pub(crate) fn source_unless_paused(&self, side: Side) -> Selector {
         let caller = self.caller_id();
         match side {
-            _ if self.recording.paused => Selector::Silence,
             Side::Caller => Selector::Leg(caller),
             Side::Others => match self.leg(caller).and_then(|caller| caller.feed) {
                 Some(Selector::Leg(other)) if self.may_be_recorded(other) => Selector::Leg(other),

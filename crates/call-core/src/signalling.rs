@@ -87,7 +87,8 @@ pub(crate) fn accounts(config: &SwitchboardConfig) -> Vec<Account> {
         None => hosts(&desk.targets),
     };
     let desks = config.desks.iter().filter_map(|desk| account(place(desk), &desk.signalling));
-    trunks.chain(bots).chain(desks).collect()
+    let recorder = config.recorder.iter().filter_map(|one| account(hosts(&one.targets), &one.signalling));
+    trunks.chain(bots).chain(desks).chain(recorder).collect()
 }
 
 /// Whom we ask.
@@ -113,7 +114,8 @@ pub(crate) fn peers(config: &SwitchboardConfig) -> Vec<Vec<Network>> {
         BotReach::Stream { .. } => None,
     });
     let desks = config.desks.iter().map(|desk| [hosts(&desk.targets), desk.replaces_from.clone()].concat());
-    trunks.chain(bots).chain(desks).collect()
+    let recorder = config.recorder.iter().map(|recorder| hosts(&recorder.targets));
+    trunks.chain(bots).chain(desks).chain(recorder).collect()
 }
 
 fn hosts(targets: &[Target]) -> Vec<Network> {

@@ -10,6 +10,7 @@ pub enum Party {
     Desk,
     Trunk,
     Bot,
+    Recorder,
     Gateway,
 }
 
@@ -20,6 +21,7 @@ impl fmt::Display for Party {
             Self::Desk => "desk",
             Self::Trunk => "trunk",
             Self::Bot => "bot",
+            Self::Recorder => "recorder",
             Self::Gateway => "gateway",
         })
     }

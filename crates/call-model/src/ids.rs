@@ -148,6 +148,8 @@ pub enum Role {
     Bot,
     /// One human's seat.
     Desk,
+    /// An external recorder, which only hears.
+    Recorder,
 }
 
 impl fmt::Display for Role {
@@ -156,6 +158,7 @@ impl fmt::Display for Role {
             Self::Caller => "caller",
             Self::Bot => "bot",
             Self::Desk => "desk",
+            Self::Recorder => "recorder",
         })
     }
 }

@@ -181,7 +181,8 @@ pub enum TraceKind {
     Recording {
         /// Its name, under which it is kept.
         name: String,
-        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written.
+        /// `began`, `paused`, `resumed`, `ended`; `incomplete`: some of it could not be written. Of an external recorder:
+        /// `recorder began`, `recorder ended`, `recorder failed`; `recorder lost`: it is not tried any more in this call.
         what: &'static str,
     },
     /// Something happened to a callback: in the call in which it was asked for, or in the one that is made for it.

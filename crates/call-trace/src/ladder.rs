@@ -53,7 +53,9 @@ pub struct Ladder {
     started: Option<Instant>,
     /// The instant in the margin of the last row that had one.
     margin: Option<Instant>,
-    lanes: [Life; 5],
+    lanes: [Life; 6],
+    /// The last column.
+    widest: Lane,
     /// Distress when it was last drawn.
     voice: Option<VoiceScore>,
     /// What the story said last; it does not repeat itself.
@@ -75,7 +77,9 @@ const BOT: Lane = 1;
 const GATEWAY: Lane = 2;
 const DESK: Lane = 3;
 const PAGE: Lane = 4;
-const NAMES: [&str; 5] = ["trunk", "bot", "gateway", "desk", "page"];
+/// Drawn once there is one.
+const RECORDER: Lane = 5;
+const NAMES: [&str; 6] = ["trunk", "bot", "gateway", "desk", "page", "recorder"];
 
 /// From one lifeline to the next.
 const PITCH: usize = 16;
@@ -93,7 +97,7 @@ impl Ladder {
     /// An empty ladder.
     pub fn new(style: Style) -> Self {
         let glyphs = if style.unicode { Glyphs::UNICODE } else { Glyphs::ASCII };
-        let mut lanes = [Life::NotYet; 5];
+        let mut lanes = [Life::NotYet; 6];
         lanes[GATEWAY] = Life::On;
         Self {
             style,
@@ -101,6 +105,7 @@ impl Ladder {
             started: None,
             margin: None,
             lanes,
+            widest: PAGE,
             voice: None,
             told: None,
             transfer: TransferState::WithBot,
@@ -110,6 +115,7 @@ impl Ladder {
     /// All of it at once: header and every event, each line ended by a line break.
     pub fn draw(style: Style, events: &[TraceEvent]) -> String {
         let mut ladder = Self::new(style);
+        ladder.widest = if events.iter().any(|event| is_with_recorder(&event.kind)) { RECORDER } else { PAGE };
         let mut out = ladder.header();
         for event in events {
             out += &ladder.push(event);
@@ -120,7 +126,7 @@ impl Ladder {
     /// The names of the columns.
     pub fn header(&self) -> String {
         let mut row = Row::default();
-        for (lane, name) in NAMES.iter().enumerate() {
+        for (lane, name) in NAMES.iter().enumerate().take(self.widest + 1) {
             row.put((self.x(lane) + 1).saturating_sub(name.len().div_ceil(2)), name, Paint::Request);
         }
         let mut out = String::new();
@@ -131,6 +137,9 @@ impl Ladder {
     /// The lines for one event, each ended by a line break; empty when it is not drawn.
     pub fn push(&mut self, event: &TraceEvent) -> String {
         let started = *self.started.get_or_insert(event.at);
+        if is_with_recorder(&event.kind) {
+            self.widest = RECORDER;
+        }
         let mut rows = self.rows(&event.kind, started);
         if rows.is_empty() {
             return String::new();
@@ -266,7 +275,7 @@ impl Ladder {
 
     /// A box over the whole width: what was decided, and every reason with its time.
     fn decision(&self, decision: &Decision, started: Instant) -> Vec<Row> {
-        let (left, right) = (self.x(TRUNK) - 2, self.x(PAGE) + 2);
+        let (left, right) = (self.x(TRUNK) - 2, self.x(self.widest) + 2);
         let [a, b, c, d] = self.glyphs.corners;
         let edge = |text: &str, from: char, to: char| {
             let mut row = Row::default();
@@ -307,7 +316,7 @@ impl Ladder {
 
     fn ended(&self, text: &str) -> Row {
         let mut row = Row::default();
-        let (left, right) = (self.x(TRUNK) - 2, self.x(PAGE) + 3);
+        let (left, right) = (self.x(TRUNK) - 2, self.x(self.widest) + 3);
         row.fill(left, right, self.glyphs.top, Paint::State);
         row.put(self.x(GATEWAY).saturating_sub(text.chars().count() / 2).max(left + 1), text, Paint::State);
         row
@@ -353,7 +362,7 @@ impl Ladder {
 
     fn lifelines(&self) -> Row {
         let mut row = Row::default();
-        for (lane, life) in self.lanes.iter().enumerate() {
+        for (lane, life) in self.lanes.iter().enumerate().take(self.widest + 1) {
             let glyph = match life {
                 Life::NotYet => ' ',
                 Life::On => self.glyphs.life,
@@ -383,7 +392,7 @@ impl Ladder {
 
     /// The column after the ladder.
     fn right(&self) -> usize {
-        self.x(PAGE) + EDGE + 1
+        self.x(self.widest) + EDGE + 1
     }
 }
 
@@ -412,6 +421,7 @@ fn lane_of(role: Role) -> Lane {
         Role::Caller => TRUNK,
         Role::Bot => BOT,
         Role::Desk => DESK,
+        Role::Recorder => RECORDER,
     }
 }
 
@@ -419,8 +429,12 @@ fn lane_of_party(party: Party) -> Lane {
     match party {
         Party::Caller | Party::Trunk => TRUNK,
         Party::Bot => BOT,
-        Party::Gateway | Party::Desk => GATEWAY,
+        Party::Gateway | Party::Desk | Party::Recorder => GATEWAY,
     }
+}
+
+fn is_with_recorder(kind: &TraceKind) -> bool {
+    matches!(kind, TraceKind::Sip { role: Some(Role::Recorder), .. })
 }
 
 fn starts_leg(what: &str) -> bool {

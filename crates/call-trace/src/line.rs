@@ -52,6 +52,7 @@ pub fn describe(kind: &TraceKind) -> String {
         TraceKind::EarlyDrop { desk, by, after, cause, .. } => {
             format!("early drop: {by} left {desk} {} s after the join: {cause}", after.as_secs())
         }
+        TraceKind::Recording { name, what } if what.starts_with("recorder ") => format!("{what}: {name}"),
         TraceKind::Recording { name, what } => format!("recording {what}: {name}"),
         TraceKind::Callback { callback, what, text } => {
             format!("callback {callback} {}: {text}", what.replace('_', " "))
@@ -90,6 +91,7 @@ pub(crate) fn wire_name(role: Role) -> &'static str {
         Role::Caller => "trunk",
         Role::Bot => "bot",
         Role::Desk => "desk",
+        Role::Recorder => "recorder",
     }
 }
 
@@ -101,6 +103,7 @@ pub(crate) fn hears(listener: Role, from: Selector, source: Option<Role>) -> Str
             Role::Caller => "bot and desk".to_owned(),
             Role::Bot => "caller and desk".to_owned(),
             Role::Desk => "caller and bot".to_owned(),
+            Role::Recorder => "both".to_owned(),
         },
         (Selector::Leg(_), Some(role)) => role.to_string(),
         (Selector::Leg(leg), None) => format!("leg {}", leg.index),

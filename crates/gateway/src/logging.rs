@@ -56,6 +56,9 @@ pub(crate) fn trace(event: &TraceEvent) {
         TraceKind::Recording { name, what: "incomplete" } => {
             tracing::warn!(call, name, "some of a recording could not be written");
         }
+        TraceKind::Recording { name, what: what @ ("recorder failed" | "recorder lost") } => {
+            tracing::warn!(call, name, what, "the external recorder");
+        }
         TraceKind::Recording { name, what } => tracing::info!(call, name, what, "recording"),
         TraceKind::Callback { callback, what: what @ ("refused" | "given_up"), text } => {
             tracing::warn!(call, %callback, what, text, "callback");

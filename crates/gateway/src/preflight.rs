@@ -34,12 +34,14 @@ pub(crate) fn complaints(settings: &Settings) -> Vec<Complaint> {
 fn names(settings: &Settings) -> Vec<Complaint> {
     let board = &settings.switchboard;
     let complaint = |(lookup, why): (Lookup, String)| {
-        let (list, at) = match lookup.about {
-            Party::Desk => ("desks", board.desks.iter().position(|desk| desk.name == lookup.name)),
-            _ => ("bots", board.bots.iter().position(|bot| bot.name == lookup.name)),
+        let listed = |list, at: Option<usize>| format!("{list}[{}].sip", at.unwrap_or_default());
+        let path = match lookup.about {
+            Party::Recorder => "recording.recorder.sip".to_owned(),
+            Party::Desk => listed("desks", board.desks.iter().position(|desk| desk.name == lookup.name)),
+            _ => listed("bots", board.bots.iter().position(|bot| bot.name == lookup.name)),
         };
         let problem = format!("`{}` cannot be looked up ({why}): check the name, or sip.dns", lookup.host);
-        Complaint { path: format!("{list}[{}].sip", at.unwrap_or_default()), problem }
+        Complaint { path, problem }
     };
     match resolve::settle(&mut settings.clone()) {
         Ok(failed) => failed.into_iter().filter(|(lookup, _)| !lookup.optional).map(complaint).collect(),

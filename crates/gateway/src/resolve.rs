@@ -314,6 +314,11 @@ fn set(board: &mut SwitchboardConfig, lookup: &Lookup, found: Vec<Target>) {
                 desk.targets = found;
             }
         }
+        Party::Recorder => {
+            if let Some(recorder) = &mut board.recorder {
+                recorder.targets = found;
+            }
+        }
         _ => {
             let bot = board.bots.iter_mut().find(|bot| bot.name == lookup.name).map(|bot| &mut bot.reach);
             if let Some(BotReach::Sip { targets, .. }) = bot {

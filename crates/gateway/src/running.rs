@@ -477,7 +477,8 @@ pub(crate) fn server_names(board: &SwitchboardConfig) -> BTreeMap<SocketAddr, St
         _ => None,
     });
     let desks = board.desks.iter().filter_map(|desk| Some((&desk.targets, desk.host.as_ref()?)));
-    let named = bots.chain(desks);
+    let recorder = board.recorder.iter().filter_map(|one| Some((&one.targets, one.host.as_ref()?)));
+    let named = bots.chain(desks).chain(recorder);
     let named = named.flat_map(|(targets, host)| targets.iter().map(|target| (target.address, host.clone())));
     let outbound = board.trunks.iter().filter_map(|trunk| trunk.outbound.as_ref());
     let outbound = outbound.filter_map(|outbound| Some((outbound.target.address, outbound.host.clone()?)));

@@ -6,7 +6,7 @@
 use crate::board::{Board, Claim, PopStatus, Read};
 use crate::book::{Book, Record};
 use crate::handoffs::Handoffs;
-use crate::metrics::{Metrics, Tally};
+use crate::metrics::{Metric, Metrics, Tally};
 use crate::shapes::HandoffStatusShape;
 use call_model::{
     CallId, DeskId, EndReason, FactKind, HandoffId, HandoffOutcome, Instant, Method, PopUpdate, TraceEvent, TraceKind,
@@ -416,6 +416,11 @@ impl Hub {
                 {
                     tally.releases.entry(trunk.to_owned()).or_default().0 += 1;
                 }
+            }
+            TraceKind::Recording { what: "recorder failed", .. } => self.metrics().add(Metric::RecorderFailures, 1),
+            TraceKind::Recording { what: "recorder lost", .. } => {
+                self.metrics().add(Metric::RecorderFailures, 1);
+                self.metrics().add(Metric::RecorderLost, 1);
             }
             TraceKind::Dropped { .. } => tally.dropped += 1,
             TraceKind::Quality { role, name, stats, last: true, .. } => tally.audio.leg_ended(*role, name, stats),

@@ -36,6 +36,10 @@ pub enum Metric {
     RecordingFramesLost,
     /// Recordings of which something is missing (counter).
     RecordingsIncomplete,
+    /// Times that the external recorder failed in a call (counter).
+    RecorderFailures,
+    /// Calls in which it was given up (counter).
+    RecorderLost,
     /// Look-ups of host names that failed; the last answer goes on being used (counter).
     DnsFailures,
     /// Calls refused for want of ports or by the limit (counter).
@@ -76,7 +80,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::PacketsRelayed,
         Self::PacketsRefused,
         Self::UnknownSource,
@@ -88,6 +92,8 @@ impl Metric {
         Self::RecordingsRunning,
         Self::RecordingFramesLost,
         Self::RecordingsIncomplete,
+        Self::RecorderFailures,
+        Self::RecorderLost,
         Self::DnsFailures,
         Self::CallsRefused,
         Self::PortsInUse,
@@ -132,6 +138,14 @@ impl Metric {
             Self::RecordingsIncomplete => {
                 ("warmline_recordings_incomplete_total", COUNTER, "Recordings of which something is missing.")
             }
+            Self::RecorderFailures => (
+                "warmline_recorder_failures_total",
+                COUNTER,
+                "Recording sessions that the external recorder refused, did not answer or dropped.",
+            ),
+            Self::RecorderLost => {
+                ("warmline_recorder_lost_total", COUNTER, "Calls in which the external recorder was given up.")
+            }
             Self::DnsFailures => (
                 "warmline_dns_failures_total",
                 COUNTER,
@@ -141,8 +155,8 @@ impl Metric {
             Self::PortsInUse => ("warmline_rtp_port_pairs_in_use", GAUGE, "RTP port pairs in use."),
             Self::Waiting => ("warmline_queue_waiting", GAUGE, "Callers who wait in line for a desk."),
             Self::CallbacksOpen => ("warmline_callbacks_open", GAUGE, "Callbacks promised and not made yet."),
-            Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks, bots and desks that answer or are registered."),
-            Self::PeersDown => ("warmline_peers_down", GAUGE, "Trunks, bots and desks that should and do not."),
+            Self::PeersUp => ("warmline_peers_up", GAUGE, "Trunks, bots, desks and recorders that answer."),
+            Self::PeersDown => ("warmline_peers_down", GAUGE, "Trunks, bots, desks and recorders that do not."),
             Self::TrunksRegistered => ("warmline_trunks_registered", GAUGE, "Trunks at which we are registered."),
             Self::TrunksUnregistered => {
                 ("warmline_trunks_not_registered", GAUGE, "Trunks at which we should be registered and are not.")

@@ -35,6 +35,7 @@ impl Audio {
             Role::Caller => "trunk",
             Role::Bot => "bot",
             Role::Desk => "desk",
+            Role::Recorder => "recorder",
         };
         let sums = self.0.entry((kind, name.to_owned())).or_default();
         sums.received += stats.received;

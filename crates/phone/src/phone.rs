@@ -670,6 +670,7 @@ impl Phone {
             headers,
             extra_part: None,
             local: self.local(),
+            second: None,
             late_offer: self.config.late_offer,
             call_id: None,
         };

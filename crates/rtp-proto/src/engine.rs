@@ -5,7 +5,7 @@ use crate::clockwork::Timers;
 use crate::hearing::Hearing;
 use crate::leg::{Kind, Leg, Peer, RtpLeg, StreamLeg, legs_of};
 use crate::speech::Speech;
-use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Role, Selector};
+use call_model::{IdSource, Instant, LegId, LegStats, MediaCommand, MediaEvent, RemoteMedia, Selector};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Legs of many calls that live on one media thread.
@@ -59,7 +59,7 @@ impl MediaEngine {
     pub fn handle_command(&mut self, command: &MediaCommand, now: Instant) {
         match command {
             MediaCommand::Open { leg, role, port: _, interface: _, allowed, keys_by } => {
-                let rtp = RtpLeg::new(*role == Role::Caller, allowed.clone(), *keys_by, &mut self.ids);
+                let rtp = RtpLeg::new(*role, allowed.clone(), *keys_by, &mut self.ids);
                 self.open(*leg, Kind::Rtp(rtp), now);
             }
             MediaCommand::OpenStream { leg } => {

@@ -51,7 +51,8 @@ pub(crate) fn is_key_sound(source: &RtpLeg, listener: &Leg) -> bool {
     let tone = source.tones.as_ref().is_some_and(|tones| tones.is_down());
     match &listener.kind {
         Kind::Stream(_) => tone,
-        Kind::Ear => tone || source.digits.poll_timeout().is_some(),
+        _ if listener.records() => tone || source.digits.poll_timeout().is_some(),
+        Kind::Ear => false,
         Kind::Rtp(rtp) => {
             let otherwise = rtp.keys_by == KeysBy::Info || rtp.events_to().is_some();
             // Who sends events may send the tone with them.
@@ -100,6 +101,7 @@ impl MediaEngine {
         let Some(leg) = self.at_mut(listener) else { return };
         let (id, heard_for) = (leg.id, now.since(leg.feed.since));
         let rtp = match &mut leg.kind {
+            Kind::Rtp(rtp) if rtp.records => return,
             Kind::Rtp(rtp) => rtp,
             Kind::Stream(_) => return self.outputs.push_back(Output::StreamDigit { leg: id, digit }),
             Kind::Ear => return,

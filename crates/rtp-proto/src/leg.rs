@@ -21,7 +21,7 @@ use crate::reception::{Place, Reception};
 use crate::resample::Converter;
 use crate::rtcp::Heard;
 use crate::speech::Speech;
-use call_model::{Codec, IdSource, Instant, KeysBy, LegId, LegStats, Prompt, RemoteMedia, Selector};
+use call_model::{Codec, IdSource, Instant, KeysBy, LegId, LegStats, Prompt, RemoteMedia, Role, Selector};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -73,10 +73,19 @@ impl Leg {
         leg
     }
 
-    /// It hears something else from now on. An ear hears everything on the tick, so that no gap shortens a recording.
+    /// Whether it hears what is recorded: no keys, and everything on the tick, so that no gap shortens a recording.
+    pub(crate) fn records(&self) -> bool {
+        match &self.kind {
+            Kind::Ear => true,
+            Kind::Rtp(rtp) => rtp.records,
+            Kind::Stream(_) => false,
+        }
+    }
+
+    /// It hears something else from now on.
     pub(crate) fn listen_to(&mut self, selector: Selector, now: Instant) {
         self.feed = Feed::new(selector, now);
-        if matches!(self.kind, Kind::Ear) {
+        if self.records() {
             self.feed.mix.get_or_insert_default();
         }
     }
@@ -124,6 +133,7 @@ impl Leg {
     pub(crate) fn listens_by_tick(&self) -> bool {
         match (&self.kind, self.feed.selector) {
             (Kind::Stream(_) | Kind::Ear, _) => true,
+            (Kind::Rtp(rtp), _) if rtp.records => rtp.may_send(),
             (Kind::Rtp(rtp), Selector::Leg(_)) => self.feed.filling && rtp.may_send(),
             // A prompt goes on while the listener has us on hold, or nobody would ever learn that it is over.
             (Kind::Rtp(rtp), Selector::Prompt(_)) if !self.feed.played => rtp.peer.is_some() && !rtp.waits_for_keys(),
@@ -253,6 +263,8 @@ pub(crate) fn turns_into(from: Codec, to: Codec) -> bool {
 #[derive(Debug)]
 pub(crate) struct RtpLeg {
     pub(crate) caller: bool,
+    /// Its peer records what it hears, as an ear of ours does.
+    pub(crate) records: bool,
     pub(crate) tapped: bool,
     allowed: Vec<(IpAddr, u8)>,
     pub(crate) peer: Option<Peer>,
@@ -356,9 +368,10 @@ pub(crate) enum Content {
 }
 
 impl RtpLeg {
-    pub(crate) fn new(caller: bool, allowed: Vec<(IpAddr, u8)>, keys_by: KeysBy, ids: &mut IdSource) -> Self {
+    pub(crate) fn new(role: Role, allowed: Vec<(IpAddr, u8)>, keys_by: KeysBy, ids: &mut IdSource) -> Self {
         Self {
-            caller,
+            caller: role == Role::Caller,
+            records: role == Role::Recorder,
             tapped: false,
             allowed,
             peer: None,

@@ -67,10 +67,10 @@ impl MediaEngine {
                 continue;
             };
             match (&leg.kind, arrival.content) {
+                _ if leg.records() => {}
                 (Kind::Rtp(_), Content::Event(event)) if leg.hears_by_tick(source) => {
                     self.deliver_key(slot.index, listener, &arrival, event, packet, now);
                 }
-                (Kind::Ear, _) => {}
                 _ if leg.hears_by_tick(source) => {}
                 (_, Content::Audio(codec)) if !codec.is_g711() && is_key_sound(source, leg) => {}
                 (Kind::Stream(_), content) => {
@@ -79,6 +79,7 @@ impl MediaEngine {
                 (Kind::Rtp(_), Content::ComfortNoise) => self.deliver_silence(slot.index, listener, &arrival, now),
                 (Kind::Rtp(_), _) if in_place.is_none() => in_place = Some(listener),
                 (Kind::Rtp(_), _) => self.deliver_copy(slot.index, listener, &arrival, packet, now),
+                (Kind::Ear, _) => {}
             }
         }
         let listener = in_place?;

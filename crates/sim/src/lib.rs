@@ -11,6 +11,7 @@ mod inquest;
 mod judge;
 mod network;
 mod queue;
+mod recorder;
 mod script;
 mod setup;
 mod storm;
@@ -22,6 +23,7 @@ pub use handshakes::handshakes;
 pub use inquest::Findings;
 pub use judge::{LONGEST_SILENCE, Verdict};
 pub use network::{Link, Network};
+pub use recorder::{RECORDER, Srs, SrsHabit, Stream};
 pub use setup::{
     BOT, BOT_LOST_TONE, BOT_TONE, CALLER_GONE_TONE, CALLER_TONE, CALLER2, CALLER2_TONE, DESK, DESK_TONE, DESK2,
     DESK2_TONE, GATEWAY, LEAVE_MESSAGE_TONE, MUSIC_TONE, NOBODY_TONE, PLACE_TONE, PRESS_ONE_TONE, PROMPT, Party,

@@ -1,9 +1,11 @@
 //! What a scenario can make happen.
 
+use crate::recorder::SrsHabit;
 use crate::setup::Party;
 use call_model::{DeskAction, DeskState, FactKind, HandoffId};
 use core::time::Duration;
 use phone::{AfterRefer, Arrival};
+use sip_wire::Method;
 
 /// Something the script makes happen.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub enum Do {
     Register(Party, u32),
     /// It signs off.
     SignOff(Party),
+    /// The recorder does something else with sessions from now on.
+    Recorder(SrsHabit),
+    /// The recorder sends a request of this method within its latest session, with this header.
+    RecorderSends(Method, &'static str, &'static str),
     /// A party hangs up.
     HangUp(Party),
     /// A party presses a key.

@@ -1,12 +1,13 @@
 //! The cast and the configuration of a simulated run.
 
 use crate::network::{Link, Network};
+use crate::recorder::{self, SrsHabit};
 use crate::witness::{self, LEVELS};
 use call_core::{
     Abilities, AcceptGate, Bot, BotReach, Callbacks, CallerId, Choreography, Desk, Handover, Interfaces, KeysOut,
-    OnBotClose, OnBotRefusal, OnHumanGone, Order, Otherwise, Outbound, Pattern, Profile, Queueing, Recording, ReferTo,
-    Register, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk, Voicemails,
-    WhileConsulting,
+    OnBotClose, OnBotRefusal, OnHumanGone, Order, Otherwise, Outbound, Pattern, Profile, Queueing, Recorder, Recording,
+    ReferTo, Register, Release, Route, RouteTo, Signalling, SipAddresses, SwitchboardConfig, Target, Timers, Trunk,
+    Voicemails, WhileConsulting,
 };
 use call_model::{Codec, DialStep, IdSource, Prompt, Secret, SrtpUse, Trigger};
 use core::time::Duration;
@@ -226,6 +227,8 @@ pub struct Setup {
     pub recording: Recording,
     /// How messages are left.
     pub voicemail: Option<Voicemails>,
+    /// What the external recorder does, and its codec, if there is one.
+    pub recorder: Option<(SrsHabit, Codec)>,
     /// Who may be called back; then the trunk takes calls.
     pub callbacks: Option<Callbacks>,
     /// Told to stop, the gateway gives callers who talk to the bot to a human.
@@ -306,6 +309,7 @@ impl Default for Setup {
             pass_headers: &[],
             recording: Recording::default(),
             voicemail: None,
+            recorder: None,
             callbacks: None,
             drain_to_human: false,
             rtp_ports: (20_000, 20_199),
@@ -498,6 +502,7 @@ impl Setup {
             choreography: self.choreography.clone(),
             on_human_gone: self.on_human_gone,
             record: None,
+            record_to: None,
             queue: None,
             otherwise: vec![],
         };
@@ -540,6 +545,7 @@ impl Setup {
                     choreography: self.choreography.clone(),
                     on_human_gone: self.on_human_gone,
                     record: None,
+                    record_to: None,
                     queue: self.queue,
                     otherwise: self.otherwise.clone(),
                 },
@@ -566,11 +572,27 @@ impl Setup {
             places_spoken: if self.queue.is_some() { vec![1, 2] } else { vec![] },
             recording: self.recording,
             voicemail: self.voicemail,
+            recorder: self.recorder.map(|(_, codec)| self.recorder(codec)),
             callbacks: self.callbacks.clone(),
             drain_to_human: self.drain_to_human,
             user_agent: "Warmline".into(),
             #[cfg(feature = "mutations")]
             mutation: self.mutation,
+        }
+    }
+}
+
+impl Setup {
+    /// It is offered both laws of G.711, and takes one of them.
+    fn recorder(&self, codec: Codec) -> Recorder {
+        let other = if codec == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+        Recorder {
+            name: "recorder".to_owned(),
+            uri: format!("sip:srs@{}", recorder::SIP),
+            targets: vec![Target::new(self.transport, recorder::SIP)],
+            host: None,
+            codecs: vec![other, codec],
+            signalling: Signalling::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::capture::Capture;
 use crate::judge::Verdict;
 use crate::network::{Loss, Network};
 use crate::queue::Queue;
+use crate::recorder::Srs;
 use crate::script::{Click, Do, PageHabit};
 use crate::setup::{CALLER2, GATEWAY, Party, Setup, TRUNK, engine_config, party_at, rtp_of};
 use crate::witness::Witness;
@@ -33,6 +34,7 @@ enum Item {
     Script(Do),
     SipToGateway(Flow, Vec<u8>),
     SipToPhone(Party, Flow, Vec<u8>),
+    SipToRecorder(Flow, Vec<u8>),
     Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     Page(DeskId, DeskAction),
     BotUp(LegId),
@@ -102,6 +104,8 @@ pub struct World {
     recorded: recorded::Recorded,
     /// Messages that were left.
     voicemails: Vec<Voicemail>,
+    /// The external recorder.
+    pub srs: Srs,
     /// Callbacks as they are written down.
     callbacks: BTreeMap<CallbackId, Callback>,
     callers: BTreeMap<CallId, Party>,
@@ -163,6 +167,7 @@ impl World {
             stream_ear: Ear::new(&setup.tones()),
             recorded: recorded::Recorded::default(),
             voicemails: Vec::new(),
+            srs: Srs::new(setup.recorder, &Ear::new(&setup.tones())),
             callbacks: BTreeMap::new(),
             callers: BTreeMap::new(),
             losses: Vec::new(),
@@ -403,6 +408,7 @@ impl World {
                 self.thought = true;
                 self.switchboard.handle_flow_failed(flow, now);
             }
+            Item::SipToRecorder(flow, bytes) => self.deliver_to_recorder(flow, &bytes),
             Item::CallbackKept(id, version) => {
                 self.thought = true;
                 self.switchboard.handle_callback_kept(id, version, true, now);
@@ -441,6 +447,8 @@ impl World {
                 let (leg, to, bytes) = (relay.leg, relay.to, relay.bytes.to_vec());
                 self.send_rtp(leg, to, bytes);
             }
+        } else if Srs::is_at(to) {
+            self.srs.hear_rtp(to.port(), &bytes, now);
         } else if let Some(party) = party_at(to.ip()).filter(|party| rtp_of(*party) == to) {
             if self.stopped[party].is_some() {
                 return;
@@ -484,6 +492,9 @@ impl World {
     fn on_switchboard(&mut self, output: Output) {
         let now = self.now;
         match output {
+            Output::Transmit { flow, bytes } if Srs::is_at(flow.remote) => {
+                self.carry_to_recorder(flow, bytes);
+            }
             Output::Transmit { flow, bytes } => {
                 let Some(party) = party_at(flow.remote.ip()) else { return };
                 if let Some(verdict) = self.verdict_of(party).filter(|_| bytes.starts_with(b"BYE ")) {

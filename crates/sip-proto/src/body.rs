@@ -3,6 +3,9 @@
 use crate::event::BodyPart;
 use sip_wire::{BodyPart as WirePart, Headers, Message, Multipart};
 
+/// By what a recorder asks for all metadata once more (RFC 7866 §8.2).
+pub(crate) const METADATA_REQUEST: &str = "application/rs-metadata-request";
+
 /// What a body holds for us.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Found {
@@ -49,8 +52,7 @@ pub(crate) fn attach(message: &mut Message, sdp: Vec<u8>, part: Option<&BodyPart
     if let Some(id) = &part.content_id {
         second.push("Content-ID", format!("<{id}>"));
     }
-    let disposition = if part.content_id.is_some() { "by-reference" } else { "render" };
-    second.push("Content-Disposition", format!("{disposition};handling=optional"));
+    second.push("Content-Disposition", part.disposition);
     let parts = vec![WirePart { headers: first, bytes: sdp }, WirePart { headers: second, bytes: part.bytes.clone() }];
     Multipart { parts }.attach_to(message, seed);
 }
@@ -73,6 +75,7 @@ fn find(parts: Vec<WirePart>, depth: u8) -> Found {
     for part in parts {
         match part.media_type() {
             Some(kind) if kind == "application/sdp" => return Found::Sdp(part.bytes),
+            Some(kind) if kind == METADATA_REQUEST => found = Found::Nothing,
             Some(kind) if kind.starts_with("multipart/") && depth > 0 => {
                 let optional = is_optional(&part);
                 let inner = Message { headers: part.headers, body: part.bytes, ..Message::response(200, "") };
@@ -115,8 +118,12 @@ mod tests {
     #[test]
     fn what_is_attached_is_found_again() {
         for id in [None, Some("ctx@gw".to_owned())] {
-            let part =
-                BodyPart { content_type: "application/json".to_owned(), content_id: id, bytes: b"{\"v\":1}".to_vec() };
+            let part = BodyPart {
+                content_type: "application/json".to_owned(),
+                content_id: id,
+                disposition: "by-reference;handling=optional",
+                bytes: b"{\"v\":1}".to_vec(),
+            };
             let mut sent = message(&[], b"");
             attach(&mut sent, SDP.to_vec(), Some(&part), "b0undary");
             assert_eq!(find_sdp(&sent), Found::Sdp(SDP.to_vec()));

@@ -2,7 +2,7 @@
 
 use crate::config::EndpointConfig;
 use crate::digest::Challenges;
-use crate::event::{AcceptError, DialogId, EndedBecause};
+use crate::event::{AcceptError, DialogId, EndedBecause, Proposal};
 use crate::flow::Flow;
 use crate::message::{self, ALLOW, SUPPORTED};
 use crate::offer_answer::Session;
@@ -143,17 +143,17 @@ pub(crate) enum Change {
     /// None.
     None,
     /// To be sent when the dialog is free for it.
-    Wanted(LocalMedia),
+    Wanted(Box<Proposal>),
     /// Sent.
     Sent {
         tx: TxId,
-        local: LocalMedia,
+        proposal: Box<Proposal>,
         tries: u8,
         /// A wish that came meanwhile.
-        next: Option<LocalMedia>,
+        next: Option<Box<Proposal>>,
     },
     /// Crossed with one of the peer's; waits (RFC 3261 §14.1).
-    BackingOff { local: LocalMedia, tries: u8 },
+    BackingOff { proposal: Box<Proposal>, tries: u8 },
 }
 
 /// A REFER of ours and its implicit subscription (RFC 3515).
@@ -214,6 +214,17 @@ impl Dialog {
         self.state == State::Established
             && self.unacknowledged.is_none()
             && self.session.as_ref().is_none_or(|session| !session.is_offering())
+    }
+
+    /// Whether it is a recording session of ours with a recorder (RFC 7866).
+    pub(crate) fn is_recording(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_recording)
+    }
+
+    /// Our `Contact`; a recorder is told that we are its client.
+    pub(crate) fn contact(&self, user: &str, flow: Flow) -> String {
+        let feature = if self.is_recording() { ";+sip.src" } else { "" };
+        message::contact(user, flow) + feature
     }
 
     /// What was last agreed.
@@ -326,7 +337,10 @@ impl Dialog {
         headers.push("Call-ID", self.call_id.as_str());
         headers.push("CSeq", format!("{cseq} {method}"));
         if matches!(method, Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify) {
-            headers.push("Contact", message::contact(&config.contact_user, self.flow));
+            headers.push("Contact", self.contact(&config.contact_user, self.flow));
+        }
+        if self.is_recording() && matches!(method, Method::Invite | Method::Update) {
+            headers.push("Require", "siprec");
         }
         if matches!(method, Method::Invite | Method::Update | Method::Refer) {
             headers.push("Allow", ALLOW);

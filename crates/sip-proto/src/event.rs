@@ -47,6 +47,8 @@ pub struct BodyPart {
     pub content_type: String,
     /// Its `Content-ID` without angle brackets, when a `cid:` URI points at it.
     pub content_id: Option<String>,
+    /// Its `Content-Disposition`.
+    pub disposition: &'static str,
     /// Its octets.
     pub bytes: Vec<u8>,
 }
@@ -73,8 +75,27 @@ pub struct InviteRequest {
     pub extra_part: Option<BodyPart>,
     /// Our audio.
     pub local: LocalMedia,
+    /// Another audio stream: this is a recording session with us as its client (RFC 7866), and says so.
+    pub second: Option<LocalMedia>,
     /// Send no SDP: the offer comes in the 200, our answer goes in the ACK (RFC 3261 §13.2.1).
     pub late_offer: bool,
+}
+
+/// What we offer anew within a dialog.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Proposal {
+    /// Our audio.
+    pub local: LocalMedia,
+    /// The other stream of a recording session; none: as it is.
+    pub second: Option<LocalMedia>,
+    /// A part beside the SDP.
+    pub part: Option<BodyPart>,
+}
+
+impl From<LocalMedia> for Proposal {
+    fn from(local: LocalMedia) -> Self {
+        Self { local, second: None, part: None }
+    }
 }
 
 /// Why [`Endpoint::accept`](crate::Endpoint::accept) did not answer.
@@ -197,6 +218,11 @@ pub enum DialogEvent {
         dialog: DialogId,
         /// What holds now.
         media: RemoteMedia,
+    },
+    /// The recorder wants to be told again of what it records (RFC 7866 §8.2); its request is answered.
+    MetadataWanted {
+        /// The dialog.
+        dialog: DialogId,
     },
     /// Our re-INVITE was refused (488, or 491 four times over); the session is as before (RFC 3261 §14.1).
     ChangeRefused {

@@ -26,8 +26,8 @@ mod transaction;
 pub use config::{Account, Credentials, EndpointConfig, Guard, Network, contains};
 pub use endpoint::{Endpoint, MAX_DATAGRAM};
 pub use event::{
-    AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, ReferStage,
-    RequestId, SeenNote, SentNote, SubscriptionId,
+    AcceptError, Address, BodyPart, DialogEvent, DialogId, EndedBecause, InviteRequest, Output, PingId, Proposal,
+    ReferStage, RequestId, SeenNote, SentNote, SubscriptionId,
 };
 pub use flow::{Flow, Transport};
 pub use offer_answer::{Offer, answer_browser};

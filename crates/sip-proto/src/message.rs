@@ -84,6 +84,10 @@ pub(crate) fn cseq_text(message: &Message) -> String {
 pub(crate) fn describe(message: &Message) -> String {
     if let Some(method) = message.method() {
         return match method {
+            Method::Invite | Method::Update if message.require().iter().any(|tag| tag == "siprec") => {
+                let sends = offer_answer::says(&message.body, b"a=sendonly");
+                format!("{method} (recording{})", if sends { "" } else { " paused" })
+            }
             Method::Invite | Method::Update if offer_answer::is_hold(&message.body) => format!("{method} (hold)"),
             Method::Notify => match body::sipfrag_status(&message.body) {
                 Some(status) => format!("{method} {status}"),

@@ -9,6 +9,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session as Sdp, Time};
 
 mod browser;
 mod crypto;
+mod pair;
 mod secrecy;
 
 pub use browser::answer_browser;
@@ -104,6 +105,8 @@ pub(crate) struct Session {
     agreed: Option<RemoteMedia>,
     numbers: Numbers,
     secrecy: Ours,
+    /// Another audio stream, on a line of its own behind this one: there in a recording session (RFC 7866).
+    second: Option<Box<Self>>,
 }
 
 /// Without what it says, for keys are in it.
@@ -193,6 +196,7 @@ impl Session {
             local,
             offered: None,
             agreed: None,
+            second: None,
         }
     }
 
@@ -213,19 +217,35 @@ impl Session {
 
     /// Makes an offer; the session stays as it is until [`answered`](Self::answered).
     pub(crate) fn offer(&mut self, local: LocalMedia) -> Vec<u8> {
-        if self.agreed.is_none() {
-            self.numbers = Numbers::ours(&local);
+        self.offer_both(local, None)
+    }
+
+    /// The same for both streams, where there are two; the other one stays as it is if nothing is said of it.
+    pub(crate) fn offer_both(&mut self, local: LocalMedia, second: Option<LocalMedia>) -> Vec<u8> {
+        let mut medias = self.propose(&local);
+        if let Some(other) = &mut self.second {
+            let local = second.unwrap_or_else(|| other.local.clone());
+            medias.extend(other.propose(&local));
+            other.offered = Some(local);
         }
-        let mut numbers = self.numbers;
-        if numbers.events == [None; 2] {
-            numbers.events = Numbers::ours(&local).events;
-        }
-        self.secrecy.offer(local.srtp, self.agreed.map(|media| media.keying));
-        let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
-        let sdp = self.describe(&local, &codecs, &numbers.events(&local.codecs), local.direction);
+        let sdp = self.describe(&local, medias);
         self.offered = Some(local);
         self.offer.clone_from(&sdp);
         sdp
+    }
+
+    /// Our lines of an offer.
+    fn propose(&mut self, local: &LocalMedia) -> Vec<Media> {
+        if self.agreed.is_none() {
+            self.numbers = Numbers::ours(local);
+        }
+        let mut numbers = self.numbers;
+        if numbers.events == [None; 2] {
+            numbers.events = Numbers::ours(local).events;
+        }
+        self.secrecy.offer(local.srtp, self.agreed.map(|media| media.keying));
+        let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, numbers.codec(*codec))).collect();
+        self.write(local, &codecs, &numbers.events(&local.codecs), local.direction)
     }
 
     /// Our description as of the last agreement.
@@ -237,6 +257,9 @@ impl Session {
     pub(crate) fn repeat(&mut self) -> Option<(Vec<u8>, LocalMedia)> {
         let sdp = self.holds.clone()?;
         self.offered = Some(self.local.clone());
+        if let Some(other) = &mut self.second {
+            other.offered = Some(other.local.clone());
+        }
         self.offer.clone_from(&sdp);
         Some((sdp, self.local.clone()))
     }
@@ -244,6 +267,9 @@ impl Session {
     /// Our offer was refused, or its transaction failed: what held before holds on.
     pub(crate) fn take_back(&mut self) {
         self.offered = None;
+        if let Some(other) = &mut self.second {
+            other.offered = None;
+        }
     }
 
     /// The peer answered our offer.
@@ -254,14 +280,24 @@ impl Session {
         let local = self.offered.take().ok_or(Unusable::Malformed)?;
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Malformed)?;
         let ours = self.lines.iter().position(|line| matches!(line, Line::Audio { .. })).unwrap_or(0);
-        let media = sdp.medias.get(ours).ok_or(Unusable::NoCommonCodec)?;
-        let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local));
+        let media = self.take_answer(&sdp, ours, local)?;
+        if let Some(other) = &mut self.second {
+            let local = other.offered.take().ok_or(Unusable::Malformed)?;
+            other.take_answer(&sdp, ours + 1, local)?;
+        }
+        self.holds = Some(core::mem::take(&mut self.offer));
+        Ok(media)
+    }
+
+    /// What an answer says on one of its lines.
+    fn take_answer(&mut self, sdp: &Sdp, line: usize, local: LocalMedia) -> Result<RemoteMedia, Unusable> {
+        let media = sdp.medias.get(line).ok_or(Unusable::NoCommonCodec)?;
+        let stream = Stream::read(sdp, media).filter(|stream| stream.is_reachable_from(&local));
         let stream = stream.ok_or(Unusable::NoCommonCodec)?;
         let codec = stream.codecs.iter().copied().find(|(codec, _)| local.codecs.contains(codec));
         let keying = self.secrecy.answered(&stream.secrecy, local.srtp)?;
         let media = self.agree(&stream, codec.ok_or(Unusable::NoCommonCodec)?, local.direction, keying);
         self.local = local;
-        self.holds = Some(core::mem::take(&mut self.offer));
         self.agreed = Some(media);
         Ok(media)
     }
@@ -285,7 +321,20 @@ impl Session {
         offer: &[u8],
         local: Option<LocalMedia>,
     ) -> Result<(Vec<u8>, RemoteMedia), Unusable> {
-        let sdp = Sdp::parse(offer).map_err(|_| Unusable::Malformed)?;
+        let mut sdp = Sdp::parse(offer).map_err(|_| Unusable::Malformed)?;
+        let second = self.answer_second(&mut sdp)?;
+        let (mut medias, media) = self.respond(&sdp, local)?;
+        if let Some((second, more)) = second {
+            self.second = Some(second);
+            medias.extend(more);
+        }
+        let answer = self.describe(&self.local.clone(), medias);
+        self.holds = Some(answer.clone());
+        Ok((answer, media))
+    }
+
+    /// Agrees to one of the streams of an offer, and refuses the others; gives our lines.
+    fn respond(&mut self, sdp: &Sdp, local: Option<LocalMedia>) -> Result<(Vec<Media>, RemoteMedia), Unusable> {
         let local = local.unwrap_or_else(|| self.local.clone());
         let in_use = self.agreed.map(|media| media.codec);
         let keying = self.agreed.and_then(|media| media.keying);
@@ -295,7 +344,7 @@ impl Session {
             preferred().filter(|codec| local.codecs.contains(codec)).find_map(offered)
         };
         let found = sdp.medias.iter().enumerate().find_map(|(index, media)| {
-            let stream = Stream::read(&sdp, media).filter(|stream| stream.is_reachable_from(&local))?;
+            let stream = Stream::read(sdp, media).filter(|stream| stream.is_reachable_from(&local))?;
             let taken = stream.secrecy.take(local.srtp, keying)?;
             choose(&stream).map(|codec| (index, stream, codec, taken))
         });
@@ -305,24 +354,30 @@ impl Session {
         let keying = self.secrecy.answer(taken, &stream.secrecy, keying);
         let media = self.agree(&stream, codec, local.direction, keying);
         let event = stream.event(media.codec.clock());
-        let answer = self.describe(&local, &[codec], event.as_slice(), media.direction);
+        let medias = self.write(&local, &[codec], event.as_slice(), media.direction);
         self.local = local;
-        self.holds = Some(answer.clone());
         self.agreed = Some(media);
-        Ok((answer, media))
+        Ok((medias, media))
     }
 
-    /// Renders what we say, with the version raised if and only if it differs from what we said last.
-    fn describe(
-        &mut self,
+    /// Our lines.
+    fn write(
+        &self,
         local: &LocalMedia,
         codecs: &[(Codec, u8)],
         events: &[(u8, u32)],
         direction: Direction,
-    ) -> Vec<u8> {
+    ) -> Vec<Media> {
         let secrecy = self.secrecy.attributes(local.srtp);
-        let write = |line: &Line| line.write(local, codecs, events, direction, &secrecy);
-        let medias: Vec<Media> = self.lines.iter().map(write).collect();
+        self.lines.iter().map(|line| line.write(local, codecs, events, direction, &secrecy)).collect()
+    }
+
+    /// Renders what we say, with the version raised if and only if it differs from what we said last.
+    fn describe(&mut self, local: &LocalMedia, mut medias: Vec<Media>) -> Vec<u8> {
+        if self.second.is_some() {
+            let label = |number: usize| Attribute { attribute: "label".to_owned(), value: Some(number.to_string()) };
+            medias.iter_mut().zip(1..).for_each(|(media, number)| media.attributes.push(label(number)));
+        }
         let mut sdp = Sdp {
             origin: Origin::with_ip_addr(self.id, 0, local.rtp.ip()),
             session_name: "-".to_owned(),
@@ -609,8 +664,12 @@ const fn both(a: Direction, b: Direction) -> Direction {
 
 /// Whether a description puts the other side on hold, for the trace. Cheap: it does not parse.
 pub(crate) fn is_hold(sdp: &[u8]) -> bool {
-    let mut lines = sdp.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.any(|line| matches!(line, b"a=sendonly" | b"a=inactive" | b"c=IN IP4 0.0.0.0"))
+    [b"a=sendonly" as &[u8], b"a=inactive", b"c=IN IP4 0.0.0.0"].iter().any(|line| says(sdp, line))
+}
+
+/// Whether this is one of its lines.
+pub(crate) fn says(sdp: &[u8], line: &[u8]) -> bool {
+    sdp.split(|byte| *byte == b'\n').any(|other| other.trim_ascii() == line)
 }
 
 #[cfg(test)]

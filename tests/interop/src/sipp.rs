@@ -83,6 +83,24 @@ impl Sipp {
         sipp
     }
 
+    /// Waits to be called as a recorder, which hears either stream with one of these talkers, over TCP.
+    pub fn recorder(port: u16, codec: Codec, talkers: [&Talker; 2]) -> Self {
+        let [first, second] = talkers;
+        let mut keys = media(codec, first, [("rtp2", second.port.to_string())]);
+        keys.push(("report2", second.report_port().to_string()));
+        let sipp = Self::start("recorder", &keys, port, true, &[]);
+        sipp.wait_for_socket();
+        sipp
+    }
+
+    /// The metadata of every INVITE that it got as a recorder.
+    pub fn was_told_who_takes_part(&self) -> Vec<String> {
+        let log = self.complaints();
+        let parts = log.split("<?xml ").skip(1);
+        let parts = parts.filter_map(|part| part.split_once("</recording>"));
+        parts.map(|(metadata, _)| format!("<?xml {metadata}</recording>")).collect()
+    }
+
     /// Takes over a call of another SIPp's with the gateway: INVITE with Replaces.
     ///
     /// # Panics

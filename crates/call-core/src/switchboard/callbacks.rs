@@ -344,6 +344,7 @@ impl Switchboard {
             dialled: None,
             target: None,
             attempt: None,
+            second: None,
             max_forwards: 70,
             first_call_id: format!("{}@callback.invalid", about.session_id),
             caller_user: kept.number.reveal().to_owned(),
@@ -378,6 +379,7 @@ impl Switchboard {
         // Nobody tells a caller who is called back that it is recorded, or asks.
         let implied = self.config.recording.consent == Consent::Implied;
         let record = if implied { wanted } else { Record::Never };
+        let record_to = route.record_to.unwrap_or(self.config.recording.to);
         About {
             id: self.ids.call_id(),
             session_id: self.ids.hex(32),
@@ -394,6 +396,7 @@ impl Switchboard {
             release: Release::Stay,
             record,
             recorded: self.config.recording.what,
+            record_to,
             recording: (record != Record::Never).then(|| self.ids.hex(32)),
         }
     }

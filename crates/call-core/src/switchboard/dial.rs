@@ -51,6 +51,7 @@ pub(super) const fn party(role: Role) -> Party {
     match role {
         Role::Desk => Party::Desk,
         Role::Bot => Party::Bot,
+        Role::Recorder => Party::Recorder,
         Role::Caller => Party::Trunk,
     }
 }
@@ -64,6 +65,13 @@ impl Switchboard {
             }
             return;
         }
+        if let LegCommand::Record(offer) = command {
+            if let Err(why) = self.call_recorder(call, leg, &offer, now) {
+                self.trace(Some(leg.call), TraceKind::Note { about: Party::Recorder, text: why }, now);
+                self.feedback.push_back((leg, LegEvent::Refused { status: 503 }));
+            }
+            return;
+        }
         let Some(dialog) = self.links.get(&leg).and_then(|link| link.dialog) else {
             if let LegCommand::HangUp { .. } = command {
                 self.feedback.push_back((leg, LegEvent::Late));
@@ -71,7 +79,8 @@ impl Switchboard {
             return;
         };
         match command {
-            LegCommand::Dial(_) => {}
+            LegCommand::Dial(_) | LegCommand::Record(_) => {}
+            LegCommand::Describe(offer) => self.describe_to_recorder(call, leg, dialog, &offer, now),
             LegCommand::Ring => self.ring(call, leg, dialog, now),
             LegCommand::Answer { codecs } => self.answer(call, leg, codecs, now),
             LegCommand::Refuse { status } => {
@@ -149,12 +158,7 @@ impl Switchboard {
     /// Whether audio with a trunk, bot or desk is encrypted, when it is agreed on a way that is `secure` or not; none where
     /// it may not be agreed there.
     pub(super) fn srtp_with(&self, role: Role, name: &str, secure: bool) -> Option<SrtpUse> {
-        let signalling = match role {
-            Role::Caller => self.config.trunks.iter().find(|trunk| trunk.name == name).map(|trunk| &trunk.signalling),
-            Role::Bot => self.config.bot(name).map(|bot| &bot.signalling),
-            Role::Desk => self.config.desk(name).map(|desk| &desk.signalling),
-        };
-        signalling.map(|signalling| signalling.srtp).unwrap_or_default().over(secure)
+        self.signalling_of(role, name).map(|signalling| signalling.srtp).unwrap_or_default().over(secure)
     }
 
     /// Where the leg's audio comes and goes, as its peer is told.
@@ -247,6 +251,7 @@ impl Switchboard {
             dialled: None,
             target: None,
             attempt: None,
+            second: None,
             max_forwards: first.max_forwards,
             first_call_id: first.first_call_id.clone(),
             caller_user: first.caller_user.clone(),

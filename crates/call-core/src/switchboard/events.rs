@@ -50,9 +50,11 @@ impl Switchboard {
             DialogEvent::EarlyMedia { dialog, media } => self.on_leg(dialog, LegEvent::EarlyMedia { media }, now),
             DialogEvent::Answered { dialog, media } => {
                 self.learn_from_answer(dialog, now);
+                self.open_to_recorder(dialog, media);
                 self.on_leg(dialog, LegEvent::Answered { media: Some(media) }, now);
             }
             DialogEvent::Confirmed { dialog, media: Some(media) } | DialogEvent::MediaChanged { dialog, media } => {
+                self.open_to_recorder(dialog, media);
                 self.on_leg(dialog, LegEvent::MediaChanged { media }, now);
             }
             DialogEvent::RequestDone { dialog, method: Method::Options, answered, code } => {
@@ -62,11 +64,13 @@ impl Switchboard {
                 let about = self.leg_of(dialog).map_or(Party::Gateway, |(_, role)| crate::call::party(role));
                 self.note_dialog(dialog, about, format!("refused a key by INFO ({code})"), now);
             }
+            DialogEvent::MetadataWanted { dialog } => self.on_leg(dialog, LegEvent::MetadataWanted, now),
             DialogEvent::Confirmed { .. } | DialogEvent::ChangeRefused { .. } | DialogEvent::RequestDone { .. } => {}
             DialogEvent::Failed { dialog, code, .. } if self.show_another_number(dialog, code, now) => {}
             DialogEvent::Failed { dialog, code, retry_after, .. } if self.fail_over(dialog, code, retry_after, now) => {
             }
             DialogEvent::Failed { dialog, code, retry_after, .. } => {
+                self.shun_recorder(dialog, code, now);
                 self.let_desk_rest(dialog, code, retry_after, now);
                 self.on_last(dialog, LegEvent::Refused { status: code }, now);
             }
@@ -156,6 +160,7 @@ impl Switchboard {
             Role::Caller => self.config.trunks.iter().find(|trunk| trunk.name == name).map(|trunk| &trunk.signalling),
             Role::Bot => self.config.bot(name).map(|bot| &bot.signalling),
             Role::Desk => self.config.desk(name).map(|desk| &desk.signalling),
+            Role::Recorder => self.config.recorder.as_ref().map(|recorder| &recorder.signalling),
         }
     }
 

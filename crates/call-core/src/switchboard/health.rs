@@ -79,7 +79,12 @@ impl Health {
         }
         for trunk in &config.trunks {
             let out = trunk.outbound.as_ref();
-            watched.extend(out.and_then(|out| watch(Party::Trunk, &trunk.name, &trunk.signalling, &out.uri, &out.target)));
+            watched
+                .extend(out.and_then(|out| watch(Party::Trunk, &trunk.name, &trunk.signalling, &out.uri, &out.target)));
+        }
+        if let Some(recorder) = &config.recorder {
+            let watch = |target| watch(Party::Recorder, &recorder.name, &recorder.signalling, &recorder.uri, target);
+            watched.extend(recorder.targets.iter().filter_map(watch));
         }
         self.watched = watched;
         // Their numbers are others now; who was asked is asked again.

@@ -81,6 +81,7 @@ impl Switchboard {
             dialled: None,
             target: None,
             attempt: None,
+            second: None,
             max_forwards: request.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1),
             first_call_id: request.call_id().to_owned(),
             caller_user: identity(request).user,
@@ -143,6 +144,7 @@ impl Switchboard {
         self.capabilities.on_advertised(known, allows_refer(request), supported("replaces"), "INVITE", now);
         let wanted = route.and_then(|route| route.record).or(trunk.record);
         let record = wanted.unwrap_or(self.config.recording.calls);
+        let record_to = route.and_then(|route| route.record_to).unwrap_or(self.config.recording.to);
         About {
             id: self.ids.call_id(),
             session_id: request.session_id().unwrap_or_else(|| self.ids.hex(32)),
@@ -158,6 +160,7 @@ impl Switchboard {
             release: trunk.release,
             record,
             recorded: self.config.recording.what,
+            record_to,
             recording: (record != Record::Never).then(|| self.ids.hex(32)),
         }
     }
@@ -173,6 +176,7 @@ pub(super) fn no_route() -> Route {
         while_consulting: crate::WhileConsulting::Bot,
         choreography: crate::Choreography::default(),
         record: None,
+        record_to: None,
         queue: None,
         otherwise: Vec::new(),
     }

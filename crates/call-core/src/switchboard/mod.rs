@@ -8,6 +8,7 @@ mod events;
 mod health;
 mod incoming;
 mod presence;
+mod recorder;
 mod recording;
 mod referrals;
 mod refused;
@@ -195,6 +196,8 @@ struct Link {
     target: Option<Target>,
     /// The call to it, for as long as nobody there has been heard.
     attempt: Option<targets::Attempt>,
+    /// The other stream of a recording session, which this leg's dialog is about as well.
+    second: Option<LegId>,
     max_forwards: u8,
     /// The `Call-ID` of the caller leg, for `X-Call-ID`.
     first_call_id: String,
@@ -476,15 +479,16 @@ impl Switchboard {
         if ails { Some(false) } else { registered().or_else(|| self.health.is_up(about, name)) }
     }
 
-    /// Trunks, bots and desks that answer, and that do not; see [`Self::is_up`].
+    /// Trunks, bots, desks and recorders that answer, and that do not; see [`Self::is_up`].
     pub fn peers_up_and_down(&self, now: Instant) -> (u64, u64) {
-        let SwitchboardConfig { trunks, bots, desks, .. } = &*self.config;
+        let SwitchboardConfig { trunks, bots, desks, recorder, .. } = &*self.config;
         let names = trunks.iter().map(|trunk| (Party::Trunk, &trunk.name));
         let names = names.chain(bots.iter().map(|bot| (Party::Bot, &bot.name)));
         let names = names.chain(desks.iter().map(|desk| (Party::Desk, &desk.name)));
-        names.filter_map(|(about, name)| self.is_up(about, name, now)).fold((0, 0), |(up, down), is_up| {
-            if is_up { (up + 1, down) } else { (up, down + 1) }
-        })
+        let names = names.chain(recorder.iter().map(|recorder| (Party::Recorder, &recorder.name)));
+        names
+            .filter_map(|(about, name)| self.is_up(about, name, now))
+            .fold((0, 0), |(up, down), is_up| if is_up { (up + 1, down) } else { (up, down + 1) })
     }
 
     /// Calls that are up; cheaper than counting [`Self::calls`].
@@ -576,9 +580,15 @@ impl Switchboard {
             now,
         };
         let call = &mut entry.call;
+        let act = |call: &mut Call, world: &mut World<'_>| {
+            let result = act(call, world);
+            call.follow_recorder(world);
+            result
+        };
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| act(call, &mut world))).ok();
         if result.is_none() {
             entry.call.fail("panicked", &mut world);
+            entry.call.follow_recorder(&mut world);
         }
         entry.call.count_the_wait(&world);
         while let Some(output) = entry.call.poll_output() {

@@ -33,7 +33,7 @@ struct Told {
 impl Switchboard {
     /// REFER came. Bots and desks may ask for a transfer; nobody else may send our callers anywhere.
     pub(super) fn on_referred(&mut self, dialog: DialogId, request: RequestId, message: &Message, now: Instant) {
-        let from = self.current_leg(dialog).filter(|(_, role)| *role != Role::Caller);
+        let from = self.current_leg(dialog).filter(|(_, role)| matches!(role, Role::Bot | Role::Desk));
         let target = message.refer_to().and_then(Result::ok).map(|address| address.uri);
         let mut gives_way = None;
         let verdict = match (from, target) {

@@ -96,7 +96,7 @@ impl Switchboard {
                 let same = trunk.is_some_and(|trunk| trunk.name == call.about.trunk);
                 if same { Ok((call.about.codecs.clone(), call.about.trunk.as_str())) } else { Err(403) }
             }
-            Role::Bot => Err(403),
+            Role::Bot | Role::Recorder => Err(403),
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// times by then; and it is half of the time after which another desk rings as well.
 const SILENCE: Duration = Duration::from_secs(2);
 /// A target that failed is tried last for so long, unless it says itself for how long.
-const SHUN: Duration = Duration::from_secs(60);
+pub(super) const SHUN: Duration = Duration::from_secs(60);
 
 /// A call to a peer that may still move on to its next target.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct TargetView {
 }
 
 impl Switchboard {
-    /// The host name of a desk or a SIP bot stands for these places from now on. Calls that are under way stay where they
+    /// The host name of a desk, a SIP bot or the recorder stands for these places from now on. Calls that are under way stay where they
     /// are. False: it did so before, or there is no such peer.
     pub fn handle_resolved(&mut self, about: Party, name: &str, targets: Vec<Target>, now: Instant) -> bool {
         let Some(held) = targets_mut(Arc::make_mut(&mut self.config), about, name) else { return false };
@@ -177,6 +177,9 @@ fn draw(weights: &[u16], ids: &mut IdSource) -> usize {
 fn targets_mut<'a>(config: &'a mut SwitchboardConfig, about: Party, name: &str) -> Option<&'a mut Vec<Target>> {
     if about == Party::Desk {
         return config.desks.iter_mut().find(|desk| desk.name == name).map(|desk| &mut desk.targets);
+    }
+    if about == Party::Recorder {
+        return config.recorder.as_mut().map(|recorder| &mut recorder.targets);
     }
     let bot = config.bots.iter_mut().find(|bot| bot.name == name)?;
     match &mut bot.reach {

@@ -109,6 +109,7 @@ pub(crate) fn config() -> SwitchboardConfig {
         places_spoken: vec![],
         recording: crate::Recording::default(),
         voicemail: None,
+        recorder: None,
         callbacks: None,
         drain_to_human: false,
         user_agent: "test".to_owned(),
@@ -124,6 +125,7 @@ pub(super) fn route(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        record_to: None,
         queue: None,
         otherwise: Vec::new(),
     }
@@ -159,6 +161,7 @@ impl Bench {
             record: crate::Record::Never,
             recorded: crate::Recorded::Stereo,
             recording: None,
+            record_to: crate::RecordTo::File,
         };
         let engine = Engine::new(Arc::clone(&config.rules));
         let mut bench = Self {
@@ -352,6 +355,7 @@ impl Bench {
                         self.dials.push(*dial);
                         line
                     }
+                    LegCommand::Record(_) | LegCommand::Describe(_) => return,
                     LegCommand::Ring => format!("ring {name}"),
                     LegCommand::ReferTo { desk, .. } => format!("refer {name} to {desk}"),
                     LegCommand::Answer { codecs } => {

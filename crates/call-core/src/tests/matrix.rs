@@ -73,6 +73,7 @@ fn hears(call: &Bench, role: Role) -> String {
             Role::Caller => "caller",
             Role::Bot => "bot",
             Role::Desk => "human",
+            Role::Recorder => "recorder",
         })
     };
     let Some(leg) = call.call.legs.iter().find(|leg| leg.role == role && leg.is_up()) else { return "-".to_owned() };

@@ -75,6 +75,7 @@ pub fn route_to(to: RouteTo) -> Route {
         choreography: Default::default(),
         on_human_gone: OnHumanGone::Bot,
         record: None,
+        record_to: None,
         queue: None,
         otherwise: Vec::new(),
     }
@@ -174,6 +175,7 @@ impl Town {
             headers: [("Session-ID".to_owned(), session)].into_iter().chain(self.caller_headers.clone()).collect(),
             extra_part: None,
             local: local_media(from, &[Codec::Pcma, Codec::Pcmu]),
+            second: None,
             late_offer: self.late_offer,
         };
         let now = self.now;
@@ -635,6 +637,7 @@ fn config(plan: TownPlan) -> SwitchboardConfig {
         places_spoken: vec![],
         recording: Default::default(),
         voicemail: None,
+        recorder: None,
         callbacks: None,
         drain_to_human: false,
         user_agent: "Warmline/test".to_owned(),

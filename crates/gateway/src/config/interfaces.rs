@@ -161,6 +161,9 @@ pub(super) fn check_named(settings: &Settings, complaints: &Complaints) {
     for (at, bot) in board.bots.iter().enumerate() {
         check(format!("bots[{at}].interface"), &bot.signalling);
     }
+    if let Some(recorder) = &board.recorder {
+        check("recording.recorder.interface".to_owned(), &recorder.signalling);
+    }
     for (at, desk) in board.desks.iter().enumerate() {
         check(format!("desks[{at}].interface"), &desk.signalling);
     }

@@ -144,6 +144,11 @@ impl Section {
         self.table.get(key).and_then(Value::as_str)
     }
 
+    /// Whether a key is there, whatever its value.
+    pub(crate) fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A text value that must be there and not be empty.
     pub(crate) fn required<T>(
         &mut self,

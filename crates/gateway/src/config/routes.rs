@@ -2,7 +2,7 @@
 
 use super::peers::pattern;
 use super::reader::{Complaints, Section};
-use super::recording::record;
+use super::recording::{record, record_to};
 use call_core::{
     Choreography, CoPilot, HandBack, Introduce, OnHumanGone, Otherwise, Pattern, Route, RouteTo, Way, WhileConsulting,
 };
@@ -36,6 +36,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         _ => Err(format!("`{text}` is not known: bot or next_desk")),
     });
     let record = section.text("record", record);
+    let record_to = section.text("record_to", record_to);
     let queue = super::routing::queue(section.section("queue"));
     let otherwise = section.sections("otherwise").into_iter().filter_map(otherwise).collect();
     section.finish();
@@ -47,6 +48,7 @@ pub(super) fn route(mut section: Section) -> Option<Route> {
         choreography,
         on_human_gone: on_human_gone.unwrap_or_default(),
         record,
+        record_to,
         queue,
         otherwise,
     })

@@ -60,7 +60,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
     let listen = model(root.section("model"), base);
     let sounds = prompts::sounds(root.section("prompts"), base);
     let (ledger, keep_facts) = ledger(root.section("ledger"), base);
-    let (recording, recordings) = recording::recording(root.section("recording"), base);
+    let (recording, recorder, recordings) = recording::recording(root.section("recording"), base, &mut lookups);
     let callbacks = callbacks::callbacks(root.section("callbacks"));
     let voicemail = callbacks::voicemail(root.section("voicemail"));
     let (timers, drain_max, drain_to_human) = timers(root.section("timers"));
@@ -89,6 +89,7 @@ pub(super) fn read(mut root: Section, complaints: &Complaints, base: &Path) -> O
         head_starts,
         places_spoken: sounds.places(),
         recording,
+        recorder,
         callbacks,
         voicemail,
         drain_to_human,
@@ -219,7 +220,7 @@ fn rtp(mut section: Section) -> (IpAddr, Option<usize>, IpAddr, (u16, u16)) {
     (bind, (threads > 0).then_some(threads), advertised.unwrap_or(bind), ports)
 }
 
-fn codecs(section: &mut Section) -> Vec<Codec> {
+pub(super) fn codecs(section: &mut Section) -> Vec<Codec> {
     let listed = section.list("codecs", codec);
     if listed.as_ref().is_some_and(Vec::is_empty) {
         section.complain("codecs", "is empty: name at least one codec");
@@ -652,6 +653,11 @@ fn reachability(settings: &Settings, complaints: &Complaints) {
                 .into_iter()
                 .for_each(|t| needs(format!("bots[{index}].sip"), &bot.signalling, t));
         }
+    }
+    if let Some(recorder) = &board.recorder {
+        let fixed = recorder.targets.first().map(|target| target.transport);
+        let transport = fixed.or_else(|| by_name(Party::Recorder, &recorder.name));
+        transport.into_iter().for_each(|t| needs("recording.recorder.sip".to_owned(), &recorder.signalling, t));
     }
     for (index, desk) in board.desks.iter().enumerate() {
         let fixed = desk.targets.first().map(|target| target.transport);

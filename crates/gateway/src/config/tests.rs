@@ -450,6 +450,31 @@ fn recordings_need_a_place_and_a_key_that_is_one() {
     }
 }
 
+#[test]
+fn an_external_recorder_is_read_or_named() {
+    let with = |lines: &str, more: &str| checked(&format!("{more}\n[recording]\n{lines}\n"));
+    let srs = "[recording.recorder]\nsip = \"sip:srs@127.0.0.9\"";
+    let to_recorder = SMALL.replace("[[routes]]", "[[routes]]\nrecord_to = \"recorder\"");
+    let sent = with(&format!("calls = \"always\"\nto = \"recorder\"\n{srs}"), SMALL).expect("valid without a place");
+    let recorder = sent.switchboard.recorder.expect("a recorder");
+    assert_eq!((recorder.targets.len(), recorder.codecs.len()), (1, 2));
+    let [both, open, inside] =
+        [format!("to = \"both\"\n{srs}"), format!("{srs}\nsrtp = \"required\""), format!("{srs}\ninterface = \"no\"")];
+    for (lines, more, complaint) in [
+        ("to = \"tape\"", SMALL, "recording.to: `tape` is not known"),
+        ("to = \"recorder\"", SMALL, "recording.to: sends recordings to a recorder, and there is none"),
+        ("", &to_recorder, "routes[0].record_to: sends recordings to a recorder, and there is none"),
+        (&both, SMALL, "recording.to: keeps recordings, which have no place"),
+        ("[recording.recorder]\nsrtp = \"off\"", SMALL, "recording.recorder.sip: is missing"),
+        (&open, SMALL, "recording.recorder.srtp: sends its keys over udp"),
+        (&inside, SMALL, "recording.recorder.interface: `no` is no interface"),
+        ("[recording.recorder]\nsip = \"sip:srs@127.0.0.9;transport=tls\"", SMALL, "recording.recorder.sip: needs tls"),
+    ] {
+        let complaints = with(lines, more).expect_err(complaint);
+        assert!(complaints.iter().any(|said| said.starts_with(complaint)), "{complaint} is not in {complaints:#?}");
+    }
+}
+
 const INSIDE: &str = r#"
 [[interfaces]]
 name = "inside"

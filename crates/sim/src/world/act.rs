@@ -59,6 +59,12 @@ impl World {
                 self.with_phone(party, |phone| phone.register(request, now));
             }
             Do::SignOff(party) => self.with_phone(party, |phone| phone.sign_off(now)),
+            Do::Recorder(habit) => self.srs.habit = habit,
+            Do::RecorderSends(method, header, value) => {
+                if let Some((flow, bytes)) = self.srs.request(method, (header, value)) {
+                    self.carry_to_gateway(flow, bytes);
+                }
+            }
             Do::HangUp(party) => {
                 self.witness.note(Did::HungUp(party), now);
                 if let Some(verdict) = self.verdict_of(party) {

@@ -1,8 +1,10 @@
-//! What is recorded of the calls.
+//! What is recorded of the calls, here and elsewhere.
 
-use super::{FRAME, World};
+use super::{FRAME, Item, World};
+use crate::recorder::RECORDER;
 use call_model::{Instant, LegId, RecordingCommand};
 use phone::Ear;
+use sip_proto::Flow;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -35,5 +37,23 @@ impl World {
         if let Some(ear) = self.recorded.ears.get_mut(&leg).filter(|ear| !ear.is_deaf()) {
             ear.hear(samples, at);
         }
+    }
+
+    pub(super) fn carry_to_recorder(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.capture.sip(flow.local, flow.remote, &bytes, self.now);
+        let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+        self.carry_sip((RECORDER, false), flow.transport, bytes, |bytes| Item::SipToRecorder(back, bytes));
+    }
+
+    pub(super) fn deliver_to_recorder(&mut self, flow: Flow, bytes: &[u8]) {
+        if let Some(answer) = self.srs.hear_sip(flow, bytes, self.now) {
+            self.carry_to_gateway(flow, answer);
+        }
+    }
+
+    /// From the recorder, which talks on this flow.
+    pub(super) fn carry_to_gateway(&mut self, flow: Flow, bytes: Vec<u8>) {
+        let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+        self.carry_sip((RECORDER, true), flow.transport, bytes, |bytes| Item::SipToGateway(back, bytes));
     }
 }

@@ -23,7 +23,7 @@ use crate::pace::Pace;
 use crate::registration::{Binding, Registration, RegistrationId};
 use crate::timer::{TimerName, Timers};
 use crate::transaction::{ClientResult, NewClient, Timing, Transactions, TxId};
-use call_model::{IdSource, Instant};
+use call_model::{IdSource, Instant, RemoteMedia};
 use sip_wire::{COOKIE, Message, Method, NameAddr, Replaces, Uri};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -257,6 +257,11 @@ impl Endpoint {
         self.config.peers = peers;
     }
 
+    /// What holds of the second stream of a recording session.
+    pub fn second_media(&self, dialog: DialogId) -> Option<RemoteMedia> {
+        self.dialogs.get(&dialog)?.session.as_ref()?.agreed_second()
+    }
+
     /// Where its peer was heard last.
     pub fn remote_address(&self, dialog: DialogId) -> Option<core::net::SocketAddr> {
         self.dialogs.get(&dialog).map(|dialog| dialog.flow.remote)
@@ -389,11 +394,14 @@ impl Endpoint {
         let (request, to_tag, flow) = self.transactions.server_head(tx)?;
         let mut response = request.response_to(code, reason, (code > 100).then_some(to_tag));
         let target = matches!(request.method(), Some(Method::Invite | Method::Update | Method::Refer | Method::Notify));
+        let dialog = self.transactions.server_dialog(tx).and_then(|id| self.dialogs.get(&id));
         if target && (101..300).contains(&code) {
-            response.headers.push("Contact", message::contact(&self.config.contact_user, flow));
+            let user = &self.config.contact_user;
+            let contact = dialog.map_or_else(|| message::contact(user, flow), |dialog| dialog.contact(user, flow));
+            response.headers.push("Contact", contact);
         }
         response.headers.push("Server", self.config.user_agent.as_str());
-        if let Some(dialog) = self.transactions.server_dialog(tx).and_then(|id| self.dialogs.get(&id)) {
+        if let Some(dialog) = dialog {
             dialog.session_id.write(&mut response);
         }
         complete(&mut response);

@@ -90,7 +90,7 @@ impl Endpoint {
                 body::attach(invite, sdp, None, "");
             });
             let (Some((tx, _)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
-            dialog.change = Change::Sent { tx, local, tries: 0, next: None };
+            dialog.change = Change::Sent { tx, proposal: Box::new(local.into()), tries: 0, next: None };
             dialog.timer.refreshing = true;
             self.timers.start(id, TimerName::GiveUpChange, now + self.timing.span());
         } else {

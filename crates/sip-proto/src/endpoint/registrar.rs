@@ -48,7 +48,7 @@ impl Endpoint {
     pub(super) fn examine_register(&mut self, flow: Flow, request: &Message, now: Instant) -> Result<Wishes, Refusal> {
         let user = request.to().ok().and_then(|to| to.uri.user_text()).unwrap_or_default();
         self.admit_telephone(&user, flow, request, now)?;
-        check_required(request)?;
+        check_required(request, false)?;
         let wishes = Wishes { contacts: self.wished(request)?, order: order_of(request), user };
         let out_of_order = |binding: &Binding| {
             wishes.is_about(binding) && binding.order.0 == wishes.order.0 && binding.order.1 >= wishes.order.1

@@ -69,7 +69,7 @@ impl Endpoint {
         if method == Method::Invite {
             self.admit(flow, request, now)?;
         }
-        check_required(request)?;
+        check_required(request, false)?;
         let retry = || vec![("Retry-After", self.config.retry_after.to_string())];
         // Somebody who takes a call over makes no new one.
         if self.draining && !request.headers.contains("Replaces") {
@@ -176,9 +176,11 @@ fn is_ours(flow: Flow, request: &Message) -> bool {
     })
 }
 
-pub(super) fn check_required(request: &Message) -> Result<(), Refusal> {
+/// `siprec` is understood within recording sessions, and nowhere else are we a recorder.
+pub(super) fn check_required(request: &Message, recording: bool) -> Result<(), Refusal> {
     let mut unknown = request.require();
     unknown.extend(request.tokens("Proxy-Require"));
+    unknown.retain(|tag| !(recording && tag.eq_ignore_ascii_case("siprec")));
     unknown.retain(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)));
     if unknown.is_empty() { Ok(()) } else { Err(Refusal(420, "", vec![("Unsupported", unknown.join(", "))])) }
 }

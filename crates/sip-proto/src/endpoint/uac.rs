@@ -49,7 +49,7 @@ impl Endpoint {
         if !request.late_offer
             && let Some(session) = dialog.session.as_mut()
         {
-            let sdp = session.offer(request.local);
+            let sdp = session.offer_both(request.local, request.second);
             body::attach(&mut invite, sdp, request.extra_part.as_ref(), &self.ids.hex(16));
         }
         dialog.session_id = SessionId::of_ours(&invite);
@@ -114,7 +114,9 @@ impl Endpoint {
             route_set: Vec::new(),
             remote_target: request.request_uri.clone(),
             peer: Peer::default(),
-            session: Some(Session::new(&mut self.ids, request.local.clone())),
+            session: Some(
+                Session::new(&mut self.ids, request.local.clone()).with_second(&mut self.ids, request.second.clone()),
+            ),
             // Replaced as soon as the transaction has its id.
             state: State::Over,
             calling: true,

@@ -4,9 +4,9 @@ use super::screen::{Refusal, bad_event, capabilities, check_body, check_required
 use super::uac::introduce;
 use super::uas::Ok200;
 use super::{Endpoint, Purpose};
-use crate::body;
+use crate::body::{self, METADATA_REQUEST};
 use crate::dialog::{Change, State};
-use crate::event::{DialogEvent, DialogId, EndedBecause, RequestId};
+use crate::event::{DialogEvent, DialogId, EndedBecause, Proposal, RequestId};
 use crate::flow::Flow;
 use crate::message::ALLOW;
 use crate::timer::TimerName;
@@ -38,12 +38,18 @@ impl Endpoint {
     /// Offers `local` anew (hold, resume, moved media). `MediaChanged` or `ChangeRefused` follows; 491 is retried
     /// inside (RFC 3261 §14.1). While another change is under way, the latest wish waits.
     pub fn reinvite(&mut self, dialog: DialogId, local: LocalMedia, now: Instant) {
+        self.propose(dialog, local.into(), now);
+    }
+
+    /// The same for all that can be offered within a dialog.
+    pub fn propose(&mut self, dialog: DialogId, proposal: Proposal, now: Instant) {
+        let proposal = Box::new(proposal);
         let Some(entry) = self.dialogs.get_mut(&dialog) else { return };
         match &mut entry.change {
-            Change::None | Change::Wanted(_) => entry.change = Change::Wanted(local),
-            Change::BackingOff { local: waiting, .. } => *waiting = local,
+            Change::None | Change::Wanted(_) => entry.change = Change::Wanted(proposal),
+            Change::BackingOff { proposal: waiting, .. } => *waiting = proposal,
             // Remembered beside the one that is out: it follows as soon as that one is done.
-            Change::Sent { next, .. } => *next = Some(local),
+            Change::Sent { next, .. } => *next = Some(proposal),
         }
         self.try_change(dialog, now);
     }
@@ -173,7 +179,8 @@ impl Endpoint {
         if over && !still {
             return self.refuse(tx, &Refusal(481, "", Vec::new()), now);
         }
-        if let Err(refusal) = check_required(request) {
+        let recording = self.dialogs.get(&id).is_some_and(|dialog| dialog.is_recording());
+        if let Err(refusal) = check_required(request, recording) {
             return self.refuse(tx, &refusal, now);
         }
         if request.headers.contains("Replaces") {
@@ -209,7 +216,7 @@ impl Endpoint {
             Err(refusal) => return self.refuse(tx, &refusal, now),
         };
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
-        let before = dialog.agreed();
+        let (before, recording) = (dialog.agreed(), dialog.is_recording());
         let Some(session) = dialog.session.as_mut() else {
             return self.refuse(tx, &Refusal(488, "", Vec::new()), now);
         };
@@ -225,9 +232,10 @@ impl Endpoint {
         dialog.refresh_target(request);
         dialog.peer.learn(request);
         self.answer_ok(id, tx, Ok200 { sdp: Some(body), offering, media: None }, &[], now);
-        if let Some(media) = media.filter(|media| before != Some(*media)) {
+        if let Some(media) = media.filter(|media| recording || before != Some(*media)) {
             self.emit(DialogEvent::MediaChanged { dialog: id, media });
         }
+        self.hear_metadata_request(id, request);
     }
 
     fn on_update(&mut self, id: DialogId, tx: TxId, request: &Message, now: Instant) {
@@ -236,7 +244,7 @@ impl Endpoint {
             Err(refusal) => return self.refuse(tx, &refusal, now),
         };
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
-        let (open, before) = (dialog.is_open(), dialog.agreed());
+        let (open, before, recording) = (dialog.is_open(), dialog.agreed(), dialog.is_recording());
         let tag = request.from_tag().unwrap_or_default();
         let answer = match (sdp, dialog.session_with(&tag)) {
             (Some(sdp), Some(session)) => match session.answer(&sdp, None) {
@@ -260,8 +268,16 @@ impl Endpoint {
             }
         });
         // Before an answer nobody has been told of any media.
-        if let Some(media) = media.filter(|media| open && before != Some(*media)) {
+        if let Some(media) = media.filter(|media| open && (recording || before != Some(*media))) {
             self.emit(DialogEvent::MediaChanged { dialog: id, media });
+        }
+        self.hear_metadata_request(id, request);
+    }
+
+    fn hear_metadata_request(&mut self, id: DialogId, request: &Message) {
+        let recording = self.dialogs.get(&id).is_some_and(|dialog| dialog.is_recording());
+        if recording && request.body_part(METADATA_REQUEST).is_some() {
+            self.emit(DialogEvent::MetadataWanted { dialog: id });
         }
     }
 
@@ -310,22 +326,23 @@ impl Endpoint {
 
     pub(super) fn try_change(&mut self, id: DialogId, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
-        if let Change::Wanted(local) = &dialog.change
+        if let Change::Wanted(proposal) = &dialog.change
             && dialog.is_free_for_offer()
         {
-            let local = local.clone();
-            self.send_change(id, local, 0, now);
+            let proposal = proposal.clone();
+            self.send_change(id, proposal, 0, now);
         }
     }
 
-    fn send_change(&mut self, id: DialogId, local: LocalMedia, tries: u8, now: Instant) {
+    fn send_change(&mut self, id: DialogId, proposal: Box<Proposal>, tries: u8, now: Instant) {
         let Some(session) = self.dialogs.get_mut(&id).and_then(|dialog| dialog.session.as_mut()) else { return };
-        let sdp = session.offer(local.clone());
+        let sdp = session.offer_both(proposal.local.clone(), proposal.second.clone());
+        let seed = proposal.part.as_ref().map(|_| self.ids.hex(16)).unwrap_or_default();
         let sent = self.send_within(id, Method::Invite, Purpose::Reinvite(id), now, |invite| {
-            body::attach(invite, sdp, None, "");
+            body::attach(invite, sdp, proposal.part.as_ref(), &seed);
         });
         let (Some((tx, _)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
-        dialog.change = Change::Sent { tx, local, tries, next: None };
+        dialog.change = Change::Sent { tx, proposal, tries, next: None };
         self.timers.start(id, TimerName::GiveUpChange, now + self.timing.span());
     }
 
@@ -381,12 +398,12 @@ impl Endpoint {
             self.refresh_later(id, code, now);
             return self.change_done(id, now);
         }
-        if let Change::Sent { local, tries, next, .. } = &dialog.change
+        if let Change::Sent { proposal, tries, next, .. } = &dialog.change
             && code == 491
             && *tries < GLARE_TRIES
         {
-            let local = next.clone().unwrap_or_else(|| local.clone());
-            dialog.change = Change::BackingOff { local, tries: tries + 1 };
+            let proposal = next.clone().unwrap_or_else(|| proposal.clone());
+            dialog.change = Change::BackingOff { proposal, tries: tries + 1 };
             let wait = self.glare_wait(id);
             return self.timers.start(id, TimerName::GlareBackOff, now + wait);
         }
@@ -397,7 +414,7 @@ impl Endpoint {
     fn change_done(&mut self, id: DialogId, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.change = match core::mem::replace(&mut dialog.change, Change::None) {
-            Change::Sent { next: Some(local), .. } | Change::Wanted(local) => Change::Wanted(local),
+            Change::Sent { next: Some(wish), .. } | Change::Wanted(wish) => Change::Wanted(wish),
             _ => Change::None,
         };
         self.try_change(id, now);
@@ -412,9 +429,9 @@ impl Endpoint {
 
     pub(super) fn on_glare_over(&mut self, id: DialogId, now: Instant) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
-        let Change::BackingOff { local, tries } = dialog.change.clone() else { return };
+        let Change::BackingOff { proposal, tries } = dialog.change.clone() else { return };
         if dialog.is_free_for_offer() {
-            return self.send_change(id, local, tries, now);
+            return self.send_change(id, proposal, tries, now);
         }
         if dialog.is_open() {
             let wait = self.glare_wait(id);

@@ -223,6 +223,7 @@ fn the_handoff_parts_travel_beside_the_sdp() {
     let mut world = World::new(9, PERFECT);
     let mut asked = invite_request(world.flow(A, B), local(20_000));
     asked.extra_part = Some(sip_proto::BodyPart {
+        disposition: "by-reference;handling=optional",
         content_type: "application/vnd.warmline.handoff+json".to_owned(),
         content_id: Some("ctx.1@gw.example.com".to_owned()),
         bytes: b"{\"v\":1}".to_vec(),

@@ -49,6 +49,7 @@ impl Bench {
             headers: vec![("X-Filler".to_owned(), "x".repeat(filler))],
             extra_part: None,
             local,
+            second: None,
             late_offer: false,
         };
         self.endpoint.invite(request, self.now)

@@ -7,6 +7,7 @@ mod early;
 mod harness;
 mod large;
 mod notifier;
+mod recording;
 mod registration;
 mod reliable;
 mod session_id;

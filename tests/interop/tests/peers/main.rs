@@ -11,4 +11,5 @@ mod recording;
 mod registering;
 mod rsipstack;
 mod sipp;
+mod siprec;
 mod tshark;

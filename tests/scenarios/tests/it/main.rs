@@ -33,6 +33,7 @@ mod reliable;
 mod replaced;
 mod rules_over_time;
 mod session_timers;
+mod siprec;
 mod srtp;
 mod storm;
 mod support;

@@ -7,7 +7,8 @@ use phone::OnRefer;
 use sim::{BOT_TONE, CALLER_TONE, DESK, DESK_TONE, Do, RECORDED_TONE, Setup, TRUNK, World};
 
 fn recorded(what: Recorded, consent: Consent) -> Setup {
-    let recording = Recording { calls: Record::WhileHere, what, consent, consent_key: Some('5') };
+    let recording =
+        Recording { calls: Record::WhileHere, what, consent, consent_key: Some('5'), ..Recording::default() };
     Setup { recording, ..Setup::default() }
 }
 

@@ -110,6 +110,7 @@ impl Pair {
             headers: Vec::new(),
             extra_part: None,
             local,
+            second: None,
             late_offer,
             call_id: None,
         };

@@ -268,6 +268,7 @@ pub fn invite_request(flow: Flow, local: LocalMedia) -> InviteRequest {
         headers: vec![("Session-ID".to_owned(), "ab30317f1a784dc48ff824d0d3715d86".to_owned())],
         extra_part: None,
         local,
+        second: None,
         late_offer: false,
         call_id: None,
     }
@@ -293,6 +294,7 @@ pub fn dialog_of(event: &DialogEvent) -> Option<DialogId> {
         | Confirmed { dialog, .. }
         | MediaChanged { dialog, .. }
         | ChangeRefused { dialog, .. }
+        | MetadataWanted { dialog }
         | Failed { dialog, .. }
         | Cancelled { dialog, .. }
         | Ended { dialog, .. }
