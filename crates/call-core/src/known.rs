@@ -1,7 +1,7 @@
 //! What is known about a call so far, bounded, and the handoff package made from it.
 
 use crate::call::About;
-use call_model::package::{Article, Attempt, Utterance};
+use call_model::package::{Article, Attempt, SummaryBy, Utterance};
 use call_model::{Decision, EarlierHandoff, Fact, FactKind, HandoffId, HandoffPackage, Instant, Speaker, VoiceScore};
 
 const MAX_TURNS: usize = 400;
@@ -98,6 +98,7 @@ impl Known {
             because: decision.because.clone(),
             urgency: decision.urgency,
             summary: self.summary(decision),
+            summary_by: if self.summary.is_some() { SummaryBy::Bot } else { SummaryBy::Gateway },
             intent: self.intent.clone(),
             entities: self.entities.clone(),
             actions: self.actions.clone(),
@@ -114,7 +115,7 @@ impl Known {
     /// What was known when a package was made.
     pub(crate) fn from_package(package: &HandoffPackage) -> Self {
         Self {
-            summary: Some(package.summary.clone()).filter(|text| !text.is_empty()),
+            summary: Some(package.summary.clone()).filter(|_| package.summary_by == SummaryBy::Bot),
             intent: package.intent.clone(),
             entities: package.entities.clone(),
             actions: package.actions.clone(),

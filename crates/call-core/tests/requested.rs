@@ -4,6 +4,7 @@
 mod town;
 
 use call_core::Release;
+use call_model::package::SummaryBy;
 use call_model::{CallId, DeskId, HandoffOutcome, HandoffRefused, HandoffRequest, TransferState};
 use core::time::Duration;
 use sip_proto::DialogId;
@@ -106,6 +107,8 @@ fn a_desk_that_must_have_its_page_open_is_rung_only_then() {
     assert!(!town.switchboard.handle_page(&DeskId("nobody".into()), true, town.now));
 }
 
+const MADE_HERE: &str = "Handed over because: the bot sent REFER.";
+
 #[test]
 fn a_bots_refer_may_carry_a_control_event_and_one_that_cannot_be_read_is_ignored_aloud() {
     let event =
@@ -118,7 +121,8 @@ fn a_bots_refer_may_carry_a_control_event_and_one_that_cannot_be_read_is_ignored
         assert_eq!(town.received_response(BOT, 202).cseq().map(|cseq| cseq.method), Ok(Method::Refer));
         let package = town.package();
         assert_eq!(package.intent.as_deref(), taken.then_some("refund"), "{body}");
-        assert_eq!(package.summary == "Order 42 came broken.", taken, "{body}");
+        let by = if taken { ("Order 42 came broken.", SummaryBy::Bot) } else { (MADE_HERE, SummaryBy::Gateway) };
+        assert_eq!((package.summary.as_str(), package.summary_by), by, "{body}");
         assert_eq!(package.because[0].text, if taken { "REFER: over my limit" } else { "the bot sent REFER" });
         let ignored = town.notes().iter().any(|note| note.starts_with("the control event in its REFER is ignored"));
         assert_eq!(ignored, !taken, "{:?}", town.notes());

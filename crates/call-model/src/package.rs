@@ -38,6 +38,8 @@ pub struct HandoffPackage {
     pub urgency: Urgency,
     /// The bot's summary, or one made from what is known.
     pub summary: String,
+    /// Whose it is.
+    pub summary_by: SummaryBy,
     /// What the caller wants, when known.
     pub intent: Option<String>,
     /// Values heard, by name.
@@ -67,7 +69,7 @@ impl HandoffPackage {
     pub fn completeness(&self) -> u8 {
         let parts = [
             !self.caller.reveal().is_empty(),
-            !self.summary.is_empty(),
+            !self.summary.is_empty() && self.summary_by == SummaryBy::Bot,
             self.intent.is_some(),
             !self.entities.is_empty(),
             !self.actions.is_empty(),
@@ -77,6 +79,26 @@ impl HandoffPackage {
         ];
         let there = parts.iter().filter(|part| **part).count();
         (there * 100 / parts.len()) as u8
+    }
+}
+
+/// Who wrote a summary.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SummaryBy {
+    /// The bot, in its own words, or whoever asked for the handoff.
+    #[default]
+    Bot,
+    /// We put together what was observed, for want of one.
+    Gateway,
+}
+
+impl SummaryBy {
+    /// The token of packages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bot => "bot",
+            Self::Gateway => "gateway",
+        }
     }
 }
 

@@ -37,9 +37,13 @@ pub enum Command {
     /// Watch calls live: SIP ladder, decisions with reasons, audio quality, screen pops.
     Tail(Tail),
     /// What trunks and desks can do, how that is known, how they are doing, and how to override it.
-    Trunks(Trunks),
+    Trunks(Shown),
+    /// Who waits in line for a desk, the next first.
+    Queue(Shown),
     /// Who was promised a callback, when, and what became of it.
-    Callbacks(Callbacks),
+    Callbacks(Shown),
+    /// What messages callers left, the newest first.
+    Voicemails(Shown),
     /// Play one handoff with a scripted caller, bot and desk over real sockets, and measure it.
     Demo(Demo),
     /// Call a desk and prove that what its contact-centre profile sends arrives on the screen.
@@ -378,21 +382,10 @@ fn caller(text: &str) -> Result<String, String> {
     }
 }
 
-/// Options of `warmline trunks`.
+/// Options of commands that show what a running gateway knows.
 #[derive(Args, Debug)]
-pub struct Trunks {
+pub struct Shown {
     /// The API's JSON object instead of the table.
-    #[arg(long)]
-    pub json: bool,
-    /// Which gateway.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// Options of `warmline callbacks`.
-#[derive(Args, Debug)]
-pub struct Callbacks {
-    /// The API's JSON object instead of the lines.
     #[arg(long)]
     pub json: bool,
     /// Which gateway.

@@ -6,7 +6,7 @@
 //! ledger's; and two of tokio for TCP, HTTP and WebSocket bots. The switchboard never waits for any of them.
 
 mod bot_streams;
-pub mod callbacks;
+mod callbacks;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -35,6 +35,7 @@ mod rule_replay;
 mod rules_keeper;
 mod running;
 pub mod serve;
+pub mod show;
 mod sip_streams;
 mod sip_udp;
 mod sockets;
@@ -42,7 +43,7 @@ pub mod sounds;
 mod switchboard_loop;
 pub mod tail;
 mod token;
-pub mod trunks;
+mod trunks;
 mod undelivered;
 pub mod verify;
 

@@ -26,8 +26,10 @@ fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Serve(options) => gateway::serve::serve(options)?,
         Command::Tail(options) => gateway::tail::tail(options)?,
-        Command::Trunks(options) => gateway::trunks::trunks(options)?,
-        Command::Callbacks(options) => gateway::callbacks::callbacks(options)?,
+        Command::Trunks(options) => gateway::show::trunks(options)?,
+        Command::Queue(options) => gateway::show::queue(options)?,
+        Command::Callbacks(options) => gateway::show::callbacks(options)?,
+        Command::Voicemails(options) => gateway::show::voicemails(options)?,
         Command::Demo(options) => gateway::demo::run(options)?,
         Command::Verify(options) => return gateway::verify::verify(options),
         Command::Rules(command) => return gateway::rule_files::rules(command),

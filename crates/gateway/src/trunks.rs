@@ -1,10 +1,6 @@
 //! `warmline trunks`: what trunks and desks are known to be able to do, how we know, and how they are doing.
 
-use crate::cli::Trunks;
-use crate::tail::connect;
-use anyhow::{Context, bail};
 use serde_json::Value;
-use std::io::{self, Write};
 
 const TEACH: &str = "\
 yes: counted upon now. no: not now; callers and humans then stay connected through us, and notice nothing.
@@ -13,37 +9,9 @@ Set by hand what was learned wrongly, under [[trunks]] or [[desks]], and restart
   replaces = \"yes\" | \"no\" | \"learn\"     it takes an INVITE with Replaces (it lets itself be taken over)
 blind: a trunk follows a REFER without Replaces, for desks with handover = \"refer\"; tried until it is refused.";
 
-/// Prints it once.
-///
-/// # Errors
-/// The gateway is not there, or refuses the token; the text says what to do.
-pub fn trunks(options: &Trunks) -> anyhow::Result<()> {
-    let server = connect(&options.server.url, options.server.token.as_deref())?;
-    let answer = server.get("/v1/trunks").with_context(|| {
-        format!("cannot reach a gateway at {}: is it running, and is http.listen the same?", options.server.url)
-    })?;
-    match answer.status {
-        200 => {}
-        401 => bail!(
-            "the gateway does not know this admin token: use what http.admin_token says, or none on its own machine"
-        ),
-        status => bail!("the gateway answered {status}: {}", answer.body.trim()),
-    }
-    let text = if options.json {
-        answer.body.trim_end().to_owned() + "\n"
-    } else {
-        let value = serde_json::from_str(&answer.body).context("the gateway's answer is no JSON")?;
-        render(&value)
-    };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
-}
-
 const HEAD: [&str; 8] = ["", "calls", "REFER", "Replaces", "blind", "answers", "handoffs", "early drops"];
 
-fn render(value: &Value) -> String {
+pub(crate) fn render(value: &Value) -> String {
     let now = value["now_unix_ms"].as_u64().unwrap_or(0);
     let mut out = String::new();
     for (title, list) in [("TRUNKS", &value["trunks"]), ("DESKS", &value["desks"])] {

@@ -26,6 +26,7 @@ export function renderCard(id, pop, me) {
   renderBanner(pop);
   $('wrap-up').hidden = !disposable(pop);
   $('summary').textContent = p.summary || t(p.trigger === 'direct' ? 'no_summary_direct' : 'no_summary');
+  $('summary-by').hidden = !p.summary || p.summary_by === 'bot';
   $('opening').textContent = p.opening || opening(p, me);
   const sparse = p.trajectory.length < 2 && p.transcript.length === 0 && p.entities.length === 0 && p.articles.length === 0 && !p.intent;
   document.querySelector('.grid').classList.toggle('sparse', sparse);

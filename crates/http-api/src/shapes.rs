@@ -27,6 +27,7 @@ pub struct PackageShape {
     pub because: Vec<BecauseShape>,
     pub urgency: &'static str,
     pub summary: String,
+    pub summary_by: &'static str,
     pub intent: Option<String>,
     pub entities: Vec<EntityShape>,
     pub actions: Vec<ActionShape>,
@@ -150,6 +151,7 @@ impl PackageShape {
             because: package.because.iter().map(|because| BecauseShape::from_model(because, wall)).collect(),
             urgency: urgency(package.urgency),
             summary: package.summary.clone(),
+            summary_by: package.summary_by.as_str(),
             intent: package.intent.clone(),
             entities: package
                 .entities

@@ -1,6 +1,6 @@
 //! Promises to call back: written at once, and on the disk before anybody is told.
 
-use call_model::package::{Attempt, Utterance};
+use call_model::package::{Attempt, SummaryBy, Utterance};
 use call_model::{
     Article, Because, CallId, Callback, CallbackState, EarlierHandoff, Emotion, HandoffEnd, HandoffId, HandoffOutcome,
     HandoffPackage, Instant, Redacted, Speaker, Trigger, Urgency, VoiceScore, WallAnchor,
@@ -115,6 +115,7 @@ pub(crate) struct Stored {
     because: Vec<(u64, String)>,
     urgency: u8,
     summary: String,
+    summary_by_gateway: bool,
     intent: Option<String>,
     entities: Vec<(String, String)>,
     /// When, what, whether it worked, the result.
@@ -156,6 +157,7 @@ impl Stored {
             because: package.because.iter().map(|one| (at(one.at), one.text.clone())).collect(),
             urgency: package.urgency as u8,
             summary: package.summary.clone(),
+            summary_by_gateway: package.summary_by == SummaryBy::Gateway,
             intent: package.intent.clone(),
             entities: package.entities.clone(),
             actions: package
@@ -212,6 +214,7 @@ impl Stored {
             because: self.because.into_iter().map(|(ms, text)| Because { at: at(ms), text }).collect(),
             urgency: URGENCIES.get(usize::from(self.urgency)).copied().unwrap_or_default(),
             summary: self.summary,
+            summary_by: if self.summary_by_gateway { SummaryBy::Gateway } else { SummaryBy::Bot },
             intent: self.intent,
             entities: self.entities,
             actions: self

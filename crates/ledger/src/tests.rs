@@ -1,7 +1,7 @@
 //! The writer, with a queue small enough to fill.
 
 use super::*;
-use call_model::package::{Attempt, Utterance};
+use call_model::package::{Attempt, SummaryBy, Utterance};
 use call_model::{
     Article, Because, CallbackId, CallbackState, EarlierHandoff, Emotion, EndCause, EndReason, HandoffEnd,
     HandoffOutcome, HandoffPackage, Instant, Party, Redacted, Speaker, TraceKind, Trigger, Urgency, VoiceScore,
@@ -107,6 +107,7 @@ fn promise(state: CallbackState) -> Callback {
         because: vec![Because { at: Instant::from_millis(3_000), text: "a refund".to_owned() }],
         urgency: Urgency::High,
         summary: "Wants it back.".to_owned(),
+        summary_by: SummaryBy::Gateway,
         intent: Some("refund".to_owned()),
         entities: vec![("order".to_owned(), "42".to_owned())],
         actions: vec![Attempt {

@@ -1,6 +1,6 @@
 //! A handed-over call that never happened.
 
-use call_model::package::{Article, Attempt, Utterance};
+use call_model::package::{Article, Attempt, SummaryBy, Utterance};
 use call_model::{
     Because, CallId, DeskId, EarlierHandoff, Emotion, HandoffEnd, HandoffId, HandoffOutcome, HandoffPackage, Instant,
     PopUpdate, Redacted, Speaker, Trigger, Urgency, VoiceScore, WallAnchor,
@@ -36,6 +36,7 @@ pub(crate) fn package(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPackag
         summary: "Paid 18.90 for express delivery that came three days late; wants the fee back and has asked twice \
                   for somebody to confirm it."
             .into(),
+        summary_by: SummaryBy::default(),
         intent: Some("refund_delivery_fee".into()),
         entities: [
             ("tier", "gold"),
@@ -122,6 +123,7 @@ pub(crate) fn stranger(id: u128, wall: &WallAnchor, at: Instant) -> HandoffPacka
         because: vec![because(at, "dialled help, which goes straight to a desk")],
         urgency: Urgency::Normal,
         summary: String::new(),
+        summary_by: SummaryBy::default(),
         intent: None,
         entities: Vec::new(),
         actions: Vec::new(),
