@@ -98,7 +98,7 @@ impl CallbackRefusal {
             Self::BadTime => "the time was not understood",
             Self::Past => "that time has passed",
             Self::TooFar => "that is too far ahead",
-            Self::Closed => "nobody will be there to call back",
+            Self::Closed => "nobody will be there then",
             Self::ManyForNumber => "a callback to that number is promised already",
             Self::ManyToday => "no more callbacks can be promised today",
             Self::NotKept => "the callback could not be written down",

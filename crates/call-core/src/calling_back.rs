@@ -54,6 +54,8 @@ pub(crate) enum Missed {
     NoHuman,
     /// The human left while the caller was dialled.
     HumanLeft,
+    /// It was none of the caller's doing, and their telephone did not ring: it counts as no attempt.
+    NotRung(String),
     /// The caller did not answer; `never`: and will not.
     Caller { why: String, never: bool },
 }
@@ -240,7 +242,8 @@ impl Call {
             }
             Some(status) => (EndReason::Refused, format!("the trunk does not put it through ({status})"), false),
         };
-        self.over(Missed::Caller { why, never });
+        let trunk_fails = status.is_some_and(|status| (500..600).contains(&status));
+        self.over(if trunk_fails { Missed::NotRung(why) } else { Missed::Caller { why, never } });
         let cause =
             status.map_or(EndCause::new(Party::Caller, reason), |status| EndCause::sip(Party::Caller, reason, status));
         self.end(cause, world);
@@ -250,7 +253,8 @@ impl Call {
     pub(crate) fn end_callback(&mut self) {
         match self.stage() {
             Some(Stage::Seeking) => self.over(Missed::NoHuman),
-            Some(Stage::Noting(_) | Stage::Dialling(_)) => self.over(Missed::HumanLeft),
+            Some(Stage::Noting(_)) => self.over(Missed::NotRung("the caller was not dialled".to_owned())),
+            Some(Stage::Dialling(_)) => self.over(Missed::HumanLeft),
             Some(Stage::Met) | None => {}
         }
     }

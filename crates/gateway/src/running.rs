@@ -150,7 +150,15 @@ impl Gateway {
 
         let mut board = Switchboard::new(Arc::new(settings.switchboard.clone()), ids.fork(), clock.wall());
         let yesterday = clock.wall().unix_ms.saturating_sub(86_400_000);
-        board.restore_callbacks(ledger.callbacks(yesterday)?, clock.now());
+        let promises = ledger.callbacks(yesterday)?;
+        for (callback, why) in promises.damaged {
+            tracing::error!(
+                callback,
+                why,
+                "a promised callback cannot be read in the ledger, and will not be kept: call by hand"
+            );
+        }
+        board.restore_callbacks(promises.kept, clock.now());
         let streams = Streams::new(Setup {
             bind: sockets
                 .streams

@@ -66,12 +66,29 @@ impl Keep {
     }
 }
 
-/// Those that are open, and those that were asked for since then; the oldest first.
-pub(crate) fn callbacks(db: &Connection, since_ms: u64, wall: &WallAnchor) -> rusqlite::Result<Vec<Callback>> {
+/// Callbacks as they were written down.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Promises {
+    /// Those that can be read; the oldest first.
+    pub kept: Vec<Callback>,
+    /// Those that cannot: their names, and what is wrong with them.
+    pub damaged: Vec<(String, String)>,
+}
+
+/// Those that are open, and those that were asked for since then.
+pub(crate) fn callbacks(db: &Connection, since_ms: u64, wall: &WallAnchor) -> rusqlite::Result<Promises> {
     let open = "state IN ('promised', 'calling')";
-    db.prepare(&format!("SELECT {COLUMNS} FROM callbacks WHERE {open} OR asked_ms >= ? ORDER BY callback"))?
-        .query_map([crate::query::bound(since_ms)], |row| read(row, wall))?
-        .collect()
+    let mut all =
+        db.prepare(&format!("SELECT {COLUMNS} FROM callbacks WHERE {open} OR asked_ms >= ? ORDER BY callback"))?;
+    let mut rows = all.query([crate::query::bound(since_ms)])?;
+    let mut promises = Promises::default();
+    while let Some(row) = rows.next()? {
+        match read(row, wall) {
+            Ok(callback) => promises.kept.push(callback),
+            Err(error) => promises.damaged.push((row.get(0).unwrap_or_default(), error.to_string())),
+        }
+    }
+    Ok(promises)
 }
 
 fn read(row: &Row<'_>, wall: &WallAnchor) -> rusqlite::Result<Callback> {

@@ -33,6 +33,7 @@ mod tests;
 
 use call_model::{CallId, Callback, HandoffId, Instant, TraceEvent, Voicemail, WallAnchor};
 use callbacks::Keep;
+pub use callbacks::Promises;
 use entry::Entry;
 use facts::Telling;
 use rusqlite::Connection;
@@ -143,7 +144,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The database failed, or the ledger is closed.
-    pub fn callbacks(&self, since_ms: u64) -> Result<Vec<Callback>, QueryError> {
+    pub fn callbacks(&self, since_ms: u64) -> Result<Promises, QueryError> {
         let wall = self.wall;
         self.ask(move |db| callbacks::callbacks(db, since_ms, &wall))
     }

@@ -165,15 +165,18 @@ fn a_promise_is_read_again_as_it_was_written_and_its_story_goes_with_it() {
     let open = promise(CallbackState::Calling);
     assert!(keep(&open));
     assert_eq!(
-        ledger.callbacks(u64::MAX).expect("an answer"),
+        ledger.callbacks(u64::MAX).expect("an answer").kept,
         std::slice::from_ref(&open),
         "open ones are never too old"
     );
     let over = Callback { version: 2, ..promise(CallbackState::Kept) };
     assert!(keep(&over));
-    assert_eq!(ledger.callbacks(u64::MAX).expect("an answer"), []);
-    let read = ledger.callbacks(0).expect("an answer");
+    assert_eq!(ledger.callbacks(u64::MAX).expect("an answer"), Promises::default());
+    let read = ledger.callbacks(0).expect("an answer").kept;
     assert_eq!((read[0].state, read[0].version, read[0].package.summary.as_str()), (CallbackState::Kept, 2, ""));
+    ledger.ask(|db| db.execute_batch("UPDATE callbacks SET package = '{'")).expect("done");
+    let Promises { kept, damaged } = ledger.callbacks(0).expect("an answer");
+    assert_eq!((kept, damaged.len(), damaged[0].0.clone()), (vec![], 1, over.id.to_string()), "the others are read");
     ledger.ask(|db| db.execute_batch("DROP TABLE callbacks")).expect("done");
     assert!(!keep(&open), "whoever waits for it is told that it is not there");
     ledger.close().expect_err("a row was lost");

@@ -92,7 +92,10 @@ impl Switchboard {
     ) -> Result<u32, CallbackFixed> {
         self.free_to_change(id)?;
         let policy = self.config.callbacks.clone().ok_or(CallbackFixed::Time(CallbackRefusal::Off))?;
-        let (at, _) = policy.time(wish, self.wall.unix_ms(now)).map_err(CallbackFixed::Time)?;
+        let (at, moved) = policy.time(wish, self.wall.unix_ms(now)).map_err(CallbackFixed::Time)?;
+        if moved {
+            return Err(CallbackFixed::Time(CallbackRefusal::Closed));
+        }
         let text = policy.hours.show(at);
         self.change(id, "rescheduled", &text, now, |kept| (kept.promised_ms, kept.due_ms) = (at, at));
         self.version(id)
@@ -122,6 +125,7 @@ impl Switchboard {
             self.book.tasks.insert(id, task);
             if state == CallbackState::Calling {
                 let rest = policy.as_ref().map_or(RUNG_OUT, |policy| policy.retry_after.max(RUNG_OUT));
+                self.uncount_attempt(id);
                 self.again_or_never(id, "the gateway stopped while the caller was dialled", false, rest, now);
             }
         }
@@ -215,12 +219,23 @@ impl Switchboard {
                 let (why, never) = match missed {
                     Missed::NoHuman => ("no human took it".to_owned(), false),
                     Missed::HumanLeft => ("the human left while the caller was dialled".to_owned(), false),
+                    Missed::NotRung(why) => {
+                        self.uncount_attempt(id);
+                        (why, false)
+                    }
                     Missed::Caller { why, never } => (why, never),
                 };
                 let rest = self.config.callbacks.as_ref().map_or(RUNG_OUT, |policy| policy.retry_after);
                 self.again_or_never(id, &why, never, rest, now);
                 self.let_go(id);
             }
+        }
+    }
+
+    /// The last attempt was cut short by something that is not the caller's: it is made up for.
+    fn uncount_attempt(&mut self, id: CallbackId) {
+        if let Some(task) = self.book.tasks.get_mut(&id) {
+            task.kept.attempts = task.kept.attempts.saturating_sub(1);
         }
     }
 
@@ -315,6 +330,9 @@ impl Switchboard {
         let Some((trunk, policy)) = trunk.zip(policy) else {
             return self.again_or_never(id, "the number or the trunk is not allowed any more", true, BUSY, now);
         };
+        if now_ms > kept.promised_ms.saturating_add(millis(policy.give_up_after)) {
+            return self.again_or_never(id, "its time has long passed", true, BUSY, now);
+        }
         // Where nobody is there any more, the promise waits for the next opening.
         if let Some(open) = policy.hours.next_open(now_ms).filter(|open| *open > now_ms) {
             let text = format!("nobody is there; again at {}", policy.hours.show(open));

@@ -3,7 +3,7 @@
 use super::peers::target;
 use super::reader::{Complaints, Section};
 use super::settings::Settings;
-use call_core::{Callbacks, Date, Hours, OpenSpan, Outbound, Route, Target, Voicemails, Way, plain_number};
+use call_core::{Callbacks, Date, Hours, OpenSpan, Outbound, Route, RouteTo, Target, Voicemails, Way, plain_number};
 use sip_wire::Uri;
 use std::time::Duration;
 
@@ -90,7 +90,8 @@ pub(super) fn call_out(section: &mut Section) -> Option<Outbound> {
     section.text("call_out", |text| {
         let example = "write \"sip:{number}@192.0.2.1:5060\"";
         let (uri, hop) = target(text)?;
-        if !uri.contains("{number}") || Uri::parse(&uri.replace("{number}", "0")).is_err() {
+        let user = Uri::parse(&uri.replace("{number}", "NUMBER")).ok().and_then(|uri| uri.user().map(str::to_owned));
+        if !user.is_some_and(|user| user.contains("NUMBER")) {
             return Err(format!("`{text}` says not where the number goes: {example}"));
         }
         let target = Target::new(hop.transport, hop.address().map_err(|why| format!("{why}; {example}"))?);
@@ -116,6 +117,11 @@ pub(super) fn check(settings: &Settings, complaints: &Complaints) {
     let asks = |way| move |route: &Route| route.otherwise.iter().any(|one| one.then == way);
     if let Some(at) = board.routes.iter().position(asks(Way::Voicemail)).filter(|_| board.voicemail.is_none()) {
         complaints.add(format!("routes[{at}].otherwise"), "asks for messages, which [voicemail] has to allow");
+    }
+    let unasked = |route: &Route| matches!(route.to, RouteTo::Desk(_)) && !route.otherwise.is_empty();
+    if let Some(at) = board.routes.iter().position(unasked) {
+        complaints
+            .add(format!("routes[{at}].otherwise"), "is for routes with a bot: one that leads to a desk ends there");
     }
     if board.voicemail.is_some() && settings.recordings.is_none() {
         complaints.add("voicemail", "keeps messages with the recordings: set recording.directory and recording.key");

@@ -230,7 +230,7 @@ fn a_promise_outlives_the_gateway() {
 
 #[test]
 fn a_gateway_killed_while_it_dials_the_caller_dials_again_but_not_at_once() {
-    let mut world = as_soon_as_possible(&setup());
+    let mut world = as_soon_as_possible(&only_once());
     world.at(20_000, Do::Arrival(TRUNK, ring(Answer::Never)));
     world.at(70_000, Do::Press(DESK, '1')).at(73_000, Do::Restart);
     world.at(74_000, Do::Arrival(TRUNK, ring(Answer::After(Duration::from_secs(2)))));
@@ -246,6 +246,31 @@ fn a_gateway_killed_while_it_dials_the_caller_dials_again_but_not_at_once() {
         .map(|event| event.at.as_millis() / 1000)
         .collect();
     assert!(dialled[1] - dialled[0] >= 180, "{dialled:?}");
+}
+
+/// The caller's telephone has not rung.
+#[test]
+fn a_trunk_that_fails_costs_no_attempt() {
+    let mut world = as_soon_as_possible(&only_once());
+    world.at(20_000, Do::Arrival(TRUNK, Arrival::Refuse(503))).at(70_000, Do::Press(DESK, '1'));
+    world.at(100_000, Do::Arrival(TRUNK, ring(Answer::After(Duration::from_secs(2)))));
+    world.at(140_000, Do::Press(DESK, '1')).at(150_000, Do::HangUp(TRUNK));
+    world.run_until(200_000);
+    assert_eq!(happened(&world), ["promised", "due", "calling", "postponed", "due", "calling", "kept"]);
+    assert_eq!(only(&world).attempts, 1);
+}
+
+#[test]
+fn a_promise_that_is_far_overdue_is_not_kept() {
+    let mut world = as_soon_as_possible(&setup());
+    world.at(40_000, Do::Drain).at(4_000_000, Do::Restart);
+    world.run_until(4_100_000);
+    assert_eq!(happened(&world), ["promised", "given_up"]);
+    assert_eq!(world.invites(DESK).count(), 0);
+}
+
+fn only_once() -> Setup {
+    Setup { callbacks: Some(Callbacks { attempts: 1, ..policy() }), ..setup() }
 }
 
 #[test]
